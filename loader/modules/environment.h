@@ -1,0 +1,102 @@
+/*
+ * environment.h: what the resolver asks of the environment that guest code runs in.
+ *
+ * win32/ implements it on Linux. The resolver knows this table only, so that it can be tested with
+ * an environment that records instead of running.
+ */
+#ifndef PELOAD_ENVIRONMENT_H
+#define PELOAD_ENVIRONMENT_H
+
+#include <peload/loader.h>
+
+/* The thread-local template of a module, as its TLS directory says. */
+typedef struct ldr__tls_template {
+    const void *data;   /* inside the module's view */
+    size_t data_size;   /* bytes to copy */
+    size_t zero_size;   /* bytes of zeros after them */
+} ldr__tls_template;
+
+typedef struct ldr__environment {
+    /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add). */
+    ldr_status (*create)(ldr_context *ctx, void **ret_state);
+    /* Releases the state; NULL is allowed. No guest code runs after it. */
+    void (*destroy)(void *state);
+
+    /* True while threads that the guest made still run. */
+    bool (*busy)(void *state);
+
+    /* ldr_thread_enter and ldr_thread_leave, for this state. */
+    ldr_status (*thread_enter)(void *state, ldr_thread_scope *ret_scope);
+    void (*thread_leave)(void *state, ldr_thread_scope *scope);
+
+    /*
+     * Takes a TLS slot and gives every live thread its copy of the template. The template stays
+     * valid until the slot is released. LDR_NO_MEMORY.
+     */
+    ldr_status (*tls_add)(void *state, const ldr__tls_template *tls, uint32_t *ret_slot);
+    void (*tls_remove)(void *state, uint32_t slot);
+
+    /*
+     * A module enters the guest's lists (in load order) after it is relocated, and leaves them
+     * before it is unmapped: here the environment notes its unwind table and the like.
+     */
+    ldr_status (*module_added)(void *state, ldr_module *module);
+    void (*module_removed)(void *state, ldr_module *module);
+
+    /*
+     * Calls guest code: a TLS callback or DllMain, with the calling thread inside the context.
+     * `ret_result` is what it returned (1 for a TLS callback); false when it did not return because
+     * of an exception, whose code is in *ret_exception.
+     */
+    bool (*call_entry)(void *state, void *function, void *base, uint32_t reason, void *reserved,
+                       uint32_t *ret_result, uint32_t *ret_exception);
+
+    /* ldr_run's thread: runs `entry` until it returns or the guest exits the process. */
+    ldr_status (*run)(void *state, ldr_module *module, void *entry, int argc,
+                      const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag);
+
+    /*
+     * A function for the guest to call in place of a missing import, NULL when out of memory. It
+     * reports through `options` (copied). Released with the state.
+     */
+    void *(*stub_create)(void *state, const char *dll, const char *function,
+                         const ldr_load_options *options);
+} ldr__environment;
+
+/* The environment of this build: win32/ on Linux. */
+extern const ldr__environment ldr__default_environment;
+
+/* The state that `create` made for a context. */
+void *ldr__context_environment(const ldr_context *ctx);
+
+/* ---- What the environment asks of the resolver, in the name of the guest ---------------------------- */
+
+/* LoadLibrary: `name` as the guest says it, found as a dependency of the program is. */
+ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
+                           ldr_module **ret_module, ldr_diag *diag);
+
+/* The module of that HMODULE (base address), or whose image holds the address; NULL if none. */
+ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base);
+ldr_module *ldr__module_from_address(ldr_context *ctx, const void *address);
+
+/* The module that ldr_run runs, or NULL. */
+ldr_module *ldr__module_main(ldr_context *ctx);
+
+/* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
+void ldr__module_add_reference(ldr_module *module, bool pin);
+
+/* DisableThreadLibraryCalls. */
+void ldr__module_no_thread_calls(ldr_module *module);
+
+/* Calls every initialised module with DLL_THREAD_ATTACH (in order) or _DETACH (in reverse). */
+void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
+
+/* ExitProcess: calls every initialised module with DLL_PROCESS_DETACH, reserved not NULL; once. */
+void ldr__modules_process_detach(ldr_context *ctx);
+
+/* The context's own copy of a host module's exported variable, or NULL. */
+void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
+
+enum { LDR__PROCESS_DETACH = 0, LDR__PROCESS_ATTACH = 1, LDR__THREAD_ATTACH = 2, LDR__THREAD_DETACH = 3 };
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * os.h: the whole contract with the operating system.
+ *
+ * linux.c implements it; tests link one that fails on demand. Nothing outside os/, win32/ and cli/
+ * includes an OS header. Every function returns a status and leaves nothing behind when it fails.
+ * Addresses and sizes of mappings are multiples of the page size (4096 on x86-64) unless said.
+ */
+#ifndef PELOAD_OS_H
+#define PELOAD_OS_H
+
+#include <peload/section.h>
+
+/* Memory access of a mapping; the implementation's own constants stay inside it. */
+typedef enum ldr__access {
+    LDR__NO_ACCESS = 0,
+    LDR__READ = 1,
+    LDR__WRITE = 2,
+    LDR__EXECUTE = 4,
+} ldr__access;
+
+/* An open file or segment. Zero-initialised is not valid: use LDR__NO_HANDLE. */
+typedef struct ldr__handle {
+    int64_t value;
+} ldr__handle;
+#define LDR__NO_HANDLE ((ldr__handle){-1})
+
+/* What tells two paths to one file. */
+typedef struct ldr__file_id {
+    uint64_t device, inode;
+} ldr__file_id;
+
+/* ---- Memory --------------------------------------------------------------------------------------- */
+
+/* `size` zeroed bytes, or NULL. Released with ldr__os_free, which takes NULL. */
+void *ldr__os_alloc(size_t size);
+/* As realloc; bytes that are new are not zeroed. On NULL the old block stays. */
+void *ldr__os_resize(void *block, size_t size);
+void ldr__os_free(void *block);
+
+/* ---- Files ---------------------------------------------------------------------------------------- */
+
+/*
+ * Opens a regular file for reading. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE (folder, device, pipe: never
+ * blocks on one), LDR_IO_ERROR, LDR_NO_MEMORY.
+ */
+ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
+                             ldr__file_id *ret_id);
+
+/* Reads up to `size` bytes at `offset`; fewer only at the end of the file. LDR_IO_ERROR. */
+ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
+                             size_t *ret_count);
+
+/* Closes a file or segment; LDR__NO_HANDLE is allowed. */
+void ldr__os_close(ldr__handle handle);
+
+/* The absolute path of `path`, allocated (ldr__os_free). LDR_FILE_NOT_FOUND, LDR_NO_MEMORY. */
+ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
+
+/*
+ * The path of the file called `name` (ASCII case-insensitive; an exact match comes first) in
+ * `folder`, allocated. LDR_FILE_NOT_FOUND when there is none, LDR_NO_MEMORY.
+ */
+ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_path);
+
+/* ---- Segments: memory that several views can map --------------------------------------------------- */
+
+/* A segment of `size` bytes of zeros (rounded up to pages). LDR_OS_ERROR. */
+ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment);
+
+/* A writable window on [offset, offset + size) of a segment that is not sealed yet; unmap to release. */
+ldr_status ldr__os_segment_window(ldr__handle segment, uint64_t offset, uint64_t size,
+                                  void **ret_window);
+
+/* No window is open any more and nobody can change the segment from now on. */
+ldr_status ldr__os_segment_seal(ldr__handle segment);
+
+/* ---- Address space ----------------------------------------------------------------------------------- */
+
+/*
+ * Reserves `size` bytes without access: at `base` exactly (LDR_ADDRESS_BUSY when any of it is in use
+ * or cannot be had; nothing existing is ever replaced), or for base 0 anywhere, aligned to
+ * `alignment` (a power of two).
+ */
+ldr_status ldr__os_reserve(uint64_t base, uint64_t size, uint64_t alignment, void **ret_address);
+
+/* The following replace part of a range that the caller has reserved. */
+
+/* Copy-on-write pages of a file or segment. `offset` is a multiple of the page size. */
+ldr_status ldr__os_map_private(void *address, uint64_t size, ldr__handle source, uint64_t offset,
+                               int access);
+/* Pages that are one memory for all who map the segment. */
+ldr_status ldr__os_map_shared(void *address, uint64_t size, ldr__handle segment, uint64_t offset,
+                              int access);
+/* Zero-filled private pages. */
+ldr_status ldr__os_map_zero(void *address, uint64_t size, int access);
+ldr_status ldr__os_protect(void *address, uint64_t size, int access);
+
+/* Releases a range; never fails for a range that the caller owns. */
+void ldr__os_unmap(void *address, uint64_t size);
+
+/* For each page of the range sets ret_private[i] if it is this process's own copy. LDR_OS_ERROR. */
+ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool *ret_private);
+
+/* ---- Threads -------------------------------------------------------------------------------------- */
+
+/* A recursive lock, allocated. */
+typedef struct ldr__lock ldr__lock;
+ldr_status ldr__os_lock_create(ldr__lock **ret_lock);
+void ldr__os_lock_destroy(ldr__lock *lock);
+void ldr__os_lock(ldr__lock *lock);
+void ldr__os_unlock(ldr__lock *lock);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * section.h: section objects and views, as in NT.
+ *
+ * A section is an image made from a file or from a buffer: which bytes go to which page, and with
+ * which protection. A view is a section at an address. Nothing here runs foreign code.
+ *
+ * Ownership: every object is made by one function and released by one (both named below), which
+ * takes NULL. A view keeps its section alive. Functions write `ret_*` only when they succeed.
+ * An object may be used by one thread at a time; different objects by different threads at once.
+ */
+#ifndef PELOAD_SECTION_H
+#define PELOAD_SECTION_H
+
+#include <peload/pe.h>
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#define LDR_API __attribute__((visibility("default")))
+#else
+#define LDR_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status and diagnostic ---------------------------------------------------------------------- */
+
+/* Stable, numbered, appended to, never reused. */
+#define LDR_STATUS_LIST(X)                                                                         \
+    X(OK, 0, "success")                                                                            \
+    X(NO_MEMORY, 1, "out of memory")                                                               \
+    X(INVALID_ARGUMENT, 2, "invalid argument")                                                     \
+    X(FILE_NOT_FOUND, 3, "no such file")                                                           \
+    X(NOT_A_FILE, 4, "not a regular file")                                                         \
+    X(IO_ERROR, 5, "the file cannot be read")                                                      \
+    X(IMAGE_REFUSED, 6, "Windows refuses the image")                                               \
+    X(WRONG_MACHINE, 7, "the image is for another machine")                                        \
+    X(ADDRESS_BUSY, 8, "no address range is free for the image")                                   \
+    X(NOT_RELOCATABLE, 9, "the image cannot have its base and has no relocations")                 \
+    X(BAD_RELOCATIONS, 10, "the relocations of the image are broken")                              \
+    X(DLL_NOT_FOUND, 11, "a DLL was not found")                                                    \
+    X(IMPORTS_MISSING, 12, "imported functions are missing")                                       \
+    X(EXPORT_NOT_FOUND, 13, "no such export")                                                      \
+    X(FORWARDER_LOOP, 14, "a chain of export forwarders is too long")                              \
+    X(INIT_FAILED, 15, "DllMain returned FALSE")                                                   \
+    X(NOT_AN_EXE, 16, "the image is not an executable program")                                    \
+    X(OS_ERROR, 17, "the operating system refused a call")                                         \
+    X(POLICY, 18, "the image asks for what the policy forbids")                                    \
+    X(BUSY, 19, "the object is in use")
+
+typedef enum ldr_status {
+#define X(name, number, text) LDR_##name = number,
+    LDR_STATUS_LIST(X)
+#undef X
+} ldr_status;
+
+/* The text of a status: a static string, never NULL. */
+LDR_API const char *ldr_status_text(ldr_status status);
+
+/*
+ * Why an operation failed. `why` holds the NTSTATUS that Windows gives, and for an image that was
+ * refused the rule, offset, value and limit as well (else rule is NULL). `subject` is the file,
+ * module or function it is about, in UTF-8, cut to fit. Plain data: nothing to release.
+ */
+typedef struct ldr_diag {
+    ldr_status status;
+    pe_diag why;
+    char subject[256];
+} ldr_diag;
+
+/* One line of text for `diag`, written to `text` (always NUL-terminated, cut to fit); returns `text`. */
+LDR_API const char *ldr_diag_text(const ldr_diag *diag, char *text, size_t size);
+
+/* ---- Sections ------------------------------------------------------------------------------------ */
+
+typedef struct ldr_section ldr_section;
+
+/* Where the pages of a view come from. */
+typedef enum ldr_source {
+    LDR_SOURCE_FILE_BACKED = 0, /* the file's own pages where they fit: for files that do not change */
+    LDR_SOURCE_SNAPSHOT,        /* a sealed copy: later changes to the file are harmless */
+} ldr_source;
+
+/* Zero is the default for every field but `size`, which is sizeof(ldr_section_options). */
+typedef struct ldr_section_options {
+    size_t size;
+    pe_profile profile; /* 0: PE_WIN10 */
+    ldr_source source;
+    bool refuse_writable_code; /* LDR_POLICY for images with a section both writable and executable */
+} ldr_section_options;
+
+/*
+ * An image section from the file at `path` (UTF-8). `options` may be NULL. On success the caller
+ * owns the section and releases it with ldr_section_close.
+ * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
+ * LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+LDR_API ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
+                                         ldr_section **ret_section, ldr_diag *diag);
+
+/* The same from a buffer, which is copied: it may be released afterwards. `name` is for diagnostics. */
+LDR_API ldr_status ldr_section_from_memory(const char *name, const void *bytes, size_t size,
+                                           const ldr_section_options *options,
+                                           ldr_section **ret_section, ldr_diag *diag);
+
+/* Gives up the caller's reference; views keep theirs. NULL is allowed. */
+LDR_API void ldr_section_close(ldr_section *section);
+
+/* The decoded headers, valid as long as the section; directories cannot be read through it. */
+LDR_API const pe_image *ldr_section_image(const ldr_section *section);
+
+/* ---- Views --------------------------------------------------------------------------------------- */
+
+typedef struct ldr_view ldr_view;
+
+typedef struct ldr_view_options {
+    size_t size;
+    uint64_t base; /* 0: the preferred base if it is free, elsewhere otherwise. Else this one or fail;
+                      a multiple of 64 KiB (else STATUS_MAPPED_ALIGNMENT). */
+} ldr_view_options;
+
+/*
+ * Maps all of an image section with its final protections, unrelocated. Never over an existing
+ * mapping. The caller owns the view and releases it with ldr_view_unmap.
+ * LDR_ADDRESS_BUSY, LDR_INVALID_ARGUMENT, LDR_NO_MEMORY, LDR_OS_ERROR; then nothing stays mapped.
+ */
+LDR_API ldr_status ldr_view_map(ldr_section *section, const ldr_view_options *options,
+                                ldr_view **ret_view, ldr_diag *diag);
+
+/* Unmaps a view and releases it. NULL is allowed. */
+LDR_API void ldr_view_unmap(ldr_view *view);
+
+/*
+ * Applies the base relocations for where the view is, as ntdll does after mapping: nothing when it
+ * is at its preferred base. LDR_NOT_RELOCATABLE (rules C.11, D.1), LDR_BAD_RELOCATIONS; protections
+ * are as before in every case.
+ */
+LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
+
+LDR_API void *ldr_view_base(const ldr_view *view);
+LDR_API size_t ldr_view_size(const ldr_view *view); /* bytes, whole pages */
+LDR_API ldr_section *ldr_view_section(const ldr_view *view);
+
+/* The image as mapped here: directories are read from the view. Valid as long as the view. */
+LDR_API const pe_image *ldr_view_image(const ldr_view *view);
+
+/* Page protections, as in winnt.h. */
+enum {
+    LDR_PAGE_NOACCESS = 0x01,
+    LDR_PAGE_READONLY = 0x02,
+    LDR_PAGE_READWRITE = 0x04,
+    LDR_PAGE_WRITECOPY = 0x08,
+    LDR_PAGE_EXECUTE = 0x10,
+    LDR_PAGE_EXECUTE_READ = 0x20,
+    LDR_PAGE_EXECUTE_READWRITE = 0x40,
+    LDR_PAGE_EXECUTE_WRITECOPY = 0x80,
+};
+
+/* "PAGE_READONLY" and so on; "0" for a reserved range that has none. Static. */
+LDR_API const char *ldr_protect_name(uint32_t protect);
+
+/* What a page of a view is backed by. */
+typedef enum ldr_backing {
+    LDR_BACKING_FILE,    /* the file's own pages */
+    LDR_BACKING_SEGMENT, /* the section's copy of the file in image layout, shared by its views */
+    LDR_BACKING_ZERO,    /* zero fill */
+    LDR_BACKING_SHARED,  /* a PE section marked SHARED: one memory for all views */
+    LDR_BACKING_PRIVATE, /* this view's own copy, because it was written or relocated */
+    LDR_BACKING_NONE,    /* reserved address space */
+} ldr_backing;
+
+/* "file", "segment", "zero", "shared", "private", "none". Static. */
+LDR_API const char *ldr_backing_name(ldr_backing backing);
+
+/* A run of pages with the same answers. `pe_section` is an index into the section table, or -1. */
+typedef struct ldr_region {
+    uint64_t rva;  /* bytes from the view's base */
+    uint64_t size; /* bytes, whole pages */
+    uint32_t protect; /* LDR_PAGE_*; 0 when reserved */
+    bool committed;   /* MEM_COMMIT, else MEM_RESERVE */
+    ldr_backing backing;
+    int32_t pe_section;
+} ldr_region;
+
+/*
+ * The region that starts at or holds `rva`. Regions follow one another without holes, so that
+ * starting at 0 and going on at rva + size visits the view. LDR_INVALID_ARGUMENT beyond its end.
+ */
+LDR_API ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_region);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

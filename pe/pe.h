@@ -1,0 +1,480 @@
+/*
+ * pe.h: facts about a Portable Executable image, read from bytes.
+ *
+ * This is the whole public interface of the parser. It is freestanding C17: it allocates nothing,
+ * does no input or output, and keeps no state. An image is opened over bytes that the caller owns;
+ * everything handed out borrows those bytes and is valid as long as they are.
+ *
+ *   pe_image image;
+ *   pe_diag diag;
+ *   if (pe_open((pe_span){bytes, size}, PE_LAYOUT_FILE, &image, &diag) != PE_OK) ...
+ *   pe_import_iter dlls;
+ *   pe_import_dll dll;
+ *   pe_imports(&image, &dlls);
+ *   while (pe_import_next(&dlls, &dll) == PE_OK) ...
+ *
+ * The bytes are either a file as it lies on disk or an image as it lies in memory (pe_layout);
+ * everything below works on both. A broken directory never fails the image: each iterator has a
+ * status of its own. Sources: "PE Format" (Microsoft, MicrosoftDocs/win32 pe-format.md), quoted as
+ * [PE section]; rules with an ID are in pe/RULES.md.
+ */
+#ifndef PELOAD_PE_H
+#define PELOAD_PE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#define PE_API __attribute__((visibility("default")))
+#else
+#define PE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Bytes, positions, and the one bounds check ------------------------------------------- */
+
+/* A run of bytes that somebody else owns. `size` is in bytes; `data` may be NULL when it is 0. */
+typedef struct pe_span {
+    const uint8_t *data;
+    uint64_t size;
+} pe_span;
+
+/* An address relative to the image base. A type of its own, so that it is never taken for an offset. */
+typedef struct pe_rva {
+    uint32_t value;
+} pe_rva;
+
+/* A position in bytes from the start of the file. */
+typedef struct pe_offset {
+    uint64_t value;
+} pe_offset;
+
+/* True if [offset, offset + length) lies inside `size` bytes; cannot overflow. */
+static inline bool pe_range_ok(uint64_t size, uint64_t offset, uint64_t length)
+{
+    return offset <= size && length <= size - offset;
+}
+
+/* ---- Status and diagnostic ------------------------------------------------------------------ */
+
+/* Stable, numbered, appended to, never reused. */
+#define PE_STATUS_LIST(X)                                                                          \
+    X(OK, 0, "success")                                                                            \
+    X(END, 1, "no more items")                                                                     \
+    X(NOT_PRESENT, 2, "the image has no such structure")                                           \
+    X(NOT_FOUND, 3, "no item of that name or number")                                              \
+    X(OUT_OF_BOUNDS, 4, "a structure lies outside the bytes of the image")                         \
+    X(UNREADABLE, 5, "a structure lies in memory that the image makes unreadable")                 \
+    X(BAD_FORMAT, 6, "a structure contradicts the format")                                         \
+    X(REFUSED, 7, "Windows refuses the image")                                                     \
+    X(NAME_TOO_LONG, 8, "a name is longer than the caller's buffer")
+
+typedef enum pe_status {
+#define X(name, number, text) PE_##name = number,
+    PE_STATUS_LIST(X)
+#undef X
+} pe_status;
+
+/* The text of a status: a static string, never NULL. */
+PE_API const char *pe_status_text(pe_status status);
+
+/* NTSTATUS values that the rules give. Names and numbers as in Microsoft's [MS-ERREF]. */
+#define PE_NT_STATUS_LIST(X)                                                                       \
+    X(SUCCESS, 0x00000000u)                                                                        \
+    X(IMAGE_NOT_AT_BASE, 0x40000003u)                                                              \
+    X(IMAGE_MACHINE_TYPE_MISMATCH, 0x4000000Eu)                                                    \
+    X(UNSUCCESSFUL, 0xC0000001u)                                                                   \
+    X(ACCESS_VIOLATION, 0xC0000005u)                                                               \
+    X(IN_PAGE_ERROR, 0xC0000006u)                                                                  \
+    X(INVALID_PARAMETER, 0xC000000Du)                                                              \
+    X(NO_SUCH_FILE, 0xC000000Fu)                                                                   \
+    X(NO_MEMORY, 0xC0000017u)                                                                      \
+    X(CONFLICTING_ADDRESSES, 0xC0000018u)                                                          \
+    X(INVALID_FILE_FOR_SECTION, 0xC0000020u)                                                       \
+    X(ACCESS_DENIED, 0xC0000022u)                                                                  \
+    X(INVALID_PAGE_PROTECTION, 0xC0000045u)                                                        \
+    X(PROCEDURE_NOT_FOUND, 0xC000007Au)                                                            \
+    X(INVALID_IMAGE_FORMAT, 0xC000007Bu)                                                           \
+    X(INVALID_IMAGE_NE_FORMAT, 0xC000011Bu)                                                        \
+    X(INVALID_IMAGE_LE_FORMAT, 0xC000011Cu)                                                        \
+    X(INVALID_IMAGE_NOT_MZ, 0xC000012Fu)                                                           \
+    X(INVALID_IMAGE_PROTECT, 0xC0000130u)                                                          \
+    X(INVALID_IMAGE_WIN_16, 0xC0000131u)                                                           \
+    X(DLL_NOT_FOUND, 0xC0000135u)                                                                  \
+    X(ORDINAL_NOT_FOUND, 0xC0000138u)                                                              \
+    X(ENTRYPOINT_NOT_FOUND, 0xC0000139u)                                                           \
+    X(DLL_INIT_FAILED, 0xC0000142u)                                                                \
+    X(MAPPED_ALIGNMENT, 0xC0000220u)
+
+typedef enum pe_nt_status {
+#define X(name, number) PE_NT_##name = number,
+    PE_NT_STATUS_LIST(X)
+#undef X
+} pe_nt_status;
+
+/* "STATUS_INVALID_IMAGE_FORMAT" for 0xC000007B, and so on; "STATUS_UNKNOWN" for what is not listed. */
+PE_API const char *pe_nt_status_name(uint32_t nt_status);
+
+/*
+ * Why something was refused. Every refusal fills all of it; strings are static.
+ * `rule` is an ID of pe/RULES.md, `offset` is in bytes from the start of the file (of the image in
+ * mapped layout), `value` is what was found there and `allowed` the limit or the value required.
+ */
+typedef struct pe_diag {
+    uint32_t nt_status;
+    const char *rule;
+    uint64_t offset;
+    uint64_t value;
+    uint64_t allowed;
+    const char *detail;
+} pe_diag;
+
+/* ---- Headers --------------------------------------------------------------------------------- */
+
+/* [PE Machine Types], the ones that the loader names. Unknown codes pass through as numbers. */
+enum {
+    PE_MACHINE_UNKNOWN = 0,
+    PE_MACHINE_I386 = 0x14C,
+    PE_MACHINE_ARMNT = 0x1C4,
+    PE_MACHINE_AMD64 = 0x8664,
+    PE_MACHINE_ARM64 = 0xAA64,
+};
+
+/* [PE Characteristics] of the file header. */
+enum {
+    PE_FILE_RELOCS_STRIPPED = 0x0001,
+    PE_FILE_EXECUTABLE_IMAGE = 0x0002,
+    PE_FILE_LARGE_ADDRESS_AWARE = 0x0020,
+    PE_FILE_DLL = 0x2000,
+};
+
+/* Optional header magic. */
+enum { PE_MAGIC_PE32 = 0x10B, PE_MAGIC_PE32_PLUS = 0x20B };
+
+/* [PE Section Flags], the ones with a meaning in an image. */
+#define PE_SCN_CNT_CODE 0x00000020u
+#define PE_SCN_CNT_INITIALIZED_DATA 0x00000040u
+#define PE_SCN_CNT_UNINITIALIZED_DATA 0x00000080u
+#define PE_SCN_MEM_DISCARDABLE 0x02000000u
+#define PE_SCN_MEM_SHARED 0x10000000u
+#define PE_SCN_MEM_EXECUTE 0x20000000u
+#define PE_SCN_MEM_READ 0x40000000u
+#define PE_SCN_MEM_WRITE 0x80000000u
+
+/* [PE Optional Header Data Directories] */
+typedef enum pe_directory_index {
+    PE_DIRECTORY_EXPORT,
+    PE_DIRECTORY_IMPORT,
+    PE_DIRECTORY_RESOURCE,
+    PE_DIRECTORY_EXCEPTION,
+    PE_DIRECTORY_CERTIFICATE, /* its rva field is a file offset */
+    PE_DIRECTORY_BASE_RELOCATION,
+    PE_DIRECTORY_DEBUG,
+    PE_DIRECTORY_ARCHITECTURE,
+    PE_DIRECTORY_GLOBAL_POINTER,
+    PE_DIRECTORY_TLS,
+    PE_DIRECTORY_LOAD_CONFIG,
+    PE_DIRECTORY_BOUND_IMPORT,
+    PE_DIRECTORY_IAT,
+    PE_DIRECTORY_DELAY_IMPORT,
+    PE_DIRECTORY_CLR,
+    PE_DIRECTORY_RESERVED,
+    PE_DIRECTORY_COUNT
+} pe_directory_index;
+
+/* The specification's name of a directory, such as "import"; static. */
+PE_API const char *pe_directory_name(pe_directory_index index);
+
+/* Where a directory lies. Both 0 when the image has none or does not count that far. */
+typedef struct pe_directory {
+    pe_rva rva;
+    uint32_t size;
+} pe_directory;
+
+/* [PE COFF File Header], and `offset` of the PE signature (the DOS header's e_lfanew). */
+typedef struct pe_file_header {
+    pe_offset offset;
+    uint16_t machine;
+    uint16_t section_count;
+    uint32_t time_date_stamp;
+    uint32_t symbol_table; /* file offset, 0 for none */
+    uint32_t symbol_count;
+    uint16_t optional_header_size;
+    uint16_t characteristics;
+} pe_file_header;
+
+/* [PE Optional Header]. PE32 and PE32+ widened into one; `base_of_data` is 0 in PE32+. */
+typedef struct pe_optional_header {
+    pe_offset offset;
+    uint16_t magic;
+    uint8_t linker_major, linker_minor;
+    uint32_t size_of_code;
+    uint32_t size_of_initialized_data;
+    uint32_t size_of_uninitialized_data;
+    pe_rva entry_point;
+    pe_rva base_of_code;
+    pe_rva base_of_data;
+    uint64_t image_base;
+    uint32_t section_alignment;
+    uint32_t file_alignment;
+    uint16_t os_major, os_minor;
+    uint16_t image_major, image_minor;
+    uint16_t subsystem_major, subsystem_minor;
+    uint32_t win32_version;
+    uint32_t size_of_image;
+    uint32_t size_of_headers;
+    uint32_t checksum;
+    uint16_t subsystem;
+    uint16_t dll_characteristics;
+    uint64_t stack_reserve, stack_commit;
+    uint64_t heap_reserve, heap_commit;
+    uint32_t loader_flags;
+    uint32_t directory_count; /* NumberOfRvaAndSizes as stored; `directories` holds 16 at the most */
+    pe_directory directories[PE_DIRECTORY_COUNT];
+} pe_optional_header;
+
+/* [PE Section Table] entry. `offset` is that of the entry itself; `name` is NUL-terminated. */
+typedef struct pe_section {
+    pe_offset offset;
+    char name[9];
+    uint32_t virtual_size;
+    pe_rva rva;
+    uint32_t raw_size;
+    pe_offset raw;
+    uint32_t characteristics;
+} pe_section;
+
+/* How the bytes lie: as in the file, or as in memory at SizeOfImage. */
+typedef enum pe_layout { PE_LAYOUT_FILE, PE_LAYOUT_MAPPED } pe_layout;
+
+/*
+ * An opened image: plain data, copied freely. `headers` holds the headers and the section table,
+ * `bytes` everything else; for pe_open they are the same span.
+ */
+typedef struct pe_image {
+    pe_span headers;
+    pe_span bytes;
+    pe_layout layout;
+    pe_file_header file;
+    pe_optional_header optional;
+    pe_offset section_table;
+} pe_image;
+
+/*
+ * Decodes the headers at the start of `bytes`. Lenient: asks only what is needed to read them
+ * (MZ, PE signature, a known optional-header magic, all of it inside `bytes`); whether Windows
+ * would take the image is pe_accept's question. Returns PE_OK, or PE_REFUSED with the diagnostic;
+ * `diag` may be NULL.
+ */
+PE_API pe_status pe_open(pe_span bytes, pe_layout layout, pe_image *ret_image, pe_diag *diag);
+
+/*
+ * The same image, its headers as already decoded, with directories read from `mapped`: a view of it
+ * at least SizeOfImage bytes long. Nothing in the view is trusted for the headers again.
+ */
+PE_API pe_image pe_image_mapped(const pe_image *image, pe_span mapped);
+
+/*
+ * How many bytes from the start of a file hold its headers and section table, as far as `prefix`
+ * (the file's first bytes, 64 or more) tells: a number that grows until it is no larger than the
+ * prefix. Never larger than `file_size`. For callers that copy headers before they read them.
+ */
+PE_API uint64_t pe_header_extent(pe_span prefix, uint64_t file_size);
+
+/* True for PE32+ (64-bit fields). */
+PE_API bool pe_is_64(const pe_image *image);
+
+/* The entry `index` of the section table, or PE_NOT_FOUND / PE_OUT_OF_BOUNDS. */
+PE_API pe_status pe_section_at(const pe_image *image, uint32_t index, pe_section *ret_section);
+
+/* The section whose pages hold `rva`; PE_NOT_FOUND for the headers, gaps and beyond the image. */
+PE_API pe_status pe_section_of(const pe_image *image, pe_rva rva, pe_section *ret_section);
+
+/* The directory `index`, or {0, 0} when absent. */
+PE_API pe_directory pe_directory_at(const pe_image *image, pe_directory_index index);
+
+/* ---- Windows's verdict ----------------------------------------------------------------------- */
+
+/* Which Windows judges. Bits, so that a rule can name several. */
+typedef enum pe_profile { PE_WIN10 = 1, PE_WIN7 = 2, PE_WINXP = 4 } pe_profile;
+
+/*
+ * What section creation (NtCreateSection with SEC_IMAGE) on a 64-bit Windows says of a file of
+ * `file_size` bytes whose first bytes are `prefix` (at least pe_header_extent of them). The checks
+ * run in Windows's order (rules A1 to A65). PE_OK, or PE_REFUSED with the first rule that does not
+ * hold; `diag` may be NULL.
+ */
+PE_API pe_status pe_accept(pe_span prefix, uint64_t file_size, pe_profile profile, pe_diag *diag);
+
+/* ---- Reading at an RVA ------------------------------------------------------------------------ */
+
+/*
+ * The bytes that are stored from `rva` to the end of its region (headers or one section): empty
+ * when `rva` is outside the image, in a gap, or in zero fill. Borrowed from the image.
+ */
+PE_API pe_span pe_tail(const pe_image *image, pe_rva rva);
+
+/*
+ * Copies `size` bytes at `rva`, with zeros where the image is zero-filled. The bytes are read once.
+ * PE_OUT_OF_BOUNDS outside the image or in a gap, PE_UNREADABLE in a section without any access
+ * (mapped layout); then `ret_bytes` is untouched.
+ */
+PE_API pe_status pe_read(const pe_image *image, pe_rva rva, void *ret_bytes, size_t size);
+
+PE_API pe_status pe_read_u16(const pe_image *image, pe_rva rva, uint16_t *ret_value);
+PE_API pe_status pe_read_u32(const pe_image *image, pe_rva rva, uint32_t *ret_value);
+PE_API pe_status pe_read_u64(const pe_image *image, pe_rva rva, uint64_t *ret_value);
+/* Four bytes in PE32, eight in PE32+, widened. */
+PE_API pe_status pe_read_pointer(const pe_image *image, pe_rva rva, uint64_t *ret_value);
+
+/*
+ * The NUL-terminated string at `rva` without its NUL, borrowed; it ends at the region's end at the
+ * latest (PE_OUT_OF_BOUNDS when no NUL comes before the end of stored bytes and zero fill).
+ */
+PE_API pe_status pe_string(const pe_image *image, pe_rva rva, pe_span *ret_string);
+
+/* ---- Exports: [PE The .edata Section] ---------------------------------------------------------- */
+
+typedef struct pe_exports {
+    pe_directory directory;
+    pe_rva name; /* the DLL's own name */
+    uint32_t time_date_stamp;
+    uint32_t ordinal_base;
+    uint32_t slot_count;
+    uint32_t name_count;
+    pe_rva slots, names, name_ordinals;
+} pe_exports;
+
+/* One slot. `name` is empty when asked for by ordinal. A forwarder's text is "DLL.name" or "DLL.#n". */
+typedef struct pe_export {
+    uint32_t ordinal; /* as importers write it: slot + ordinal base */
+    pe_rva rva;
+    pe_span name;
+    bool is_forwarder; /* rva lies inside the export directory */
+    pe_span forwarder;
+} pe_export;
+
+/* PE_OK, PE_NOT_PRESENT, or the status of reading the directory. */
+PE_API pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports);
+
+/* The slot of `ordinal`. PE_NOT_FOUND beyond the table or where the slot is 0. */
+PE_API pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports,
+                                      uint32_t ordinal, pe_export *ret_export);
+
+/*
+ * The export called `name`: first the name at index `hint`, then binary search by bytes, as ntdll
+ * does (an unsorted table makes names unfindable except by hint). PE_NOT_FOUND if there is none.
+ */
+PE_API pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
+                                   uint32_t hint, pe_export *ret_export);
+
+/* The name at `index` (0 <= index < name_count) of the name table, with the slot it names. */
+PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
+                                   pe_export *ret_export);
+
+/* ---- Imports: [PE The .idata Section] ---------------------------------------------------------- */
+
+typedef struct pe_import_dll {
+    pe_rva descriptor;
+    pe_span name;
+    uint32_t time_date_stamp;
+    pe_rva lookup_table;  /* ILT: OriginalFirstThunk if usable, else the IAT (rule E5) */
+    pe_rva address_table; /* IAT: FirstThunk */
+} pe_import_dll;
+
+typedef struct pe_import_iter {
+    const pe_image *image;
+    pe_rva next;
+    pe_status status;
+} pe_import_iter;
+
+/* One imported function. `slot` is its IAT entry. */
+typedef struct pe_import {
+    pe_rva slot;
+    bool by_ordinal;
+    uint16_t ordinal; /* when by_ordinal */
+    uint16_t hint;    /* when by name */
+    pe_span name;     /* when by name */
+} pe_import;
+
+typedef struct pe_thunk_iter {
+    const pe_image *image;
+    pe_rva lookup, slot;
+    pe_status status;
+} pe_thunk_iter;
+
+PE_API void pe_imports(const pe_image *image, pe_import_iter *ret_iter);
+/* PE_OK with the next DLL, PE_END, or an error that is said again by every later call. */
+PE_API pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll);
+
+PE_API void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *ret_iter);
+PE_API pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import);
+
+/* ---- Base relocations: [PE The .reloc Section] -------------------------------------------------- */
+
+/* Types as in [PE Base Relocation Types]. */
+enum {
+    PE_REL_ABSOLUTE = 0,
+    PE_REL_HIGH = 1,
+    PE_REL_LOW = 2,
+    PE_REL_HIGHLOW = 3,
+    PE_REL_HIGHADJ = 4,
+    PE_REL_DIR64 = 10,
+};
+
+/* A block: 16-bit entries (type in bits 12-15, offset from `page` in bits 0-11), little-endian. */
+typedef struct pe_reloc_block {
+    pe_rva at; /* of the block itself */
+    pe_rva page;
+    pe_span entries; /* 2 * count bytes, borrowed */
+    uint32_t count;
+} pe_reloc_block;
+
+typedef struct pe_reloc_iter {
+    const pe_image *image;
+    uint64_t next, end; /* RVAs, widened */
+    pe_status status;
+    pe_diag diag; /* filled when status is an error */
+} pe_reloc_iter;
+
+/* True if the image has a usable relocation directory: counted, RVA and size not 0 (rule D.1). */
+PE_API bool pe_has_relocs(const pe_image *image);
+
+PE_API void pe_relocs(const pe_image *image, pe_reloc_iter *ret_iter);
+/* PE_OK with the next block, PE_END, or an error (rules D2, D3) that is said again. */
+PE_API pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block);
+
+/* Entry `index` (< count) of a block. */
+static inline uint16_t pe_reloc_entry(const pe_reloc_block *block, uint32_t index)
+{
+    const uint8_t *at = block->entries.data + 2 * (size_t)index;
+    return (uint16_t)(at[0] | at[1] << 8);
+}
+
+/* ---- Thread-local storage: [PE The .tls Section] ------------------------------------------------ */
+
+/* Addresses are virtual addresses for the image at its (current) base, as the directory holds them. */
+typedef struct pe_tls {
+    pe_rva directory;
+    uint64_t data_start, data_end; /* the template */
+    uint64_t index;                /* address of a u32 */
+    uint64_t callbacks;            /* address of a 0-terminated array of addresses, or 0 */
+    uint32_t zero_fill;            /* bytes of zeros after the template */
+    uint32_t characteristics;
+} pe_tls;
+
+/* PE_OK, PE_NOT_PRESENT, or the status of reading the directory. */
+PE_API pe_status pe_tls_open(const pe_image *image, pe_tls *ret_tls);
+
+/* The RVA of a virtual address for an image at `base`; PE_OUT_OF_BOUNDS outside SizeOfImage. */
+PE_API pe_status pe_va_to_rva(const pe_image *image, uint64_t base, uint64_t va, pe_rva *ret_rva);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
