@@ -8,10 +8,10 @@
  *   if (ldr_load(ctx, "zlib1.dll", NULL, &zlib, &diag) != LDR_OK) ...
  *   uint32_t (LDR_WINAPI *crc32)(uint32_t, const void *, uint32_t) = ldr_symbol(zlib, "crc32");
  *
- * Loading runs the image's code (TLS callbacks, DllMain) with all rights of the process; for looking
- * without running, see section.h. The library never prints, never exits, and keeps its state in the
- * context; two contexts do not know of each other. The one thing it changes outside is the GS base
- * of threads that run guest code (see ldr_thread_enter).
+ * Loading runs the image's code (TLS callbacks, DllMain) with all rights of the process; for
+ * looking without running, see section.h. The library never prints, never exits, and keeps its
+ * state in the context; two contexts do not know of each other. The one thing it changes outside is
+ * the GS base of threads that run guest code (see ldr_thread_enter).
  *
  * Threads: a context serialises its own loads and unloads. Guest code may be called from any thread
  * that has entered the context.
@@ -21,7 +21,8 @@
 
 #include <peload/section.h>
 
-/* The calling convention of guest code on x86-64: for pointers to its functions and for callbacks. */
+/* The calling convention of guest code on x86-64: for pointers to its functions and for callbacks.
+ */
 #if defined(_WIN32)
 #define LDR_WINAPI
 #else
@@ -52,13 +53,14 @@ LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_co
 
 /*
  * Unloads every module (DLL_PROCESS_DETACH in reverse order of initialisation) and releases the
- * context. To be called by the thread that created it, which gets its GS base back. NULL is allowed.
- * While a thread that the guest made still runs, the modules stay mapped: they cannot be pulled from
- * under it.
+ * context. To be called by the thread that created it, which gets its GS base back. NULL is
+ * allowed. While a thread that the guest made still runs, the modules stay mapped: they cannot be
+ * pulled from under it.
  */
 LDR_API void ldr_context_destroy(ldr_context *ctx);
 
-/* ---- Host modules --------------------------------------------------------------------------------- */
+/* ---- Host modules
+ * --------------------------------------------------------------------------------- */
 
 /*
  * One line of a host module's table. A function has `data_size` 0. Data (an exported variable) has
@@ -73,14 +75,15 @@ typedef struct ldr_export {
 } ldr_export;
 
 /*
- * Adds a module that the host provides under `name` ("host.exe"; case-insensitive). Its exports come
- * before those already provided under the same name. The table is borrowed until the context is
- * destroyed. LDR_NO_MEMORY, LDR_INVALID_ARGUMENT.
+ * Adds a module that the host provides under `name` ("host.exe"; case-insensitive). Its exports
+ * come before those already provided under the same name. The table is borrowed until the context
+ * is destroyed. LDR_NO_MEMORY, LDR_INVALID_ARGUMENT.
  */
 LDR_API ldr_status ldr_host_module_add(ldr_context *ctx, const char *name,
                                        const ldr_export *exports, size_t count);
 
-/* ---- Loading ------------------------------------------------------------------------------------- */
+/* ---- Loading
+ * ------------------------------------------------------------------------------------- */
 
 /* What to do about an import that nobody provides. */
 typedef enum ldr_missing {
@@ -125,10 +128,11 @@ typedef struct ldr_load_options {
 LDR_API ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
                             ldr_module **ret_module, ldr_diag *diag);
 
-/* The same from a buffer, which is copied. `name` is the module's name; it has no folder of its own. */
-LDR_API ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
-                                   const ldr_load_options *options, ldr_module **ret_module,
-                                   ldr_diag *diag);
+/* The same from a buffer, which is copied. `name` is the module's name; it has no folder of its
+ * own. */
+LDR_API ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes,
+                                   size_t size, const ldr_load_options *options,
+                                   ldr_module **ret_module, ldr_diag *diag);
 
 /*
  * Gives back one reference. With the last one the module and the dependencies that only it needed
@@ -136,7 +140,8 @@ LDR_API ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const voi
  */
 LDR_API void ldr_unload(ldr_module *module);
 
-/* ---- Modules -------------------------------------------------------------------------------------- */
+/* ---- Modules
+ * -------------------------------------------------------------------------------------- */
 
 /*
  * The address of an export (forwarders followed), or NULL. It converts to a function pointer with
@@ -149,12 +154,14 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
 
 LDR_API const char *ldr_module_name(const ldr_module *module); /* base name, as first asked for */
-LDR_API const char *ldr_module_path(const ldr_module *module); /* absolute; the name if from memory */
+LDR_API const char *
+ldr_module_path(const ldr_module *module); /* absolute; the name if from memory */
 LDR_API void *ldr_module_base(const ldr_module *module);
 LDR_API size_t ldr_module_size(const ldr_module *module);
 LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for host modules */
 
-/* ---- Running --------------------------------------------------------------------------------------- */
+/* ---- Running
+ * --------------------------------------------------------------------------------------- */
 
 /*
  * Runs a loaded EXE's entry point as the main thread of a process with the arguments `argv` (UTF-8;

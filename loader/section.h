@@ -23,29 +23,30 @@
 extern "C" {
 #endif
 
-/* ---- Status and diagnostic ---------------------------------------------------------------------- */
+/* ---- Status and diagnostic ----------------------------------------------------------------------
+ */
 
 /* Stable, numbered, appended to, never reused. */
-#define LDR_STATUS_LIST(X)                                                                         \
-    X(OK, 0, "success")                                                                            \
-    X(NO_MEMORY, 1, "out of memory")                                                               \
-    X(INVALID_ARGUMENT, 2, "invalid argument")                                                     \
-    X(FILE_NOT_FOUND, 3, "no such file")                                                           \
-    X(NOT_A_FILE, 4, "not a regular file")                                                         \
-    X(IO_ERROR, 5, "the file cannot be read")                                                      \
-    X(IMAGE_REFUSED, 6, "Windows refuses the image")                                               \
-    X(WRONG_MACHINE, 7, "the image is for another machine")                                        \
-    X(ADDRESS_BUSY, 8, "no address range is free for the image")                                   \
-    X(NOT_RELOCATABLE, 9, "the image cannot have its base and has no relocations")                 \
-    X(BAD_RELOCATIONS, 10, "the relocations of the image are broken")                              \
-    X(DLL_NOT_FOUND, 11, "a DLL was not found")                                                    \
-    X(IMPORTS_MISSING, 12, "imported functions are missing")                                       \
-    X(EXPORT_NOT_FOUND, 13, "no such export")                                                      \
-    X(FORWARDER_LOOP, 14, "a chain of export forwarders is too long")                              \
-    X(INIT_FAILED, 15, "DllMain returned FALSE")                                                   \
-    X(NOT_AN_EXE, 16, "the image is not an executable program")                                    \
-    X(OS_ERROR, 17, "the operating system refused a call")                                         \
-    X(POLICY, 18, "the image asks for what the policy forbids")                                    \
+#define LDR_STATUS_LIST(X)                                                         \
+    X(OK, 0, "success")                                                            \
+    X(NO_MEMORY, 1, "out of memory")                                               \
+    X(INVALID_ARGUMENT, 2, "invalid argument")                                     \
+    X(FILE_NOT_FOUND, 3, "no such file")                                           \
+    X(NOT_A_FILE, 4, "not a regular file")                                         \
+    X(IO_ERROR, 5, "the file cannot be read")                                      \
+    X(IMAGE_REFUSED, 6, "Windows refuses the image")                               \
+    X(WRONG_MACHINE, 7, "the image is for another machine")                        \
+    X(ADDRESS_BUSY, 8, "no address range is free for the image")                   \
+    X(NOT_RELOCATABLE, 9, "the image cannot have its base and has no relocations") \
+    X(BAD_RELOCATIONS, 10, "the relocations of the image are broken")              \
+    X(DLL_NOT_FOUND, 11, "a DLL was not found")                                    \
+    X(IMPORTS_MISSING, 12, "imported functions are missing")                       \
+    X(EXPORT_NOT_FOUND, 13, "no such export")                                      \
+    X(FORWARDER_LOOP, 14, "a chain of export forwarders is too long")              \
+    X(INIT_FAILED, 15, "DllMain returned FALSE")                                   \
+    X(NOT_AN_EXE, 16, "the image is not an executable program")                    \
+    X(OS_ERROR, 17, "the operating system refused a call")                         \
+    X(POLICY, 18, "the image asks for what the policy forbids")                    \
     X(BUSY, 19, "the object is in use")
 
 typedef enum ldr_status {
@@ -68,17 +69,20 @@ typedef struct ldr_diag {
     char subject[256];
 } ldr_diag;
 
-/* One line of text for `diag`, written to `text` (always NUL-terminated, cut to fit); returns `text`. */
+/* One line of text for `diag`, written to `text` (always NUL-terminated, cut to fit); returns
+ * `text`. */
 LDR_API const char *ldr_diag_text(const ldr_diag *diag, char *text, size_t size);
 
-/* ---- Sections ------------------------------------------------------------------------------------ */
+/* ---- Sections
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct ldr_section ldr_section;
 
 /* Where the pages of a view come from. */
 typedef enum ldr_source {
-    LDR_SOURCE_FILE_BACKED = 0, /* the file's own pages where they fit: for files that do not change */
-    LDR_SOURCE_SNAPSHOT,        /* a sealed copy: later changes to the file are harmless */
+    LDR_SOURCE_FILE_BACKED =
+        0,               /* the file's own pages where they fit: for files that do not change */
+    LDR_SOURCE_SNAPSHOT, /* a sealed copy: later changes to the file are harmless */
 } ldr_source;
 
 /* Zero is the default for every field but `size`, which is sizeof(ldr_section_options). */
@@ -86,7 +90,8 @@ typedef struct ldr_section_options {
     size_t size;
     pe_profile profile; /* 0: PE_WIN10 */
     ldr_source source;
-    bool refuse_writable_code; /* LDR_POLICY for images with a section both writable and executable */
+    bool refuse_writable_code; /* LDR_POLICY for images with a section both writable and executable
+                                */
 } ldr_section_options;
 
 /*
@@ -98,7 +103,8 @@ typedef struct ldr_section_options {
 LDR_API ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                          ldr_section **ret_section, ldr_diag *diag);
 
-/* The same from a buffer, which is copied: it may be released afterwards. `name` is for diagnostics. */
+/* The same from a buffer, which is copied: it may be released afterwards. `name` is for
+ * diagnostics. */
 LDR_API ldr_status ldr_section_from_memory(const char *name, const void *bytes, size_t size,
                                            const ldr_section_options *options,
                                            ldr_section **ret_section, ldr_diag *diag);
@@ -109,14 +115,15 @@ LDR_API void ldr_section_close(ldr_section *section);
 /* The decoded headers, valid as long as the section; directories cannot be read through it. */
 LDR_API const pe_image *ldr_section_image(const ldr_section *section);
 
-/* ---- Views --------------------------------------------------------------------------------------- */
+/* ---- Views
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct ldr_view ldr_view;
 
 typedef struct ldr_view_options {
     size_t size;
-    uint64_t base; /* 0: the preferred base if it is free, elsewhere otherwise. Else this one or fail;
-                      a multiple of 64 KiB (else STATUS_MAPPED_ALIGNMENT). */
+    uint64_t base; /* 0: the preferred base if it is free, elsewhere otherwise. Else this one or
+                      fail; a multiple of 64 KiB (else STATUS_MAPPED_ALIGNMENT). */
 } ldr_view_options;
 
 /*
@@ -174,8 +181,8 @@ LDR_API const char *ldr_backing_name(ldr_backing backing);
 
 /* A run of pages with the same answers. `pe_section` is an index into the section table, or -1. */
 typedef struct ldr_region {
-    uint64_t rva;  /* bytes from the view's base */
-    uint64_t size; /* bytes, whole pages */
+    uint64_t rva;     /* bytes from the view's base */
+    uint64_t size;    /* bytes, whole pages */
     uint32_t protect; /* LDR_PAGE_*; 0 when reserved */
     bool committed;   /* MEM_COMMIT, else MEM_RESERVE */
     ldr_backing backing;

@@ -43,7 +43,8 @@ typedef struct pe_span {
     uint64_t size;
 } pe_span;
 
-/* An address relative to the image base. A type of its own, so that it is never taken for an offset. */
+/* An address relative to the image base. A type of its own, so that it is never taken for an
+ * offset. */
 typedef struct pe_rva {
     uint32_t value;
 } pe_rva;
@@ -62,15 +63,15 @@ static inline bool pe_range_ok(uint64_t size, uint64_t offset, uint64_t length)
 /* ---- Status and diagnostic ------------------------------------------------------------------ */
 
 /* Stable, numbered, appended to, never reused. */
-#define PE_STATUS_LIST(X)                                                                          \
-    X(OK, 0, "success")                                                                            \
-    X(END, 1, "no more items")                                                                     \
-    X(NOT_PRESENT, 2, "the image has no such structure")                                           \
-    X(NOT_FOUND, 3, "no item of that name or number")                                              \
-    X(OUT_OF_BOUNDS, 4, "a structure lies outside the bytes of the image")                         \
-    X(UNREADABLE, 5, "a structure lies in memory that the image makes unreadable")                 \
-    X(BAD_FORMAT, 6, "a structure contradicts the format")                                         \
-    X(REFUSED, 7, "Windows refuses the image")                                                     \
+#define PE_STATUS_LIST(X)                                                          \
+    X(OK, 0, "success")                                                            \
+    X(END, 1, "no more items")                                                     \
+    X(NOT_PRESENT, 2, "the image has no such structure")                           \
+    X(NOT_FOUND, 3, "no item of that name or number")                              \
+    X(OUT_OF_BOUNDS, 4, "a structure lies outside the bytes of the image")         \
+    X(UNREADABLE, 5, "a structure lies in memory that the image makes unreadable") \
+    X(BAD_FORMAT, 6, "a structure contradicts the format")                         \
+    X(REFUSED, 7, "Windows refuses the image")                                     \
     X(NAME_TOO_LONG, 8, "a name is longer than the caller's buffer")
 
 typedef enum pe_status {
@@ -83,31 +84,31 @@ typedef enum pe_status {
 PE_API const char *pe_status_text(pe_status status);
 
 /* NTSTATUS values that the rules give. Names and numbers as in Microsoft's [MS-ERREF]. */
-#define PE_NT_STATUS_LIST(X)                                                                       \
-    X(SUCCESS, 0x00000000u)                                                                        \
-    X(IMAGE_NOT_AT_BASE, 0x40000003u)                                                              \
-    X(IMAGE_MACHINE_TYPE_MISMATCH, 0x4000000Eu)                                                    \
-    X(UNSUCCESSFUL, 0xC0000001u)                                                                   \
-    X(ACCESS_VIOLATION, 0xC0000005u)                                                               \
-    X(IN_PAGE_ERROR, 0xC0000006u)                                                                  \
-    X(INVALID_PARAMETER, 0xC000000Du)                                                              \
-    X(NO_SUCH_FILE, 0xC000000Fu)                                                                   \
-    X(NO_MEMORY, 0xC0000017u)                                                                      \
-    X(CONFLICTING_ADDRESSES, 0xC0000018u)                                                          \
-    X(INVALID_FILE_FOR_SECTION, 0xC0000020u)                                                       \
-    X(ACCESS_DENIED, 0xC0000022u)                                                                  \
-    X(INVALID_PAGE_PROTECTION, 0xC0000045u)                                                        \
-    X(PROCEDURE_NOT_FOUND, 0xC000007Au)                                                            \
-    X(INVALID_IMAGE_FORMAT, 0xC000007Bu)                                                           \
-    X(INVALID_IMAGE_NE_FORMAT, 0xC000011Bu)                                                        \
-    X(INVALID_IMAGE_LE_FORMAT, 0xC000011Cu)                                                        \
-    X(INVALID_IMAGE_NOT_MZ, 0xC000012Fu)                                                           \
-    X(INVALID_IMAGE_PROTECT, 0xC0000130u)                                                          \
-    X(INVALID_IMAGE_WIN_16, 0xC0000131u)                                                           \
-    X(DLL_NOT_FOUND, 0xC0000135u)                                                                  \
-    X(ORDINAL_NOT_FOUND, 0xC0000138u)                                                              \
-    X(ENTRYPOINT_NOT_FOUND, 0xC0000139u)                                                           \
-    X(DLL_INIT_FAILED, 0xC0000142u)                                                                \
+#define PE_NT_STATUS_LIST(X)                    \
+    X(SUCCESS, 0x00000000u)                     \
+    X(IMAGE_NOT_AT_BASE, 0x40000003u)           \
+    X(IMAGE_MACHINE_TYPE_MISMATCH, 0x4000000Eu) \
+    X(UNSUCCESSFUL, 0xC0000001u)                \
+    X(ACCESS_VIOLATION, 0xC0000005u)            \
+    X(IN_PAGE_ERROR, 0xC0000006u)               \
+    X(INVALID_PARAMETER, 0xC000000Du)           \
+    X(NO_SUCH_FILE, 0xC000000Fu)                \
+    X(NO_MEMORY, 0xC0000017u)                   \
+    X(CONFLICTING_ADDRESSES, 0xC0000018u)       \
+    X(INVALID_FILE_FOR_SECTION, 0xC0000020u)    \
+    X(ACCESS_DENIED, 0xC0000022u)               \
+    X(INVALID_PAGE_PROTECTION, 0xC0000045u)     \
+    X(PROCEDURE_NOT_FOUND, 0xC000007Au)         \
+    X(INVALID_IMAGE_FORMAT, 0xC000007Bu)        \
+    X(INVALID_IMAGE_NE_FORMAT, 0xC000011Bu)     \
+    X(INVALID_IMAGE_LE_FORMAT, 0xC000011Cu)     \
+    X(INVALID_IMAGE_NOT_MZ, 0xC000012Fu)        \
+    X(INVALID_IMAGE_PROTECT, 0xC0000130u)       \
+    X(INVALID_IMAGE_WIN_16, 0xC0000131u)        \
+    X(DLL_NOT_FOUND, 0xC0000135u)               \
+    X(ORDINAL_NOT_FOUND, 0xC0000138u)           \
+    X(ENTRYPOINT_NOT_FOUND, 0xC0000139u)        \
+    X(DLL_INIT_FAILED, 0xC0000142u)             \
     X(MAPPED_ALIGNMENT, 0xC0000220u)
 
 typedef enum pe_nt_status {
@@ -116,7 +117,8 @@ typedef enum pe_nt_status {
 #undef X
 } pe_nt_status;
 
-/* "STATUS_INVALID_IMAGE_FORMAT" for 0xC000007B, and so on; "STATUS_UNKNOWN" for what is not listed. */
+/* "STATUS_INVALID_IMAGE_FORMAT" for 0xC000007B, and so on; "STATUS_UNKNOWN" for what is not listed.
+ */
 PE_API const char *pe_nt_status_name(uint32_t nt_status);
 
 /*
@@ -156,14 +158,14 @@ enum {
 enum { PE_MAGIC_PE32 = 0x10B, PE_MAGIC_PE32_PLUS = 0x20B };
 
 /* [PE Section Flags], the ones with a meaning in an image. */
-#define PE_SCN_CNT_CODE 0x00000020u
-#define PE_SCN_CNT_INITIALIZED_DATA 0x00000040u
+#define PE_SCN_CNT_CODE               0x00000020u
+#define PE_SCN_CNT_INITIALIZED_DATA   0x00000040u
 #define PE_SCN_CNT_UNINITIALIZED_DATA 0x00000080u
-#define PE_SCN_MEM_DISCARDABLE 0x02000000u
-#define PE_SCN_MEM_SHARED 0x10000000u
-#define PE_SCN_MEM_EXECUTE 0x20000000u
-#define PE_SCN_MEM_READ 0x40000000u
-#define PE_SCN_MEM_WRITE 0x80000000u
+#define PE_SCN_MEM_DISCARDABLE        0x02000000u
+#define PE_SCN_MEM_SHARED             0x10000000u
+#define PE_SCN_MEM_EXECUTE            0x20000000u
+#define PE_SCN_MEM_READ               0x40000000u
+#define PE_SCN_MEM_WRITE              0x80000000u
 
 /* [PE Optional Header Data Directories] */
 typedef enum pe_directory_index {
@@ -233,7 +235,8 @@ typedef struct pe_optional_header {
     uint64_t stack_reserve, stack_commit;
     uint64_t heap_reserve, heap_commit;
     uint32_t loader_flags;
-    uint32_t directory_count; /* NumberOfRvaAndSizes as stored; `directories` holds 16 at the most */
+    uint32_t
+        directory_count; /* NumberOfRvaAndSizes as stored; `directories` holds 16 at the most */
     pe_directory directories[PE_DIRECTORY_COUNT];
 } pe_optional_header;
 
@@ -310,7 +313,8 @@ typedef enum pe_profile { PE_WIN10 = 1, PE_WIN7 = 2, PE_WINXP = 4 } pe_profile;
  */
 PE_API pe_status pe_accept(pe_span prefix, uint64_t file_size, pe_profile profile, pe_diag *diag);
 
-/* ---- Reading at an RVA ------------------------------------------------------------------------ */
+/* ---- Reading at an RVA ------------------------------------------------------------------------
+ */
 
 /*
  * The bytes that are stored from `rva` to the end of its region (headers or one section): empty
@@ -337,7 +341,8 @@ PE_API pe_status pe_read_pointer(const pe_image *image, pe_rva rva, uint64_t *re
  */
 PE_API pe_status pe_string(const pe_image *image, pe_rva rva, pe_span *ret_string);
 
-/* ---- Exports: [PE The .edata Section] ---------------------------------------------------------- */
+/* ---- Exports: [PE The .edata Section] ----------------------------------------------------------
+ */
 
 typedef struct pe_exports {
     pe_directory directory;
@@ -349,7 +354,8 @@ typedef struct pe_exports {
     pe_rva slots, names, name_ordinals;
 } pe_exports;
 
-/* One slot. `name` is empty when asked for by ordinal. A forwarder's text is "DLL.name" or "DLL.#n". */
+/* One slot. `name` is empty when asked for by ordinal. A forwarder's text is "DLL.name" or
+ * "DLL.#n". */
 typedef struct pe_export {
     uint32_t ordinal; /* as importers write it: slot + ordinal base */
     pe_rva rva;
@@ -376,7 +382,8 @@ PE_API pe_status pe_export_by_name(const pe_image *image, const pe_exports *expo
 PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
                                    pe_export *ret_export);
 
-/* ---- Imports: [PE The .idata Section] ---------------------------------------------------------- */
+/* ---- Imports: [PE The .idata Section] ----------------------------------------------------------
+ */
 
 typedef struct pe_import_dll {
     pe_rva descriptor;
@@ -414,7 +421,8 @@ PE_API pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll);
 PE_API void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *ret_iter);
 PE_API pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import);
 
-/* ---- Base relocations: [PE The .reloc Section] -------------------------------------------------- */
+/* ---- Base relocations: [PE The .reloc Section] --------------------------------------------------
+ */
 
 /* Types as in [PE Base Relocation Types]. */
 enum {
@@ -455,9 +463,11 @@ static inline uint16_t pe_reloc_entry(const pe_reloc_block *block, uint32_t inde
     return (uint16_t)(at[0] | at[1] << 8);
 }
 
-/* ---- Thread-local storage: [PE The .tls Section] ------------------------------------------------ */
+/* ---- Thread-local storage: [PE The .tls Section] ------------------------------------------------
+ */
 
-/* Addresses are virtual addresses for the image at its (current) base, as the directory holds them. */
+/* Addresses are virtual addresses for the image at its (current) base, as the directory holds them.
+ */
 typedef struct pe_tls {
     pe_rva directory;
     uint64_t data_start, data_end; /* the template */

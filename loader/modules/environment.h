@@ -11,13 +11,14 @@
 
 /* The thread-local template of a module, as its TLS directory says. */
 typedef struct ldr__tls_template {
-    const void *data;   /* inside the module's view */
-    size_t data_size;   /* bytes to copy */
-    size_t zero_size;   /* bytes of zeros after them */
+    const void *data; /* inside the module's view */
+    size_t data_size; /* bytes to copy */
+    size_t zero_size; /* bytes of zeros after them */
 } ldr__tls_template;
 
 typedef struct ldr__environment {
-    /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add). */
+    /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add).
+     */
     ldr_status (*create)(ldr_context *ctx, void **ret_state);
     /* Releases the state; NULL is allowed. No guest code runs after it. */
     void (*destroy)(void *state);
@@ -69,7 +70,8 @@ extern const ldr__environment ldr__default_environment;
 /* The state that `create` made for a context. */
 void *ldr__context_environment(const ldr_context *ctx);
 
-/* ---- What the environment asks of the resolver, in the name of the guest ---------------------------- */
+/* ---- What the environment asks of the resolver, in the name of the guest
+ * ---------------------------- */
 
 /* LoadLibrary: `name` as the guest says it, found as a dependency of the program is. */
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
@@ -97,6 +99,11 @@ void ldr__modules_process_detach(ldr_context *ctx);
 /* The context's own copy of a host module's exported variable, or NULL. */
 void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
 
-enum { LDR__PROCESS_DETACH = 0, LDR__PROCESS_ATTACH = 1, LDR__THREAD_ATTACH = 2, LDR__THREAD_DETACH = 3 };
+enum {
+    LDR__PROCESS_DETACH = 0,
+    LDR__PROCESS_ATTACH = 1,
+    LDR__THREAD_ATTACH = 2,
+    LDR__THREAD_DETACH = 3
+};
 
 #endif

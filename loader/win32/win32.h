@@ -1,23 +1,24 @@
 /*
  * win32.h: what the files of the Windows environment share.
  *
- * One ldr__process stands for one guest process: everything of a context that Windows would keep per
- * process. One ldr__thread stands for one thread of it; its TEB is what GS points at. Host functions
- * run with GS so set and find both through ldr__thread_self().
+ * One ldr__process stands for one guest process: everything of a context that Windows would keep
+ * per process. One ldr__thread stands for one thread of it; its TEB is what GS points at. Host
+ * functions run with GS so set and find both through ldr__thread_self().
  *
- * Tables: each DLL is provided by one or more tables of ldr_export lines, one file per DLL and topic
- * (kernel32_sync.c: kernel32's synchronisation functions), ended by the file's only external symbol,
- * an ldr__host_table; environment.c lists them all.
+ * Tables: each DLL is provided by one or more tables of ldr_export lines, one file per DLL and
+ * topic (kernel32_sync.c: kernel32's synchronisation functions), ended by the file's only external
+ * symbol, an ldr__host_table; environment.c lists them all.
  */
 #ifndef PELOAD_WIN32_H
 #define PELOAD_WIN32_H
 
-#include <stdatomic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "modules/environment.h"
 
-/* ---- Guest types ------------------------------------------------------------------------------- */
+/* ---- Guest types -------------------------------------------------------------------------------
+ */
 
 /* Spelled as in Windows's headers where a signature is quoted; LLP64: long is 32 bits. */
 typedef int32_t BOOL;
@@ -28,7 +29,8 @@ typedef uint16_t WCHAR;
 typedef void *HANDLE;
 #define INVALID_HANDLE_VALUE ((HANDLE)(intptr_t)-1)
 
-/* ---- Tables -------------------------------------------------------------------------------------- */
+/* ---- Tables
+ * -------------------------------------------------------------------------------------- */
 
 typedef struct ldr__host_table {
     const char *module; /* "kernel32.dll" */
@@ -36,18 +38,28 @@ typedef struct ldr__host_table {
     size_t count;
 } ldr__host_table;
 
-#define LDR__FN(name) {#name, (const void *)guest_##name, 0, 0}
-#define LDR__FN_AS(exported, function) {exported, (const void *)(function), 0, 0}
-#define LDR__DATA(exported, initial) {exported, &(initial), 0, sizeof(initial)}
-#define LDR__TABLE(symbol, dll, lines)                                                             \
+#define LDR__FN(name)                           \
+    {                                           \
+#name, (const void *)guest_##name, 0, 0 \
+    }
+#define LDR__FN_AS(exported, function)           \
+    {                                            \
+        exported, (const void *)(function), 0, 0 \
+    }
+#define LDR__DATA(exported, initial)             \
+    {                                            \
+        exported, &(initial), 0, sizeof(initial) \
+    }
+#define LDR__TABLE(symbol, dll, lines) \
     const ldr__host_table symbol = {dll, lines, sizeof(lines) / sizeof((lines)[0])}
 
-/* ---- Process ---------------------------------------------------------------------------------------- */
+/* ---- Process
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct ldr__thread ldr__thread;
-typedef struct ldr__handles ldr__handles;  /* handles.c */
-typedef struct ldr__crt ldr__crt;          /* crt_state.c */
-typedef struct ldr__seh ldr__seh;          /* seh_tables.c: unwind tables, vectored handlers, filters */
+typedef struct ldr__handles ldr__handles; /* handles.c */
+typedef struct ldr__crt ldr__crt;         /* crt_state.c */
+typedef struct ldr__seh ldr__seh; /* seh_tables.c: unwind tables, vectored handlers, filters */
 
 /* The start of the PEB, x64 offsets; what follows is zero. */
 typedef struct ldr__peb {
@@ -72,12 +84,13 @@ typedef struct ldr__process {
     ldr__seh *seh;
     struct ldr__tls_slots *tls; /* tls.c */
     int argc;
-    const char *const *argv; /* UTF-8; set by run, else the process name only */
+    const char *const *argv;  /* UTF-8; set by run, else the process name only */
     atomic_int guest_threads; /* that the guest made and that still run */
     atomic_bool exiting;
 } ldr__process;
 
-/* ---- Threads ---------------------------------------------------------------------------------------- */
+/* ---- Threads
+ * ---------------------------------------------------------------------------------------- */
 
 /* The TEB, x64 offsets, as far as code reads it from GS. */
 typedef struct ldr__teb {
@@ -92,8 +105,8 @@ typedef struct ldr__teb {
     uint64_t process_id; /* 0x40 */
     uint64_t thread_id;  /* 0x48 */
     void *active_rpc_handle;
-    void **static_tls; /* 0x58: ThreadLocalStoragePointer */
-    ldr__peb *peb;     /* 0x60 */
+    void **static_tls;   /* 0x58: ThreadLocalStoragePointer */
+    ldr__peb *peb;       /* 0x60 */
     uint32_t last_error; /* 0x68 */
     uint8_t between[0x1480 - 0x6C];
     void *tls_slots[64]; /* 0x1480 */
@@ -107,13 +120,13 @@ struct ldr__thread {
     ldr__teb teb; /* first: GS points here */
     ldr__process *process;
     ldr__thread *next;
-    pthread_t host;          /* the thread it belongs to */
+    pthread_t host; /* the thread it belongs to */
     uint32_t static_tls_capacity;
     int crt_errno;
     uint32_t crt_doserrno;
-    void *crt;               /* crt_state.c's own per-thread block, or NULL */
-    void *fls;               /* tls.c's own: fiber-local values, or NULL */
-    void *exit_jump;         /* thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
+    void *crt;       /* crt_state.c's own per-thread block, or NULL */
+    void *fls;       /* tls.c's own: fiber-local values, or NULL */
+    void *exit_jump; /* thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
     uint32_t suspend_count;
 };
@@ -196,9 +209,8 @@ DWORD ldr__error_from_nt_status(uint32_t nt_status);
  * thread.c. Starts a guest thread; as CreateThread does (`stack_size` 0: the program's default).
  * `ret_handle` may be NULL. Returns a Win32 error.
  */
-DWORD ldr__thread_create(ldr__process *process, size_t stack_size,
-                         DWORD(LDR_WINAPI *start)(void *), void *parameter, DWORD flags,
-                         HANDLE *ret_handle, DWORD *ret_thread_id);
+DWORD ldr__thread_create(ldr__process *process, size_t stack_size, DWORD(LDR_WINAPI *start)(void *),
+                         void *parameter, DWORD flags, HANDLE *ret_handle, DWORD *ret_thread_id);
 /* Ends the calling guest thread with its notifications. On the program's main thread too. */
 _Noreturn void ldr__thread_exit(DWORD exit_code);
 /* Ends the guest process: process detach, then back to ldr_run, which returns `exit_code`. */
@@ -206,7 +218,8 @@ _Noreturn void ldr__process_exit(DWORD exit_code);
 /* The same without notifications (TerminateProcess, abort, an unhandled exception). */
 _Noreturn void ldr__process_terminate(DWORD exit_code);
 
-/* ---- Handles (handles.c) ------------------------------------------------------------------------------ */
+/* ---- Handles (handles.c)
+ * ------------------------------------------------------------------------------ */
 
 typedef enum ldr__object_type {
     LDR__OBJECT_FILE,
@@ -245,14 +258,17 @@ void ldr__object_release(ldr__object *object);
 bool ldr__handle_close(ldr__process *process, HANDLE handle);
 /* A file handle over a descriptor; `path` may be NULL and is copied. NULL when out of memory. */
 HANDLE ldr__handle_from_fd(ldr__process *process, int fd, bool borrowed, const char *path);
-/* The descriptor of a file handle, valid while the handle is open; -1 (and last error) if it is none. */
+/* The descriptor of a file handle, valid while the handle is open; -1 (and last error) if it is
+ * none. */
 int ldr__handle_fd(HANDLE handle);
 
-/* ---- Text and paths (text.c, paths.c) --------------------------------------------------------------------- */
+/* ---- Text and paths (text.c, paths.c)
+ * --------------------------------------------------------------------- */
 
 /* The guest's ANSI and OEM code page is UTF-8 (65001) throughout. */
 
-/* Units written (without NUL); `capacity` in units; invalid input becomes U+FFFD. To measure: NULL, 0. */
+/* Units written (without NUL); `capacity` in units; invalid input becomes U+FFFD. To measure: NULL,
+ * 0. */
 size_t ldr__utf8_to_utf16(const char *text, size_t length, WCHAR *ret_text, size_t capacity);
 size_t ldr__utf16_to_utf8(const WCHAR *text, size_t length, char *ret_text, size_t capacity);
 /* NUL-terminated copies (free); NULL when out of memory. */
@@ -269,14 +285,16 @@ char *ldr__path_to_host_w(const WCHAR *guest_path);
 /* "/tmp/a" -> "Z:\tmp\a" (allocated). */
 char *ldr__path_to_guest(const char *host_path);
 
-/* ---- C runtime (crt_state.c) --------------------------------------------------------------------------------- */
+/* ---- C runtime (crt_state.c)
+ * --------------------------------------------------------------------------------- */
 
 ldr_status ldr__crt_create(ldr__process *process);
 void ldr__crt_destroy(ldr__process *process);
 /* Runs atexit functions and flushes: ExitProcess through exit(). */
 void ldr__crt_thread_detach(ldr__thread *thread);
 
-/* ---- Structured exceptions (seh_*.c) ------------------------------------------------------------------------- */
+/* ---- Structured exceptions (seh_*.c)
+ * ------------------------------------------------------------------------- */
 
 ldr_status ldr__seh_create(ldr__process *process);
 void ldr__seh_destroy(ldr__process *process);
