@@ -93,8 +93,7 @@ typedef enum ldr_missing {
 
 /*
  * A missing import: `importer` asks for `function` (or for `ordinal`, when function is NULL) of
- * `dll`. When `dll_missing`, the DLL itself was not found and function is NULL. Strings are valid
- * during the call.
+ * `dll`, which itself was not found when `dll_missing`. Strings are valid during the call.
  */
 typedef struct ldr_missing_import {
     const char *importer;

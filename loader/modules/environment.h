@@ -73,9 +73,12 @@ void *ldr__context_environment(const ldr_context *ctx);
 /* ---- What the environment asks of the resolver, in the name of the guest
  * ---------------------------- */
 
-/* LoadLibrary: `name` as the guest says it, found as a dependency of the program is. */
-ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
-                           ldr_module **ret_module, ldr_diag *diag);
+/*
+ * LoadLibrary. `name` is a bare DLL name ("foo", "foo.dll", "foo.") that is looked for as the
+ * program's imports are, or a host path (it holds a '/'), which the environment has translated.
+ */
+ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_module,
+                           ldr_diag *diag);
 
 /* The module of that HMODULE (base address), or whose image holds the address; NULL if none. */
 ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base);
