@@ -52,15 +52,18 @@ typedef struct ldr__environment {
     bool (*call_entry)(void *state, void *function, void *base, uint32_t reason, void *reserved,
                        uint32_t *ret_result, uint32_t *ret_exception);
 
-    /* ldr_run's thread: runs `entry` until it returns or the guest exits the process. */
+    /*
+     * ldr_run: on a new main thread, THREAD_ATTACH for the DLLs, PROCESS_ATTACH for the module's
+     * TLS callbacks, then `entry`, until it returns or the guest exits the process.
+     */
     ldr_status (*run)(void *state, ldr_module *module, void *entry, int argc,
                       const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag);
 
     /*
      * A function for the guest to call in place of a missing import, NULL when out of memory. It
-     * reports through `options` (copied). Released with the state.
+     * reports through `options`; both are copied. Released with the state.
      */
-    void *(*stub_create)(void *state, const char *dll, const char *function,
+    void *(*stub_create)(void *state, const ldr_missing_import *import,
                          const ldr_load_options *options);
 } ldr__environment;
 
@@ -93,10 +96,19 @@ void ldr__module_add_reference(ldr_module *module, bool pin);
 /* DisableThreadLibraryCalls. */
 void ldr__module_no_thread_calls(ldr_module *module);
 
-/* Calls every initialised module with DLL_THREAD_ATTACH (in order) or _DETACH (in reverse). */
+/*
+ * Calls every initialised DLL with DLL_THREAD_ATTACH (in order) or _DETACH (in reverse), then the
+ * TLS callbacks of the program if it runs.
+ */
 void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
 
-/* ExitProcess: calls every initialised module with DLL_PROCESS_DETACH, reserved not NULL; once. */
+/* The TLS callbacks of one module: for the program's own, which run with its main thread. */
+void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);
+
+/*
+ * ExitProcess: calls every initialised DLL with DLL_PROCESS_DETACH, reserved not NULL, then the TLS
+ * callbacks of the program if it runs; once.
+ */
 void ldr__modules_process_detach(ldr_context *ctx);
 
 /* The context's own copy of a host module's exported variable, or NULL. */
