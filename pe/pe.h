@@ -438,7 +438,7 @@ enum {
 typedef struct pe_reloc_block {
     pe_rva at; /* of the block itself */
     pe_rva page;
-    pe_span entries; /* 2 * count bytes, borrowed */
+    pe_span entries; /* 2 * count bytes, borrowed; fewer where the rest is zero fill */
     uint32_t count;
 } pe_reloc_block;
 
@@ -456,9 +456,11 @@ PE_API void pe_relocs(const pe_image *image, pe_reloc_iter *ret_iter);
 /* PE_OK with the next block, PE_END, or an error (rules D2, D3) that is said again. */
 PE_API pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block);
 
-/* Entry `index` (< count) of a block. */
+/* Entry `index` (< count) of a block; 0 (ABSOLUTE) in zero fill. */
 static inline uint16_t pe_reloc_entry(const pe_reloc_block *block, uint32_t index)
 {
+    if (index >= block->entries.size / 2)
+        return 0;
     const uint8_t *at = block->entries.data + 2 * (size_t)index;
     return (uint16_t)(at[0] | at[1] << 8);
 }

@@ -1,0 +1,185 @@
+#include "address.h"
+#include "bytes.h"
+
+#include <string.h>
+
+enum {
+    EXPORT_TIME_DATE_STAMP = 4,
+    EXPORT_NAME = 12,
+    EXPORT_ORDINAL_BASE = 16,
+    EXPORT_SLOT_COUNT = 20,
+    EXPORT_NAME_COUNT = 24,
+    EXPORT_SLOTS = 28,
+    EXPORT_NAMES = 32,
+    EXPORT_NAME_ORDINALS = 36,
+    EXPORT_SIZE = 40,
+};
+
+pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
+{
+    uint8_t raw[EXPORT_SIZE];
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXPORT);
+    if (directory.rva.value == 0)
+        return PE_NOT_PRESENT;
+    pe_status status = pe_read(image, directory.rva, raw, sizeof raw);
+    if (status != PE_OK)
+        return status;
+    *ret_exports = (pe_exports){
+        .directory = directory,
+        .name = {pe__load_u32(raw + EXPORT_NAME)},
+        .time_date_stamp = pe__load_u32(raw + EXPORT_TIME_DATE_STAMP),
+        .ordinal_base = pe__load_u32(raw + EXPORT_ORDINAL_BASE),
+        .slot_count = pe__load_u32(raw + EXPORT_SLOT_COUNT),
+        .name_count = pe__load_u32(raw + EXPORT_NAME_COUNT),
+        .slots = {pe__load_u32(raw + EXPORT_SLOTS)},
+        .names = {pe__load_u32(raw + EXPORT_NAMES)},
+        .name_ordinals = {pe__load_u32(raw + EXPORT_NAME_ORDINALS)},
+    };
+    return PE_OK;
+}
+
+static pe_status read_u32_element(const pe_image *image, pe_rva table, uint32_t index,
+                                  uint32_t *ret_value)
+{
+    pe_rva at;
+    if (!pe__element(table, index, 4, &at))
+        return PE_OUT_OF_BOUNDS;
+    return pe_read_u32(image, at, ret_value);
+}
+
+/* Fills in what the slot `index` says; the name is the caller's. */
+static pe_status read_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
+                           pe_export *export)
+{
+    if (index >= exports->slot_count)
+        return PE_NOT_FOUND;
+    pe_status status = read_u32_element(image, exports->slots, index, &export->rva.value);
+    if (status != PE_OK)
+        return status;
+    if (export->rva.value == 0)
+        return PE_NOT_FOUND;
+    export->ordinal = index + exports->ordinal_base;
+    const pe_directory *directory = &exports->directory;
+    export->is_forwarder = export->rva.value >= directory->rva.value &&
+                           export->rva.value - directory->rva.value < directory->size;
+    return export->is_forwarder ? pe_string(image, export->rva, &export->forwarder) : PE_OK;
+}
+
+pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports, uint32_t ordinal,
+                               pe_export *ret_export)
+{
+    pe_export export = {0};
+    if (ordinal < exports->ordinal_base)
+        return PE_NOT_FOUND;
+    pe_status status = read_slot(image, exports, ordinal - exports->ordinal_base, &export);
+    if (status == PE_OK)
+        *ret_export = export;
+    return status;
+}
+
+/* The slot that the name at `index` stands for: entries are indices, not ordinals. */
+static pe_status read_named_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
+                                 pe_export *export)
+{
+    pe_rva at;
+    uint16_t slot;
+    if (!pe__element(exports->name_ordinals, index, 2, &at))
+        return PE_OUT_OF_BOUNDS;
+    pe_status status = pe_read_u16(image, at, &slot);
+    return status == PE_OK ? read_slot(image, exports, slot, export) : status;
+}
+
+/*
+ * Compares `name` with the string at `rva` as strcmp does, reading no more of it than it must:
+ * strings may be as long as the image, and a search looks at many.
+ */
+static pe_status compare_at(const pe_image *image, pe_span name, pe_rva rva, int *ret_order)
+{
+    pe__region region;
+    if (!pe__region_at(image, rva.value, &region))
+        return PE_OUT_OF_BOUNDS;
+    if (!region.readable)
+        return PE_UNREADABLE;
+    pe_span tail = pe_tail(image, rva);
+    uint64_t common = pe__min(name.size, tail.size);
+    int order = common == 0 ? 0 : memcmp(name.data, tail.data, common);
+    if (order == 0 && common == tail.size && region.stored == region.end - region.start)
+        return PE_OUT_OF_BOUNDS;
+    if (order == 0) {
+        uint8_t next = common < tail.size ? tail.data[common] : 0;
+        order = (common < name.size) - (next != 0);
+    }
+    *ret_order = order;
+    return PE_OK;
+}
+
+static pe_status compare_name(const pe_image *image, const pe_exports *exports, pe_span name,
+                              uint32_t index, int *ret_order)
+{
+    pe_rva at;
+    pe_status status = read_u32_element(image, exports->names, index, &at.value);
+    return status == PE_OK ? compare_at(image, name, at, ret_order) : status;
+}
+
+static pe_status search_names(const pe_image *image, const pe_exports *exports, pe_span name,
+                              uint32_t *ret_index)
+{
+    uint32_t low = 0, high = exports->name_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order;
+        pe_status status = compare_name(image, exports, name, middle, &order);
+        if (status != PE_OK)
+            return status;
+        if (order == 0) {
+            *ret_index = middle;
+            return PE_OK;
+        }
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return PE_NOT_FOUND;
+}
+
+/* A hint is only a guess: one that cannot be read is one that is wrong. */
+static bool hint_names(const pe_image *image, const pe_exports *exports, pe_span name,
+                       uint32_t hint)
+{
+    int order;
+    return hint < exports->name_count &&
+           compare_name(image, exports, name, hint, &order) == PE_OK && order == 0;
+}
+
+pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
+                            uint32_t hint, pe_export *ret_export)
+{
+    uint32_t index = hint;
+    pe_status status = PE_OK;
+    pe_export export = {.name = name};
+    if (!hint_names(image, exports, name, hint))
+        status = search_names(image, exports, name, &index);
+    if (status == PE_OK)
+        status = read_named_slot(image, exports, index, &export);
+    if (status == PE_OK)
+        *ret_export = export;
+    return status;
+}
+
+pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
+                            pe_export *ret_export)
+{
+    pe_rva at;
+    pe_export export = {0};
+    if (index >= exports->name_count)
+        return PE_NOT_FOUND;
+    pe_status status = read_u32_element(image, exports->names, index, &at.value);
+    if (status == PE_OK)
+        status = pe_string(image, at, &export.name);
+    if (status == PE_OK)
+        status = read_named_slot(image, exports, index, &export);
+    if (status == PE_OK)
+        *ret_export = export;
+    return status;
+}

@@ -1,0 +1,252 @@
+#include "headers.h"
+#include "bytes.h"
+#include "layout.h"
+#include "rules.h"
+
+#include <string.h>
+
+/* The fields of one header: a base offset, so that decoding reads as a list of fields. */
+struct fields {
+    pe_span bytes;
+    uint64_t base;
+};
+
+/* Copies `size` bytes at `offset`; zeros beyond the end. */
+static void copy_at(pe_span bytes, uint64_t offset, uint8_t *ret_bytes, uint64_t size)
+{
+    uint64_t stored = offset < bytes.size ? pe__min(size, bytes.size - offset) : 0;
+    memset(ret_bytes, 0, size);
+    if (stored != 0)
+        memcpy(ret_bytes, bytes.data + offset, stored);
+}
+
+uint16_t pe__u16_at(pe_span bytes, uint64_t offset)
+{
+    uint8_t field[2];
+    copy_at(bytes, offset, field, sizeof field);
+    return pe__load_u16(field);
+}
+
+uint32_t pe__u32_at(pe_span bytes, uint64_t offset)
+{
+    uint8_t field[4];
+    copy_at(bytes, offset, field, sizeof field);
+    return pe__load_u32(field);
+}
+
+uint64_t pe__u64_at(pe_span bytes, uint64_t offset)
+{
+    uint8_t field[8];
+    copy_at(bytes, offset, field, sizeof field);
+    return pe__load_u64(field);
+}
+
+static uint16_t u16(const struct fields *from, uint32_t field)
+{
+    return pe__u16_at(from->bytes, from->base + field);
+}
+
+static uint32_t u32(const struct fields *from, uint32_t field)
+{
+    return pe__u32_at(from->bytes, from->base + field);
+}
+
+static uint64_t pointer(const struct fields *from, uint32_t field, bool is_64)
+{
+    uint64_t at = from->base + field;
+    return is_64 ? pe__u64_at(from->bytes, at) : pe__u32_at(from->bytes, at);
+}
+
+static pe_file_header decode_file_header(const struct fields *nt)
+{
+    return (pe_file_header){
+        .offset = {nt->base},
+        .machine = u16(nt, FILE_MACHINE),
+        .section_count = u16(nt, FILE_SECTION_COUNT),
+        .time_date_stamp = u32(nt, FILE_TIME_DATE_STAMP),
+        .symbol_table = u32(nt, FILE_SYMBOL_TABLE),
+        .symbol_count = u32(nt, FILE_SYMBOL_COUNT),
+        .optional_header_size = u16(nt, FILE_OPTIONAL_SIZE),
+        .characteristics = u16(nt, FILE_CHARACTERISTICS),
+    };
+}
+
+/* The fields that differ in place or width. */
+static void decode_wide_fields(const struct fields *from, pe_optional_header *optional)
+{
+    bool is_64 = optional->magic == PE_MAGIC_PE32_PLUS;
+    uint32_t width = is_64 ? 8 : 4;
+    optional->base_of_data.value = is_64 ? 0 : u32(from, OPT_BASE_OF_DATA);
+    optional->image_base = pointer(from, is_64 ? OPT_IMAGE_BASE_64 : OPT_IMAGE_BASE, is_64);
+    optional->stack_reserve = pointer(from, OPT_STACK_RESERVE, is_64);
+    optional->stack_commit = pointer(from, OPT_STACK_RESERVE + width, is_64);
+    optional->heap_reserve = pointer(from, OPT_STACK_RESERVE + 2 * width, is_64);
+    optional->heap_commit = pointer(from, OPT_STACK_RESERVE + 3 * width, is_64);
+    optional->loader_flags = u32(from, is_64 ? OPT_LOADER_FLAGS_64 : OPT_LOADER_FLAGS);
+    optional->directory_count = u32(from, is_64 ? OPT_DIRECTORY_COUNT_64 : OPT_DIRECTORY_COUNT);
+}
+
+static void decode_directories(const struct fields *from, pe_optional_header *optional)
+{
+    uint32_t at = optional->magic == PE_MAGIC_PE32_PLUS ? OPT_DIRECTORIES_64 : OPT_DIRECTORIES;
+    for (uint32_t i = 0; i < PE_DIRECTORY_COUNT && i < optional->directory_count; i++) {
+        optional->directories[i].rva.value = u32(from, at + DIRECTORY_SIZE * i);
+        optional->directories[i].size = u32(from, at + DIRECTORY_SIZE * i + 4);
+    }
+}
+
+static pe_optional_header decode_optional_header(const struct fields *from)
+{
+    uint16_t linker = u16(from, OPT_LINKER_MAJOR);
+    pe_optional_header optional = {
+        .offset = {from->base},
+        .magic = u16(from, OPT_MAGIC),
+        .linker_major = (uint8_t)(linker & 0xFF),
+        .linker_minor = (uint8_t)(linker >> 8),
+        .size_of_code = u32(from, OPT_SIZE_OF_CODE),
+        .size_of_initialized_data = u32(from, OPT_SIZE_OF_INITIALIZED_DATA),
+        .size_of_uninitialized_data = u32(from, OPT_SIZE_OF_UNINITIALIZED_DATA),
+        .entry_point = {u32(from, OPT_ENTRY_POINT)},
+        .base_of_code = {u32(from, OPT_BASE_OF_CODE)},
+        .section_alignment = u32(from, OPT_SECTION_ALIGNMENT),
+        .file_alignment = u32(from, OPT_FILE_ALIGNMENT),
+        .os_major = u16(from, OPT_OS_MAJOR),
+        .os_minor = u16(from, OPT_OS_MINOR),
+        .image_major = u16(from, OPT_IMAGE_MAJOR),
+        .image_minor = u16(from, OPT_IMAGE_MINOR),
+        .subsystem_major = u16(from, OPT_SUBSYSTEM_MAJOR),
+        .subsystem_minor = u16(from, OPT_SUBSYSTEM_MINOR),
+        .win32_version = u32(from, OPT_WIN32_VERSION),
+        .size_of_image = u32(from, OPT_SIZE_OF_IMAGE),
+        .size_of_headers = u32(from, OPT_SIZE_OF_HEADERS),
+        .checksum = u32(from, OPT_CHECKSUM),
+        .subsystem = u16(from, OPT_SUBSYSTEM),
+        .dll_characteristics = u16(from, OPT_DLL_CHARACTERISTICS),
+    };
+    decode_wide_fields(from, &optional);
+    decode_directories(from, &optional);
+    return optional;
+}
+
+pe_image pe__decode(pe_span bytes, pe_layout layout, uint64_t nt)
+{
+    struct fields file = {bytes, nt};
+    struct fields optional = {bytes, nt + FILE_END};
+    pe_image image = {
+        .headers = bytes,
+        .bytes = bytes,
+        .layout = layout,
+        .file = decode_file_header(&file),
+        .optional = decode_optional_header(&optional),
+    };
+    image.section_table.value = nt + FILE_END + image.file.optional_header_size;
+    return image;
+}
+
+/* How much of the optional header is there to be read: its fixed part and what it counts. */
+static uint64_t optional_size(const pe_optional_header *optional)
+{
+    uint64_t fixed = optional->magic == PE_MAGIC_PE32_PLUS ? OPT_DIRECTORIES_64 : OPT_DIRECTORIES;
+    return fixed + DIRECTORY_SIZE * pe__min(optional->directory_count, PE_DIRECTORY_COUNT);
+}
+
+pe_status pe_open(pe_span bytes, pe_layout layout, pe_image *ret_image, pe_diag *diag)
+{
+    uint16_t magic = pe__u16_at(bytes, DOS_MAGIC);
+    if (bytes.size < DOS_SIZE || magic != DOS_MAGIC_MZ) {
+        pe__violation(PE__RULE_A3, DOS_MAGIC, magic, DOS_MAGIC_MZ, diag);
+        return PE_REFUSED;
+    }
+    uint64_t nt = pe__u32_at(bytes, DOS_LFANEW);
+    if (!pe_range_ok(bytes.size, nt, FILE_END + OPT_DIRECTORIES)) {
+        pe__violation(PE__RULE_H1, DOS_LFANEW, nt, bytes.size, diag);
+        return PE_REFUSED;
+    }
+    uint32_t signature = pe__u32_at(bytes, nt);
+    if (signature != NT_SIGNATURE) {
+        pe__violation(PE__RULE_A6, nt, signature, NT_SIGNATURE, diag);
+        return PE_REFUSED;
+    }
+    pe_image image = pe__decode(bytes, layout, nt);
+    const pe_optional_header *optional = &image.optional;
+    if (optional->magic != PE_MAGIC_PE32 && optional->magic != PE_MAGIC_PE32_PLUS) {
+        pe__violation(PE__RULE_A10, nt + FILE_END, optional->magic, PE_MAGIC_PE32_PLUS, diag);
+        return PE_REFUSED;
+    }
+    if (!pe_range_ok(bytes.size, optional->offset.value, optional_size(optional))) {
+        pe__violation(PE__RULE_H1, nt, optional->offset.value + optional_size(optional), bytes.size,
+                      diag);
+        return PE_REFUSED;
+    }
+    *ret_image = image;
+    return PE_OK;
+}
+
+pe_image pe_image_mapped(const pe_image *image, pe_span mapped)
+{
+    pe_image result = *image;
+    result.layout = PE_LAYOUT_MAPPED;
+    result.bytes = mapped;
+    return result;
+}
+
+uint64_t pe_header_extent(pe_span prefix, uint64_t file_size)
+{
+    uint64_t nt = pe__u32_at(prefix, DOS_LFANEW);
+    if (prefix.size < DOS_SIZE || pe__u16_at(prefix, DOS_MAGIC) != DOS_MAGIC_MZ || nt >= file_size)
+        return pe__min(DOS_SIZE, file_size);
+    uint64_t extent = nt + NT_HEADERS_SIZE_64;
+    if (pe_range_ok(prefix.size, nt, FILE_END)) {
+        pe_image image = pe__decode(prefix, PE_LAYOUT_FILE, nt);
+        extent = pe__max(extent, pe__table_end(&image));
+    }
+    return pe__min(extent, file_size);
+}
+
+bool pe_is_64(const pe_image *image)
+{
+    return image->optional.magic == PE_MAGIC_PE32_PLUS;
+}
+
+bool pe__is_flat(const pe_image *image)
+{
+    return image->optional.section_alignment < PE__PAGE;
+}
+
+uint64_t pe__table_end(const pe_image *image)
+{
+    return image->section_table.value + (uint64_t)SCN_SIZE * image->file.section_count;
+}
+
+pe_section pe__decode_section(const pe_image *image, uint32_t index)
+{
+    struct fields entry = {image->headers, image->section_table.value + (uint64_t)SCN_SIZE * index};
+    pe_section section = {
+        .offset = {entry.base},
+        .virtual_size = u32(&entry, SCN_VIRTUAL_SIZE),
+        .rva = {u32(&entry, SCN_VIRTUAL_ADDRESS)},
+        .raw_size = u32(&entry, SCN_RAW_SIZE),
+        .raw = {u32(&entry, SCN_RAW_POINTER)},
+        .characteristics = u32(&entry, SCN_CHARACTERISTICS),
+    };
+    copy_at(entry.bytes, entry.base + SCN_NAME, (uint8_t *)section.name, SCN_NAME_SIZE);
+    return section;
+}
+
+pe_status pe_section_at(const pe_image *image, uint32_t index, pe_section *ret_section)
+{
+    if (index >= image->file.section_count)
+        return PE_NOT_FOUND;
+    uint64_t at = image->section_table.value + (uint64_t)SCN_SIZE * index;
+    if (!pe_range_ok(image->headers.size, at, SCN_SIZE))
+        return PE_OUT_OF_BOUNDS;
+    *ret_section = pe__decode_section(image, index);
+    return PE_OK;
+}
+
+pe_directory pe_directory_at(const pe_image *image, pe_directory_index index)
+{
+    if ((unsigned)index >= PE_DIRECTORY_COUNT)
+        return (pe_directory){0};
+    return image->optional.directories[index];
+}

@@ -1,0 +1,133 @@
+#include "bytes.h"
+
+enum {
+    IMPORT_LOOKUP_TABLE = 0,
+    IMPORT_TIME_DATE_STAMP = 4,
+    IMPORT_NAME = 12,
+    IMPORT_ADDRESS_TABLE = 16,
+    IMPORT_SIZE = 20,
+    HINT_SIZE = 2,
+};
+
+/* Thunks hold an RVA in their low 31 bits (rule E7). */
+#define THUNK_RVA_MASK 0x7FFFFFFFu
+
+/* An absent directory is an empty one. */
+void pe_imports(const pe_image *image, pe_import_iter *ret_iter)
+{
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_IMPORT);
+    *ret_iter = (pe_import_iter){
+        .image = image,
+        .next = directory.rva,
+        .status = directory.rva.value == 0 ? PE_END : PE_OK,
+    };
+}
+
+/* Moves `rva` on; running out of RVAs is an error for the item after this one. */
+static pe_status advance(pe_rva *rva, uint32_t size)
+{
+    if (rva->value > UINT32_MAX - size)
+        return PE_OUT_OF_BOUNDS;
+    rva->value += size;
+    return PE_OK;
+}
+
+/* Rule E5: a name table that points into the headers or out of the image counts as absent. */
+static pe_rva usable_lookup_table(const pe_image *image, uint32_t lookup, uint32_t address)
+{
+    const pe_optional_header *optional = &image->optional;
+    bool is_usable =
+        lookup != 0 && lookup >= optional->size_of_headers && lookup < optional->size_of_image;
+    return (pe_rva){is_usable ? lookup : address};
+}
+
+/* PE_END at the terminator: a descriptor without a name or an address table (rule E2). */
+static pe_status read_descriptor(const pe_image *image, pe_rva at, pe_import_dll *ret_dll,
+                                 pe_rva *ret_name)
+{
+    uint8_t raw[IMPORT_SIZE];
+    pe_status status = pe_read(image, at, raw, sizeof raw);
+    if (status != PE_OK)
+        return status;
+    uint32_t name = pe__load_u32(raw + IMPORT_NAME);
+    uint32_t address = pe__load_u32(raw + IMPORT_ADDRESS_TABLE);
+    if (name == 0 || address == 0)
+        return PE_END;
+    *ret_name = (pe_rva){name};
+    *ret_dll = (pe_import_dll){
+        .descriptor = at,
+        .time_date_stamp = pe__load_u32(raw + IMPORT_TIME_DATE_STAMP),
+        .lookup_table =
+            usable_lookup_table(image, pe__load_u32(raw + IMPORT_LOOKUP_TABLE), address),
+        .address_table = {address},
+    };
+    return PE_OK;
+}
+
+pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll)
+{
+    while (iter->status == PE_OK) {
+        pe_import_dll dll;
+        pe_rva name;
+        uint64_t first_thunk = 0;
+        pe_status status = read_descriptor(iter->image, iter->next, &dll, &name);
+        if (status == PE_OK)
+            status = pe_read_pointer(iter->image, dll.lookup_table, &first_thunk);
+        /* Rule E4: without a thunk the DLL is not loaded, its name not even looked at. */
+        if (status == PE_OK && first_thunk != 0)
+            status = pe_string(iter->image, name, &dll.name);
+        if (status != PE_OK) {
+            iter->status = status;
+            break;
+        }
+        iter->status = advance(&iter->next, IMPORT_SIZE);
+        if (first_thunk != 0) {
+            *ret_dll = dll;
+            return PE_OK;
+        }
+    }
+    return iter->status;
+}
+
+void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *ret_iter)
+{
+    *ret_iter = (pe_thunk_iter){
+        .image = image, .lookup = dll->lookup_table, .slot = dll->address_table, .status = PE_OK};
+}
+
+/* Rule E7. */
+static pe_status decode_thunk(const pe_image *image, uint64_t thunk, pe_import *import)
+{
+    uint64_t ordinal_flag = pe_is_64(image) ? UINT64_C(1) << 63 : UINT64_C(1) << 31;
+    import->by_ordinal = (thunk & ordinal_flag) != 0;
+    if (import->by_ordinal) {
+        import->ordinal = (uint16_t)(thunk & 0xFFFF);
+        return PE_OK;
+    }
+    pe_rva at = {(uint32_t)(thunk & THUNK_RVA_MASK)};
+    pe_status status = pe_read_u16(image, at, &import->hint);
+    if (status != PE_OK)
+        return status;
+    return pe_string(image, (pe_rva){at.value + HINT_SIZE}, &import->name);
+}
+
+pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
+{
+    uint64_t thunk;
+    pe_import import = {.slot = iter->slot};
+    uint32_t width = pe_is_64(iter->image) ? 8 : 4;
+    if (iter->status != PE_OK)
+        return iter->status;
+    iter->status = pe_read_pointer(iter->image, iter->lookup, &thunk);
+    if (iter->status == PE_OK && thunk == 0)
+        iter->status = PE_END;
+    if (iter->status == PE_OK)
+        iter->status = decode_thunk(iter->image, thunk, &import);
+    if (iter->status != PE_OK)
+        return iter->status;
+    iter->status = advance(&iter->lookup, width);
+    if (iter->status == PE_OK)
+        iter->status = advance(&iter->slot, width);
+    *ret_import = import;
+    return PE_OK;
+}

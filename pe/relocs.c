@@ -1,0 +1,91 @@
+#include "address.h"
+#include "bytes.h"
+#include "rules.h"
+
+enum {
+    BLOCK_SIZE_FIELD = 4,
+    BLOCK_HEADER = 8,
+    ENTRY_SIZE = 2,
+};
+
+bool pe_has_relocs(const pe_image *image)
+{
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_BASE_RELOCATION);
+    return directory.rva.value != 0 && directory.size != 0;
+}
+
+/* An absent directory is an empty one. */
+void pe_relocs(const pe_image *image, pe_reloc_iter *ret_iter)
+{
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_BASE_RELOCATION);
+    *ret_iter = (pe_reloc_iter){
+        .image = image,
+        .next = directory.rva.value,
+        .end = (uint64_t)directory.rva.value + directory.size,
+        .status = pe_has_relocs(image) ? PE_OK : PE_END,
+    };
+}
+
+static pe_status fail(pe_reloc_iter *iter, pe_status status, pe__rule rule, uint64_t value,
+                      uint64_t allowed)
+{
+    pe__violation(rule, iter->next + BLOCK_SIZE_FIELD, value, allowed, &iter->diag);
+    iter->status = status;
+    return status;
+}
+
+/* Where a block does not lie inside one region: its size, and how much of the image follows. */
+static pe_status fail_bounds(pe_reloc_iter *iter, pe_status status, uint64_t size)
+{
+    uint64_t image_size = iter->image->optional.size_of_image;
+    uint64_t rest = iter->next < image_size ? image_size - iter->next : 0;
+    return fail(iter, status, PE__RULE_D1, size, rest);
+}
+
+/* The block at `at` of `size` bytes, 8 or more, all of it in one region. Entries that lie in zero
+ * fill say ABSOLUTE and are not stored. */
+static pe_status borrow_block(const pe_image *image, pe_rva at, uint32_t size,
+                              pe_reloc_block *block)
+{
+    pe__region region;
+    if (!pe__region_at(image, at.value, &region) || size > region.end - at.value)
+        return PE_OUT_OF_BOUNDS;
+    if (!region.readable)
+        return PE_UNREADABLE;
+    block->at = at;
+    block->count = (size - BLOCK_HEADER) / ENTRY_SIZE;
+    if (block->count != 0)
+        block->entries = pe_tail(image, (pe_rva){at.value + BLOCK_HEADER});
+    uint64_t stored = block->entries.size - block->entries.size % ENTRY_SIZE;
+    block->entries.size = pe__min(stored, (uint64_t)block->count * ENTRY_SIZE);
+    return PE_OK;
+}
+
+/* Rules D1 to D3. Less than a header at the end of the directory is padding, as in Wine. */
+pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block)
+{
+    uint8_t header[BLOCK_HEADER];
+    uint64_t rest = iter->end - iter->next;
+    if (iter->status == PE_OK && rest < BLOCK_HEADER)
+        iter->status = PE_END;
+    if (iter->status != PE_OK)
+        return iter->status;
+    if (iter->next > UINT32_MAX)
+        return fail_bounds(iter, PE_OUT_OF_BOUNDS, BLOCK_HEADER);
+    pe_rva at = {(uint32_t)iter->next};
+    pe_status status = pe_read(iter->image, at, header, sizeof header);
+    if (status != PE_OK)
+        return fail_bounds(iter, status, BLOCK_HEADER);
+    uint32_t size = pe__load_u32(header + BLOCK_SIZE_FIELD);
+    if (size < BLOCK_HEADER)
+        return fail(iter, PE_BAD_FORMAT, PE__RULE_D3, size, BLOCK_HEADER);
+    if (size > rest)
+        return fail(iter, PE_BAD_FORMAT, PE__RULE_D2, size, rest);
+    pe_reloc_block block = {.page = {pe__load_u32(header)}};
+    status = borrow_block(iter->image, at, size, &block);
+    if (status != PE_OK)
+        return fail_bounds(iter, status, size);
+    iter->next += size;
+    *ret_block = block;
+    return PE_OK;
+}
