@@ -1,0 +1,296 @@
+/* relocate.c: base relocations, as ntdll applies them after mapping (rules C.11 and D of
+ * SEC_IMAGE). */
+#include "section/diag.h"
+#include "section/view.h"
+
+#include <string.h>
+
+/* The widest fixup, and the span of the offsets in a block. */
+#define FIXUP_MAX  8
+#define BLOCK_SPAN 4096
+
+/*
+ * Pages are opened as the fixups come to them, each run of equal protection once, and stay open
+ * until the end. [open_start, open_end) is the one that the last fixup was in.
+ */
+typedef struct relocator {
+    ldr_view *view;
+    uint64_t delta;
+    uint64_t open_start, open_end;
+    bool *opened; /* for each subsection: made writable here */
+    uint64_t lowest;
+    pe_diag why; /* rule, offset, value and limit when the relocations are broken */
+} relocator;
+
+static ldr_status broken(relocator *r, const char *rule, uint64_t offset, uint64_t value,
+                         uint64_t allowed, const char *detail)
+{
+    r->why = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
+                       .rule = rule,
+                       .offset = offset,
+                       .value = value,
+                       .allowed = allowed,
+                       .detail = detail};
+    return LDR_BAD_RELOCATIONS;
+}
+
+/* ---- Opening pages ---- */
+
+/* Neighbours that one change of protection opens. */
+static bool open_together(const ldr__subsection *a, const ldr__subsection *b)
+{
+    return a->backing != LDR_BACKING_NONE && b->backing != LDR_BACKING_NONE &&
+           ldr__protect_access(a->protect) == ldr__protect_access(b->protect);
+}
+
+static ldr_status open_at(relocator *r, uint64_t rva)
+{
+    if (rva >= r->open_start && rva < r->open_end)
+        return LDR_OK;
+    const ldr__plan *plan = ldr__view_plan(r->view);
+    const ldr__subsection *subsections = plan->subsections;
+    uint32_t first = ldr__plan_find(plan, rva);
+    if (subsections[first].backing == LDR_BACKING_NONE)
+        return broken(r, "D9", rva, rva, subsections[first].rva, "fixup in a gap of the image");
+    uint32_t last = first;
+    while (first > 0 && open_together(&subsections[first - 1], &subsections[first]))
+        first--;
+    while (last + 1 < plan->count && open_together(&subsections[last], &subsections[last + 1]))
+        last++;
+    uint64_t start = subsections[first].rva;
+    uint64_t end = subsections[last].rva + subsections[last].size;
+    if (!r->opened[first]) {
+        ldr_status status = ldr__view_write_begin(r->view, start, end - start);
+        if (status != LDR_OK)
+            return status;
+        for (uint32_t i = first; i <= last; i++)
+            r->opened[i] = true;
+    }
+    r->open_start = start;
+    r->open_end = end;
+    return LDR_OK;
+}
+
+static ldr_status close_all(relocator *r)
+{
+    const ldr__plan *plan = ldr__view_plan(r->view);
+    ldr_status result = LDR_OK;
+    for (uint32_t i = 0; i < plan->count;) {
+        uint32_t first = i++;
+        if (!r->opened[first])
+            continue;
+        while (i < plan->count && r->opened[i])
+            i++;
+        uint64_t start = plan->subsections[first].rva;
+        uint64_t end = plan->subsections[i - 1].rva + plan->subsections[i - 1].size;
+        ldr_status status = ldr__view_write_end(r->view, start, end - start);
+        if (status != LDR_OK)
+            result = status;
+    }
+    return result;
+}
+
+/* ---- Applying ---- */
+
+/* The image is little-endian, and so is every machine that its code runs on. */
+static inline void add_u16(uint8_t *at, uint64_t delta)
+{
+    uint16_t value;
+    memcpy(&value, at, sizeof value);
+    value = (uint16_t)(value + delta);
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void add_u32(uint8_t *at, uint64_t delta)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    value += (uint32_t)delta;
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void add_u64(uint8_t *at, uint64_t delta)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    value += delta;
+    memcpy(at, &value, sizeof value);
+}
+
+/* Bytes that a fixup changes; 0 for a type that x86 images cannot have (D8). */
+static uint32_t width_of(unsigned type)
+{
+    switch (type) {
+    case PE_REL_HIGH:
+    case PE_REL_LOW:
+        return 2;
+    case PE_REL_HIGHLOW:
+        return 4;
+    case PE_REL_DIR64:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+static void apply_at(uint8_t *at, unsigned type, uint64_t delta)
+{
+    switch (type) {
+    case PE_REL_HIGH:
+        add_u16(at, delta >> 16);
+        break;
+    case PE_REL_LOW:
+        add_u16(at, delta);
+        break;
+    case PE_REL_HIGHLOW:
+        add_u32(at, delta);
+        break;
+    default:
+        add_u64(at, delta);
+        break;
+    }
+}
+
+/* One entry with every check. `entry_rva` is where it stands, for the diagnostic. */
+static ldr_status apply_checked(relocator *r, uint64_t page, uint16_t entry, uint64_t entry_rva)
+{
+    unsigned type = entry >> 12;
+    if (type == PE_REL_ABSOLUTE)
+        return LDR_OK;
+    uint32_t width = width_of(type);
+    if (width == 0)
+        return broken(r, "D8", entry_rva, type, PE_REL_DIR64, "unknown type of relocation");
+    uint64_t rva = page + (entry & 0xFFF);
+    uint64_t limit = r->view->image.optional.size_of_image;
+    if (!pe_range_ok(limit, rva, width))
+        return broken(r, "D4", entry_rva, rva, limit, "fixup outside the image");
+    ldr_status status = open_at(r, rva);
+    if (status == LDR_OK)
+        status = open_at(r, rva + width - 1);
+    if (status == LDR_OK)
+        apply_at(r->view->base + rva, type, r->delta);
+    return status;
+}
+
+/*
+ * The types that images are made of, where the whole span of a block is open and inside the image.
+ * Returns the first entry that needs more than that.
+ */
+static uint32_t apply_fast(uint8_t *page, const pe_reloc_block *block, uint32_t first,
+                           uint64_t delta)
+{
+    for (uint32_t i = first; i < block->count; i++) {
+        uint16_t entry = pe_reloc_entry(block, i);
+        uint8_t *at = page + (entry & 0xFFF);
+        if (entry >> 12 == PE_REL_DIR64)
+            add_u64(at, delta);
+        else if (entry >> 12 == PE_REL_HIGHLOW)
+            add_u32(at, delta);
+        else if (entry >> 12 != PE_REL_ABSOLUTE)
+            return i;
+    }
+    return block->count;
+}
+
+static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
+{
+    return rva >= r->open_start && pe_range_ok(r->open_end, rva, size) &&
+           pe_range_ok(r->view->image.optional.size_of_image, rva, size);
+}
+
+static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
+{
+    uint64_t page = block->page.value;
+    uint32_t i = 0;
+    if (page < r->lowest)
+        r->lowest = page;
+    while (i < block->count) {
+        if (is_open(r, page, BLOCK_SPAN + FIXUP_MAX - 1))
+            i = apply_fast(r->view->base + page, block, i, r->delta);
+        if (i == block->count)
+            break;
+        uint64_t entry_rva = block->at.value + 8 + 2 * (uint64_t)i;
+        ldr_status status = apply_checked(r, page, pe_reloc_entry(block, i++), entry_rva);
+        if (status != LDR_OK)
+            return status;
+    }
+    return LDR_OK;
+}
+
+static ldr_status apply_all(relocator *r)
+{
+    pe_reloc_iter blocks;
+    pe_reloc_block block;
+    pe_relocs(&r->view->image, &blocks);
+    pe_status next;
+    while ((next = pe_reloc_next(&blocks, &block)) == PE_OK) {
+        ldr_status status = apply_block(r, &block);
+        if (status != LDR_OK)
+            return status;
+    }
+    if (next == PE_END)
+        return LDR_OK;
+    r->why = blocks.diag;
+    return LDR_BAD_RELOCATIONS;
+}
+
+/* ---- The headers afterwards ---- */
+
+static bool is_as_judged(const ldr_view *view, uint32_t offset, uint32_t size)
+{
+    uint8_t now[4];
+    return pe_read(&view->image, (pe_rva){offset}, now, size) != PE_OK ||
+           memcmp(now, view->section->headers + offset, size) == 0;
+}
+
+/* Windows looks at the headers again since 7 (A83): MZ, e_lfanew and the signature must stand. */
+static ldr_status check_headers(relocator *r)
+{
+    const ldr_view *view = r->view;
+    uint32_t signature = (uint32_t)view->image.file.offset.value;
+    if (view->section->profile == PE_WINXP || r->lowest >= signature + 4)
+        return LDR_OK;
+    const uint32_t fields[][2] = {{0, 2}, {0x3C, 4}, {signature, 4}};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (!is_as_judged(view, fields[i][0], fields[i][1]))
+            return broken(r, "A83", fields[i][0], r->delta, 0, "a fixup changes the headers");
+    }
+    return LDR_OK;
+}
+
+/* ---- The stage ---- */
+
+static ldr_status relocate(relocator *r)
+{
+    r->opened = ldr__os_alloc(ldr__view_plan(r->view)->count * sizeof *r->opened);
+    if (r->opened == NULL)
+        return LDR_NO_MEMORY;
+    ldr_status status = apply_all(r);
+    if (status == LDR_OK)
+        status = check_headers(r);
+    ldr_status closed = close_all(r);
+    ldr__os_free(r->opened);
+    return status == LDR_OK ? closed : status;
+}
+
+/* The header that stays in the view says where the image would like to be, as after ntdll. */
+ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
+{
+    const char *name = ldr__view_name(view);
+    uint64_t delta = (uint64_t)(uintptr_t)view->base - view->image.optional.image_base;
+    if (delta == 0 || view->relocated)
+        return LDR_OK;
+    if (!pe_has_relocs(&view->image)) {
+        bool fixed = (view->image.file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0;
+        return fixed ? ldr__fail(diag, LDR_NOT_RELOCATABLE, PE_NT_CONFLICTING_ADDRESSES, name)
+                     : LDR_OK;
+    }
+    relocator r = {.view = view, .delta = delta, .lowest = UINT64_MAX};
+    ldr_status status = relocate(&r);
+    if (status == LDR_BAD_RELOCATIONS)
+        return ldr__fail_why(diag, status, &r.why, name);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
+    view->relocated = true;
+    return LDR_OK;
+}

@@ -1,0 +1,441 @@
+/* linux.c: os.h for Linux on x86-64. */
+#include "os/os.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE_BYTES     UINT64_C(4096)
+#define USER_SPACE_END UINT64_C(0x7FFFFFFFF000)
+
+/* Newer than the C library's headers; kernels before 6.3 refuse it, and then do not need it. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+static ldr_status status_of_errno(void)
+{
+    return errno == ENOMEM ? LDR_NO_MEMORY : LDR_OS_ERROR;
+}
+
+/* ---- Memory ---- */
+
+void *ldr__os_alloc(size_t size)
+{
+    return calloc(1, size != 0 ? size : 1);
+}
+
+void *ldr__os_resize(void *block, size_t size)
+{
+    return realloc(block, size != 0 ? size : 1);
+}
+
+void ldr__os_free(void *block)
+{
+    free(block);
+}
+
+/* ---- Files ---- */
+
+static ldr_status status_of_open(void)
+{
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+        return LDR_FILE_NOT_FOUND;
+    case ENXIO:
+    case ENODEV:
+    case EISDIR:
+        return LDR_NOT_A_FILE;
+    case ENOMEM:
+        return LDR_NO_MEMORY;
+    default:
+        return LDR_IO_ERROR;
+    }
+}
+
+ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
+                             ldr__file_id *ret_id)
+{
+    /* Without O_NONBLOCK a pipe would wait for its writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return status_of_open();
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(fd);
+        return LDR_NOT_A_FILE;
+    }
+    *ret_file = (ldr__handle){fd};
+    *ret_size = (uint64_t)info.st_size;
+    *ret_id = (ldr__file_id){.device = info.st_dev, .inode = info.st_ino};
+    return LDR_OK;
+}
+
+ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
+                             size_t *ret_count)
+{
+    size_t count = 0;
+    while (count < size) {
+        ssize_t got = pread((int)file.value, (char *)ret_bytes + count, size - count,
+                            (off_t)(offset + count));
+        if (got == 0)
+            break;
+        if (got < 0 && errno != EINTR)
+            return LDR_IO_ERROR;
+        if (got > 0)
+            count += (size_t)got;
+    }
+    *ret_count = count;
+    return LDR_OK;
+}
+
+void ldr__os_close(ldr__handle handle)
+{
+    if (handle.value >= 0)
+        close((int)handle.value);
+}
+
+/* ---- Paths ---- */
+
+static char *join(const char *folder, const char *name)
+{
+    size_t folder_length = strlen(folder);
+    size_t name_length = strlen(name);
+    char *path = malloc(folder_length + name_length + 2);
+    if (path == NULL)
+        return NULL;
+    memcpy(path, folder, folder_length);
+    if (folder_length == 0 || folder[folder_length - 1] != '/')
+        path[folder_length++] = '/';
+    memcpy(path + folder_length, name, name_length + 1);
+    return path;
+}
+
+static ldr_status status_of_path(void)
+{
+    return errno == ENOMEM ? LDR_NO_MEMORY : LDR_FILE_NOT_FOUND;
+}
+
+/* The folder is resolved, the file's own name is kept: a link is known by the name of the link. */
+ldr_status ldr__os_path_absolute(const char *path, char **ret_path)
+{
+    if (access(path, F_OK) != 0)
+        return status_of_path();
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    if (folder == NULL)
+        return LDR_NO_MEMORY;
+    char *resolved = realpath(folder, NULL);
+    free(folder);
+    if (resolved == NULL)
+        return status_of_path();
+    char *absolute = join(resolved, name);
+    free(resolved);
+    if (absolute == NULL)
+        return LDR_NO_MEMORY;
+    *ret_path = absolute;
+    return LDR_OK;
+}
+
+static int ascii_lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+/* strcasecmp follows the locale; file names must not. */
+static bool equal_ignoring_case(const char *a, const char *b)
+{
+    while (*a != '\0' && ascii_lower((unsigned char)*a) == ascii_lower((unsigned char)*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static bool is_file_at(int folder, const char *name)
+{
+    struct stat info;
+    return fstatat(folder, name, &info, 0) == 0 && S_ISREG(info.st_mode);
+}
+
+/* The first in byte order among the names that differ from `name` by case only. */
+static ldr_status find_ignoring_case(DIR *folder, const char *name, char **ret_name)
+{
+    char *best = NULL;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (!equal_ignoring_case(entry->d_name, name) || !is_file_at(dirfd(folder), entry->d_name))
+            continue;
+        if (best != NULL && strcmp(best, entry->d_name) <= 0)
+            continue;
+        free(best);
+        best = strdup(entry->d_name);
+        if (best == NULL)
+            return LDR_NO_MEMORY;
+    }
+    if (best == NULL)
+        return LDR_FILE_NOT_FOUND;
+    *ret_name = best;
+    return LDR_OK;
+}
+
+static ldr_status find_in(const char *folder, const char *name, char **ret_name)
+{
+    DIR *entries = opendir(folder);
+    if (entries == NULL)
+        return status_of_path();
+    ldr_status status = find_ignoring_case(entries, name, ret_name);
+    closedir(entries);
+    return status;
+}
+
+ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_path)
+{
+    if (name[0] == '\0' || strchr(name, '/') != NULL)
+        return LDR_FILE_NOT_FOUND;
+    char *path = join(folder, name);
+    if (path == NULL)
+        return LDR_NO_MEMORY;
+    if (is_file_at(AT_FDCWD, path)) {
+        *ret_path = path;
+        return LDR_OK;
+    }
+    free(path);
+    char *found = NULL;
+    ldr_status status = find_in(folder, name, &found);
+    if (status != LDR_OK)
+        return status;
+    path = join(folder, found);
+    free(found);
+    if (path == NULL)
+        return LDR_NO_MEMORY;
+    *ret_path = path;
+    return LDR_OK;
+}
+
+/* ---- Segments ---- */
+
+ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment)
+{
+    int fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return status_of_errno();
+    if (ftruncate(fd, (off_t)((size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))) != 0) {
+        ldr_status status = status_of_errno();
+        close(fd);
+        return status;
+    }
+    *ret_segment = (ldr__handle){fd};
+    return LDR_OK;
+}
+
+ldr_status ldr__os_segment_window(ldr__handle segment, uint64_t offset, uint64_t size,
+                                  void **ret_window)
+{
+    void *window =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)segment.value, (off_t)offset);
+    if (window == MAP_FAILED)
+        return status_of_errno();
+    *ret_window = window;
+    return LDR_OK;
+}
+
+ldr_status ldr__os_segment_seal(ldr__handle segment)
+{
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+    return fcntl((int)segment.value, F_ADD_SEALS, seals) == 0 ? LDR_OK : status_of_errno();
+}
+
+/* ---- Address space ---- */
+
+static int protection_of(int access)
+{
+    return (access & LDR__READ ? PROT_READ : 0) | (access & LDR__WRITE ? PROT_WRITE : 0) |
+           (access & LDR__EXECUTE ? PROT_EXEC : 0);
+}
+
+static void *reserve_with(uint64_t address, uint64_t size, int flags)
+{
+    return mmap((void *)(uintptr_t)address, size, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+}
+
+static ldr_status reserve_at(uint64_t base, uint64_t size, void **ret_address)
+{
+    if (!pe_range_ok(USER_SPACE_END, base, size))
+        return LDR_ADDRESS_BUSY;
+    void *address = reserve_with(base, size, MAP_FIXED_NOREPLACE);
+    if (address == MAP_FAILED)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_ADDRESS_BUSY;
+    /* Kernels before 4.17 do not know the flag and take the address as a hint. */
+    if ((uintptr_t)address != base) {
+        munmap(address, size);
+        return LDR_ADDRESS_BUSY;
+    }
+    *ret_address = address;
+    return LDR_OK;
+}
+
+static ldr_status reserve_anywhere(uint64_t size, uint64_t alignment, void **ret_address)
+{
+    uint64_t slack = alignment > PAGE_BYTES ? alignment - PAGE_BYTES : 0;
+    if (size > USER_SPACE_END || slack > USER_SPACE_END)
+        return LDR_NO_MEMORY;
+    char *start = reserve_with(0, size + slack, 0);
+    if (start == MAP_FAILED)
+        return status_of_errno();
+    uint64_t before = -(uint64_t)(uintptr_t)start & (alignment - 1);
+    if (before > 0)
+        munmap(start, before);
+    if (slack > before)
+        munmap(start + before + size, slack - before);
+    *ret_address = start + before;
+    return LDR_OK;
+}
+
+ldr_status ldr__os_reserve(uint64_t base, uint64_t size, uint64_t alignment, void **ret_address)
+{
+    return base != 0 ? reserve_at(base, size, ret_address)
+                     : reserve_anywhere(size, alignment, ret_address);
+}
+
+static ldr_status map_fixed(void *address, uint64_t size, int access, int flags, int64_t fd,
+                            uint64_t offset)
+{
+    void *mapped =
+        mmap(address, size, protection_of(access), flags | MAP_FIXED, (int)fd, (off_t)offset);
+    return mapped != MAP_FAILED ? LDR_OK : status_of_errno();
+}
+
+ldr_status ldr__os_map_private(void *address, uint64_t size, ldr__handle source, uint64_t offset,
+                               int access)
+{
+    return map_fixed(address, size, access, MAP_PRIVATE, source.value, offset);
+}
+
+ldr_status ldr__os_map_shared(void *address, uint64_t size, ldr__handle segment, uint64_t offset,
+                              int access)
+{
+    return map_fixed(address, size, access, MAP_SHARED, segment.value, offset);
+}
+
+ldr_status ldr__os_map_zero(void *address, uint64_t size, int access)
+{
+    return map_fixed(address, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+ldr_status ldr__os_protect(void *address, uint64_t size, int access)
+{
+    return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : status_of_errno();
+}
+
+void ldr__os_unmap(void *address, uint64_t size)
+{
+    munmap(address, size);
+}
+
+/* ---- Which pages are copies: Documentation/admin-guide/mm/pagemap.rst ---- */
+
+#define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
+#define PAGEMAP_FILE      (UINT64_C(1) << 61)
+#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+#define PAGEMAP_CHUNK     512
+
+/*
+ * A page of zero fill that was only read is present as the kernel's one zero page, which is not
+ * ours; what tells it from a copy is that it is never mapped exclusively.
+ */
+static bool is_own_copy(uint64_t entry)
+{
+    if (entry & PAGEMAP_FILE)
+        return false;
+    return (entry & PAGEMAP_SWAPPED) != 0 ||
+           ((entry & PAGEMAP_PRESENT) != 0 && (entry & PAGEMAP_EXCLUSIVE) != 0);
+}
+
+static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t count,
+                               bool *ret_private)
+{
+    uint64_t entries[PAGEMAP_CHUNK];
+    size_t got;
+    ldr_status status = ldr__os_file_read(pagemap, page * sizeof entries[0], entries,
+                                          count * sizeof entries[0], &got);
+    if (status != LDR_OK || got != count * sizeof entries[0])
+        return LDR_OS_ERROR;
+    for (uint64_t i = 0; i < count; i++)
+        ret_private[i] = is_own_copy(entries[i]);
+    return LDR_OK;
+}
+
+ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool *ret_private)
+{
+    ldr__handle pagemap = {open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
+    if (pagemap.value < 0)
+        return LDR_OS_ERROR;
+    ldr_status status = LDR_OK;
+    uint64_t first = (uintptr_t)address / PAGE_BYTES;
+    for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
+        uint64_t left = page_count - done;
+        status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
+                              ret_private + done);
+    }
+    ldr__os_close(pagemap);
+    return status;
+}
+
+/* ---- Threads ---- */
+
+struct ldr__lock {
+    pthread_mutex_t mutex;
+};
+
+ldr_status ldr__os_lock_create(ldr__lock **ret_lock)
+{
+    ldr__lock *lock = malloc(sizeof *lock);
+    if (lock == NULL)
+        return LDR_NO_MEMORY;
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    int failed = pthread_mutex_init(&lock->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    if (failed != 0) {
+        free(lock);
+        return LDR_OS_ERROR;
+    }
+    *ret_lock = lock;
+    return LDR_OK;
+}
+
+void ldr__os_lock_destroy(ldr__lock *lock)
+{
+    if (lock == NULL)
+        return;
+    pthread_mutex_destroy(&lock->mutex);
+    free(lock);
+}
+
+void ldr__os_lock(ldr__lock *lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+}
+
+void ldr__os_unlock(ldr__lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex);
+}

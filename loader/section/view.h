@@ -1,0 +1,33 @@
+/* view.h: what the stages after the mapper do with a view. */
+#ifndef PELOAD_VIEW_H
+#define PELOAD_VIEW_H
+
+#include "section/object.h"
+
+/* The plan of the section that a view shows, and its name for diagnostics. */
+static inline const ldr__plan *ldr__view_plan(const ldr_view *view)
+{
+    return &view->section->plan;
+}
+
+static inline const char *ldr__view_name(const ldr_view *view)
+{
+    return view->section->name;
+}
+
+/*
+ * Makes the pages of [rva, rva + size) writable until ldr__view_write_end is called for the same
+ * range. Code among them cannot run in between; pages that are writable anyway keep their rights.
+ * LDR_INVALID_ARGUMENT when part of the range is outside the view or reserved only; LDR_NO_MEMORY,
+ * LDR_OS_ERROR. After a failure every protection is as it was.
+ *
+ * What is written goes to this view's own copy of the pages, except in PE sections that are SHARED
+ * and writable: those are one memory for all views of the section object, so that a pointer stored
+ * there holds for the last view that stored it. Windows does the same; linkers warn of it.
+ */
+ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size);
+
+/* Restores the protections of the plan. LDR_NO_MEMORY, LDR_OS_ERROR: the rest is still restored. */
+ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size);
+
+#endif
