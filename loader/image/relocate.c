@@ -174,13 +174,13 @@ static ldr_status apply_checked(relocator *r, uint64_t page, uint16_t entry, uin
 
 /*
  * The types that images are made of, where the whole span of a block is open and inside the image.
- * Returns the first entry that needs more than that.
+ * Returns the first entry that needs more than that. The block is taken by value: what is written
+ * could alias it otherwise.
  */
-static uint32_t apply_fast(uint8_t *page, const pe_reloc_block *block, uint32_t first,
-                           uint64_t delta)
+static uint32_t apply_fast(uint8_t *page, pe_reloc_block block, uint32_t first, uint64_t delta)
 {
-    for (uint32_t i = first; i < block->count; i++) {
-        uint16_t entry = pe_reloc_entry(block, i);
+    for (uint32_t i = first; i < block.count; i++) {
+        uint16_t entry = pe_reloc_entry(&block, i);
         uint8_t *at = page + (entry & 0xFFF);
         if (entry >> 12 == PE_REL_DIR64)
             add_u64(at, delta);
@@ -189,7 +189,7 @@ static uint32_t apply_fast(uint8_t *page, const pe_reloc_block *block, uint32_t 
         else if (entry >> 12 != PE_REL_ABSOLUTE)
             return i;
     }
-    return block->count;
+    return block.count;
 }
 
 static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
@@ -206,7 +206,7 @@ static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
         r->lowest = page;
     while (i < block->count) {
         if (is_open(r, page, BLOCK_SPAN + FIXUP_MAX - 1))
-            i = apply_fast(r->view->base + page, block, i, r->delta);
+            i = apply_fast(r->view->base + page, *block, i, r->delta);
         if (i == block->count)
             break;
         uint64_t entry_rva = block->at.value + 8 + 2 * (uint64_t)i;
