@@ -1,0 +1,30 @@
+/*
+ * imports.h: writes the addresses of imported functions into a view's import address tables.
+ *
+ * Who provides a function is the caller's business: it answers through two callbacks, first once
+ * for each DLL and then once for each function of it.
+ */
+#ifndef PELOAD_IMAGE_IMPORTS_H
+#define PELOAD_IMAGE_IMPORTS_H
+
+#include <peload/section.h>
+
+typedef struct ldr__import_resolver {
+    /* Names the provider of the functions that follow; anything, also NULL. */
+    ldr_status (*dll)(void *user, const pe_import_dll *dll, void **ret_provider);
+    /* The address for one import; on LDR_OK it is written to the slot. */
+    ldr_status (*function)(void *user, void *provider, const pe_import_dll *dll,
+                           const pe_import *import, const void **ret_address);
+    void *user;
+} ldr__import_resolver;
+
+/*
+ * Walks the import directory and binds each slot. Pages without write access are opened for the
+ * write and closed again, never executable meanwhile. The first status of a callback that is not
+ * LDR_OK ends the walk and is returned; a broken directory is LDR_IMAGE_REFUSED with
+ * STATUS_INVALID_IMAGE_FORMAT and the name of the image as subject.
+ */
+ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
+                             const ldr__import_resolver *resolver, ldr_diag *diag);
+
+#endif

@@ -1,0 +1,104 @@
+#include "modules/module.h"
+
+static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *options)
+{
+    size_t count = options ? options->search_folder_count : 0;
+    if (count == 0)
+        return LDR_OK;
+    if (count > SIZE_MAX / sizeof(char *))
+        return LDR_NO_MEMORY;
+    ctx->folders = ldr__os_alloc(count * sizeof(char *));
+    if (!ctx->folders)
+        return LDR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        ctx->folders[i] = ldr__text_copy(options->search_folders[i]);
+        if (!ctx->folders[i])
+            return LDR_NO_MEMORY;
+        ctx->folder_count++;
+    }
+    return LDR_OK;
+}
+
+static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
+{
+    ctx->section = options ? options->section : (ldr_section_options){0};
+    ctx->section.size = sizeof(ctx->section);
+    ldr_status status = ldr__os_lock_create(&ctx->lock);
+    if (status == LDR_OK)
+        status = copy_folders(ctx, options);
+    if (status == LDR_OK)
+        status = ldr__default_environment.create(ctx, &ctx->environment);
+    if (status == LDR_OK)
+        status = ldr_thread_enter(ctx, &ctx->creator);
+    ctx->entered = status == LDR_OK;
+    return status;
+}
+
+ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx)
+{
+    if (!ret_ctx || (options && options->size != sizeof(*options)))
+        return LDR_INVALID_ARGUMENT;
+    ldr_context *ctx = ldr__os_alloc(sizeof(*ctx));
+    if (!ctx)
+        return LDR_NO_MEMORY;
+    ldr_status status = start(ctx, options);
+    if (status != LDR_OK) {
+        ldr_context_destroy(ctx);
+        return status;
+    }
+    *ret_ctx = ctx;
+    return LDR_OK;
+}
+
+static void unload_all(ldr_context *ctx)
+{
+    for (ldr_module *m = ctx->first; m; m = m->next) {
+        m->references = 0;
+        m->pinned = m->host != NULL;
+    }
+    ldr__sweep(ctx);
+}
+
+void ldr_context_destroy(ldr_context *ctx)
+{
+    if (!ctx)
+        return;
+    bool busy = ctx->environment && ldr__default_environment.busy(ctx->environment);
+    if (ctx->entered && !busy)
+        unload_all(ctx);
+    if (ctx->entered)
+        ldr_thread_leave(&ctx->creator);
+    if (busy)
+        return;
+    ldr__default_environment.destroy(ctx->environment);
+    while (ctx->last)
+        ldr__module_destroy(ctx->last);
+    for (size_t i = 0; i < ctx->folder_count; i++)
+        ldr__os_free(ctx->folders[i]);
+    ldr__os_free(ctx->folders);
+    ldr__os_lock_destroy(ctx->lock);
+    ldr__os_free(ctx);
+}
+
+void *ldr__context_environment(const ldr_context *ctx)
+{
+    return ctx->environment;
+}
+
+ldr_status ldr_thread_enter(ldr_context *ctx, ldr_thread_scope *ret_scope)
+{
+    return ldr__default_environment.thread_enter(ctx->environment, ret_scope);
+}
+
+void ldr_thread_leave(ldr_thread_scope *scope)
+{
+    ldr__default_environment.thread_leave(scope->ctx->environment, scope);
+}
+
+ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
+{
+    ldr__os_lock(ctx->lock);
+    ldr_module *module = ldr__module_by_name(ctx, name);
+    ldr__os_unlock(ctx->lock);
+    return module;
+}

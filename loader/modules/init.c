@@ -1,0 +1,223 @@
+#include "modules/module.h"
+#include "section/diag.h"
+
+ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
+{
+    void *environment = module->ctx->environment;
+    ldr_status status = ldr__default_environment.module_added(environment, module);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->path);
+    module->in_environment = true;
+    if (!module->tls.present)
+        return LDR_OK;
+    ldr__tls_template tls = {.data = module->tls.template_data,
+                             .data_size = module->tls.template_size,
+                             .zero_size = module->tls.zero_size};
+    status = ldr__default_environment.tls_add(environment, &tls, &module->tls_slot);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->path);
+    module->has_tls_slot = true;
+    status = ldr__tls_write_index(module->view, &module->tls, module->tls_slot);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_ACCESS_VIOLATION, module->path);
+    return LDR_OK;
+}
+
+/*
+ * Whether calling an address of the guest can succeed: it lies in code of some module. Elsewhere
+ * Windows raises an access violation.
+ */
+static bool is_code(ldr_context *ctx, const void *address)
+{
+    pe_section section;
+    const ldr_module *module = ldr__module_from_address(ctx, address);
+    if (!module)
+        return false;
+    const pe_image *image = ldr_view_image(module->view);
+    if (image->optional.section_alignment < 0x1000)
+        return true;
+    uintptr_t rva = (uintptr_t)address - (uintptr_t)ldr_module_base(module);
+    return pe_section_of(image, (pe_rva){(uint32_t)rva}, &section) == PE_OK &&
+           (section.characteristics & PE_SCN_MEM_EXECUTE);
+}
+
+/* False when the function raised an exception instead of returning. */
+static bool call(ldr_module *module, void *function, uint32_t reason, void *reserved,
+                 uint32_t *ret_result, uint32_t *ret_exception)
+{
+    *ret_exception = PE_NT_ACCESS_VIOLATION;
+    if (!is_code(module->ctx, function))
+        return false;
+    return ldr__default_environment.call_entry(module->ctx->environment, function,
+                                               ldr_module_base(module), reason, reserved,
+                                               ret_result, ret_exception);
+}
+
+/* An exception ends the round and is not heard of again (rule F12). */
+void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason)
+{
+    uint32_t result, exception;
+    void *callback;
+    if (!module->tls.present)
+        return;
+    for (uint32_t i = 0; (callback = ldr__tls_callback(module->view, &module->tls, i)); i++) {
+        if (!call(module, callback, reason, NULL, &result, &exception))
+            return;
+    }
+}
+
+static void *entry_point(const ldr_module *module)
+{
+    const pe_image *image = ldr_view_image(module->view);
+    if (image->optional.entry_point.value == 0 || !(image->file.characteristics & PE_FILE_DLL))
+        return NULL;
+    return (uint8_t *)ldr_module_base(module) + image->optional.entry_point.value;
+}
+
+void ldr__notify(ldr_module *module, uint32_t reason, void *reserved)
+{
+    uint32_t result, exception;
+    void *entry = entry_point(module);
+    ldr__call_tls_callbacks(module, reason);
+    if (entry)
+        call(module, entry, reason, reserved, &result, &exception);
+}
+
+static void attached(ldr_module *module)
+{
+    ldr_context *ctx = module->ctx;
+    module->attached = true;
+    module->attached_before = ctx->attached_last;
+    *(ctx->attached_last ? &ctx->attached_last->attached_after : &ctx->attached_first) = module;
+    ctx->attached_last = module;
+}
+
+void ldr__detached(ldr_module *module)
+{
+    ldr_context *ctx = module->ctx;
+    ldr_module *before = module->attached_before, *after = module->attached_after;
+    if (!module->attached)
+        return;
+    *(before ? &before->attached_after : &ctx->attached_first) = after;
+    *(after ? &after->attached_before : &ctx->attached_last) = before;
+    module->attached = false;
+    module->attached_before = module->attached_after = NULL;
+}
+
+static ldr_status fail_attach(ldr_module *module, uint32_t exception, ldr_diag *diag)
+{
+    ldr_status status = ldr__fail(diag, LDR_INIT_FAILED, PE_NT_DLL_INIT_FAILED, module->path);
+    if (diag && exception != 0) {
+        diag->why.value = exception;
+        diag->why.detail = "DllMain raised an exception";
+    }
+    return status;
+}
+
+/*
+ * An EXE has no DllMain; its TLS callbacks run with its main thread. After FALSE the module gets
+ * its PROCESS_DETACH at once (rule E61), after an exception none (rule E63).
+ */
+static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
+{
+    uint32_t result = 1, exception = 0;
+    void *entry = entry_point(module);
+    bool is_dll = ldr_view_image(module->view)->file.characteristics & PE_FILE_DLL;
+    if (!is_dll) {
+        module->state = LDR__INITIALISED;
+        return LDR_OK;
+    }
+    attached(module);
+    ldr__call_tls_callbacks(module, LDR__PROCESS_ATTACH);
+    bool returned =
+        !entry || call(module, entry, LDR__PROCESS_ATTACH, reserved, &result, &exception);
+    if (returned && result != 0) {
+        module->state = LDR__INITIALISED;
+        return LDR_OK;
+    }
+    if (returned)
+        ldr__notify(module, LDR__PROCESS_DETACH, NULL);
+    ldr__detached(module);
+    return fail_attach(module, returned ? 0 : exception, diag);
+}
+
+/* The next module that `module` needs and that nobody has begun to initialise. */
+static ldr_module *next_needed(ldr_module *module)
+{
+    while (module->walk_next < module->need_count) {
+        ldr_module *other = module->needs[module->walk_next++];
+        if (other->state == LDR__BOUND)
+            return other;
+    }
+    return NULL;
+}
+
+static void enter(ldr_module *module, ldr_module *parent)
+{
+    module->state = LDR__INITIALISING;
+    module->walk_parent = parent;
+    module->walk_next = 0;
+}
+
+/* Depth first without recursion: a chain of DLLs may be as long as memory holds. */
+ldr_status ldr__initialise(ldr_module *module, void *reserved, ldr_diag *diag)
+{
+    ldr_status status = LDR_OK;
+    if (module->state != LDR__BOUND)
+        return LDR_OK;
+    enter(module, NULL);
+    while (module && status == LDR_OK) {
+        ldr_module *needed = next_needed(module);
+        if (needed) {
+            enter(needed, module);
+            module = needed;
+        } else {
+            status = attach(module, reserved, diag);
+            if (status == LDR_OK)
+                module = module->walk_parent;
+        }
+    }
+    for (; module; module = module->walk_parent)
+        module->state = LDR__BOUND;
+    return status;
+}
+
+static void notify_program(ldr_context *ctx, uint32_t reason)
+{
+    if (ctx->main && ctx->has_run)
+        ldr__call_tls_callbacks(ctx->main, reason);
+}
+
+/* No module is released while the list is walked: what the guest unloads goes afterwards. */
+static void notify_all(ldr_context *ctx, bool forward, uint32_t reason, void *reserved)
+{
+    ctx->visits++;
+    ldr_module *module = forward ? ctx->attached_first : ctx->attached_last;
+    while (module) {
+        bool wanted = !module->no_thread_calls || reason == LDR__PROCESS_DETACH;
+        if (module->state == LDR__INITIALISED && wanted)
+            ldr__notify(module, reason, reserved);
+        module = forward ? module->attached_after : module->attached_before;
+    }
+    notify_program(ctx, reason);
+    ctx->visits--;
+}
+
+void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason)
+{
+    ldr__os_lock(ctx->lock);
+    notify_all(ctx, reason == LDR__THREAD_ATTACH, reason, NULL);
+    if (ctx->sweep_wanted)
+        ldr__sweep(ctx);
+    ldr__os_unlock(ctx->lock);
+}
+
+void ldr__modules_process_detach(ldr_context *ctx)
+{
+    ldr__os_lock(ctx->lock);
+    if (!ctx->process_detached) {
+        ctx->process_detached = true;
+        notify_all(ctx, false, LDR__PROCESS_DETACH, ctx);
+    }
+    ldr__os_unlock(ctx->lock);
+}

@@ -1,0 +1,185 @@
+/*
+ * The order of the stages, from a file to initialised code:
+ *
+ *   map and relocate (map.c) -> find needed DLLs and bind (bind.c) -> announce to the environment
+ *   and initialise, dependencies first (init.c); or undo all of it (unload.c).
+ */
+#include <string.h>
+
+#include "modules/module.h"
+#include "section/diag.h"
+
+ldr__load ldr__load_begin(ldr_context *ctx)
+{
+    ldr__load load = {.number = ++ctx->loads, .outer = ctx->current_load};
+    ctx->current_load = load.number;
+    return load;
+}
+
+/* Modules that binding maps join the list behind those being walked, and have their turn. */
+static ldr_status bind_all(ldr_context *ctx, uint64_t load, const ldr_load_options *options,
+                           ldr_diag *diag)
+{
+    ldr__missing_list missing = {0};
+    ldr_status status = LDR_OK;
+    for (ldr_module *m = ctx->first; m && status == LDR_OK; m = m->next) {
+        if (m->load == load && m->state == LDR__MAPPED)
+            status = ldr__bind_module(m, options, &missing, diag);
+    }
+    if (status != LDR_OK || missing.count == 0)
+        return status;
+    if (diag)
+        *diag = missing.first;
+    return missing.first.status;
+}
+
+static ldr_status announce_all(ldr_context *ctx, uint64_t load, ldr_diag *diag)
+{
+    ldr_status status = LDR_OK;
+    for (ldr_module *m = ctx->first; m && status == LDR_OK; m = m->next) {
+        if (m->load == load && m->state == LDR__BOUND)
+            status = ldr__announce(m, diag);
+    }
+    return status;
+}
+
+/* Without a root (a forwarder's load) every module that came in is initialised in load order. */
+static ldr_status initialise_all(ldr_context *ctx, uint64_t load, ldr_module *root,
+                                 const ldr_load_options *options, ldr_diag *diag)
+{
+    /* DllMain learns whether it is part of the program or loaded later (SEC_IMAGE F.4). */
+    void *reserved = root && root == ctx->main ? root : NULL;
+    ldr_status status = LDR_OK;
+    if (options->no_initialise)
+        return LDR_OK;
+    if (root)
+        return ldr__initialise(root, reserved, diag);
+    for (ldr_module *m = ctx->first; m && status == LDR_OK; m = m->next) {
+        if (m->load == load)
+            status = ldr__initialise(m, NULL, diag);
+    }
+    return status;
+}
+
+ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
+                            const ldr_load_options *options, ldr_status status, ldr_diag *diag)
+{
+    if (status == LDR_OK)
+        status = bind_all(ctx, load.number, options, diag);
+    if (status == LDR_OK)
+        status = announce_all(ctx, load.number, diag);
+    ctx->current_load = load.outer;
+    if (status == LDR_OK)
+        status = initialise_all(ctx, load.number, root, options, diag);
+    if (status == LDR_OK)
+        return LDR_OK;
+    if (root && root->references != 0)
+        root->references--;
+    ldr__roll_back(ctx, load.number);
+    return status;
+}
+
+/* What is to be loaded: a file, a DLL that the guest names, or a buffer. */
+typedef struct source {
+    const char *name;
+    bool search; /* by name, as the program's imports are */
+    const void *bytes;
+    size_t size;
+} source;
+
+static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base,
+                             ldr_module **ret_module, ldr_diag *diag)
+{
+    if (from->bytes)
+        return ldr__map_memory(ctx, from->name, from->bytes, from->size, base, ret_module, diag);
+    if (from->search)
+        return ldr__find_dll(ctx, ctx->main, from->name, ret_module, diag);
+    return ldr__map_file(ctx, from->name, base, ret_module, diag);
+}
+
+static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_load_options *options,
+                              ldr_module **ret_module, ldr_diag *diag)
+{
+    ldr_module *root = NULL;
+    ldr__load load = ldr__load_begin(ctx);
+    ldr_status status = map_source(ctx, from, options->base, &root, diag);
+    if (status == LDR_OK)
+        root->references++;
+    status = ldr__load_finish(ctx, load, root, options, status, diag);
+    if (status == LDR_OK)
+        *ret_module = root;
+    return status;
+}
+
+static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_options *options,
+                       ldr_module **ret_module, ldr_diag *diag)
+{
+    static const ldr_load_options defaults = {.size = sizeof(defaults)};
+    ldr_thread_scope scope;
+    if (!ctx || !from->name || !ret_module || (options && options->size != sizeof(*options)))
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, from->name);
+    ldr_status status = ldr_thread_enter(ctx, &scope);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_NO_MEMORY, from->name);
+    ldr__os_lock(ctx->lock);
+    status = load_locked(ctx, from, options ? options : &defaults, ret_module, diag);
+    ldr__os_unlock(ctx->lock);
+    ldr_thread_leave(&scope);
+    return status;
+}
+
+ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
+                    ldr_module **ret_module, ldr_diag *diag)
+{
+    return load(ctx, &(source){.name = path}, options, ret_module, diag);
+}
+
+ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
+                           const ldr_load_options *options, ldr_module **ret_module, ldr_diag *diag)
+{
+    /* An empty buffer is an empty image, not the absence of one. */
+    source from = {.name = name, .bytes = size != 0 ? bytes : "", .size = size};
+    return load(ctx, &from, options, ret_module, diag);
+}
+
+ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_module,
+                           ldr_diag *diag)
+{
+    source from = {.name = name, .search = strchr(name, '/') == NULL};
+    return load(ctx, &from, NULL, ret_module, diag);
+}
+
+/* A forwarder may lead to a DLL that is not loaded yet: a load of its own, on the module's account.
+ */
+static void *symbol_locked(ldr_module *module, const ldr__request *request)
+{
+    static const ldr_load_options defaults = {.size = sizeof(defaults)};
+    const void *address = NULL;
+    ldr_context *ctx = module->ctx;
+    ldr__load load = ldr__load_begin(ctx);
+    ldr_status status = ldr__find_symbol(module, module, request, &address, NULL);
+    status = ldr__load_finish(ctx, load, NULL, &defaults, status, NULL);
+    return status == LDR_OK ? (void *)(uintptr_t)address : NULL;
+}
+
+static void *symbol(ldr_module *module, const ldr__request *request)
+{
+    ldr_thread_scope scope;
+    if (!module || ldr_thread_enter(module->ctx, &scope) != LDR_OK)
+        return NULL;
+    ldr__os_lock(module->ctx->lock);
+    void *address = symbol_locked(module, request);
+    ldr__os_unlock(module->ctx->lock);
+    ldr_thread_leave(&scope);
+    return address;
+}
+
+void *ldr_symbol(ldr_module *module, const char *name)
+{
+    return symbol(module, &(ldr__request){.name = ldr__span_of(name), .hint = UINT32_MAX});
+}
+
+void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal)
+{
+    return symbol(module, &(ldr__request){.by_ordinal = true, .ordinal = ordinal});
+}

@@ -1,0 +1,199 @@
+/*
+ * module.h: what the files of the resolver share: the context, its modules, and the steps of
+ * loading.
+ *
+ * All modules of a context are in one list in load order, host modules first. Who keeps whom: a
+ * module stays while it has references of its own (ldr_load, LoadLibrary), is pinned, or is needed,
+ * directly or not, by one that stays. Everything else is swept (unload.c); cycles need no care.
+ * The functions below expect the context's lock to be held.
+ */
+#ifndef PELOAD_MODULES_MODULE_H
+#define PELOAD_MODULES_MODULE_H
+
+#include "image/tls.h"
+#include "modules/environment.h"
+#include "os/os.h"
+
+/* How far a module has come. */
+typedef enum ldr__state {
+    LDR__MAPPED,       /* mapped and relocated; imports not bound yet */
+    LDR__BOUND,        /* ready to be initialised */
+    LDR__INITIALISING, /* its DllMain(PROCESS_ATTACH) is running, or that of one it needs */
+    LDR__INITIALISED,
+    LDR__DYING, /* being unloaded: not found by anybody any more */
+} ldr__state;
+
+typedef struct ldr__host ldr__host; /* host.c */
+
+struct ldr_module {
+    ldr_context *ctx;
+    ldr_module *previous, *next; /* load order */
+    char *name;                  /* base name */
+    char *path;                  /* absolute, or the name */
+    bool has_id;
+    ldr__file_id id;
+    ldr__host *host; /* of a host module; then there is no view */
+    ldr_view *view;
+    pe_exports exports; /* slot_count 0 when there are none */
+    ldr__tls tls;
+    uint32_t tls_slot;
+    bool has_tls_slot, in_environment;
+
+    ldr__state state;
+    uint64_t load; /* number of the ldr_load that brought it in */
+    uint32_t references;
+    bool pinned, no_thread_calls, reachable;
+    ldr_module **needs;
+    size_t need_count, need_capacity;
+
+    bool attached; /* in the list of those to be detached */
+    ldr_module *attached_before, *attached_after;
+    ldr_module *walk_parent, *sweep_parent; /* of the walk in progress: init.c, unload.c */
+    size_t walk_next, sweep_next;
+};
+
+struct ldr_context {
+    ldr__lock *lock;
+    ldr_module *first, *last;
+    ldr_section_options section;
+    char **folders;
+    size_t folder_count;
+    void *environment;
+    bool entered;
+    ldr_thread_scope creator;
+    ldr_module *main; /* the first EXE loaded */
+    bool has_run, process_detached;
+    uint64_t loads, current_load; /* count, and the number of the innermost one in progress */
+    ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
+    uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
+    bool sweep_wanted;
+};
+
+/* ---- module.c
+ * ------------------------------------------------------------------------------------ */
+
+/* A module at the end of the list, without a view. Copies its strings. LDR_NO_MEMORY. */
+ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *path,
+                              ldr_module **ret_module);
+/* Takes a module out of the list and releases it with all it has; does not call its code. */
+void ldr__module_destroy(ldr_module *module);
+/* `module` needs `other` from now on. LDR_NO_MEMORY. */
+ldr_status ldr__module_need(ldr_module *module, ldr_module *other);
+/* A living module by base name (ASCII case-insensitive), or by file. NULL if there is none. */
+ldr_module *ldr__module_by_name(ldr_context *ctx, const char *name);
+ldr_module *ldr__module_by_id(ldr_context *ctx, ldr__file_id id);
+/* The part of a path behind its last '/'. */
+const char *ldr__base_name(const char *path);
+/* ASCII case-insensitive equality. */
+bool ldr__same_name(const char *a, const char *b);
+/* A span over the characters of a string. */
+pe_span ldr__span_of(const char *text);
+/* Allocated copies (ldr__os_free), NULL when out of memory. */
+char *ldr__text_copy(const char *text);
+char *ldr__span_copy(pe_span text);
+
+/* ---- host.c
+ * ------------------------------------------------------------------------------------------ */
+
+/* The export of a host module by name or by ordinal (not 0). NULL if there is none. */
+const void *ldr__host_by_name(const ldr_module *module, pe_span name);
+const void *ldr__host_by_ordinal(const ldr_module *module, uint32_t ordinal);
+void ldr__host_destroy(ldr__host *host);
+/* The address that stands for a host module (its HMODULE): reserved, without access. */
+void *ldr__host_base(const ldr__host *host);
+
+/* ---- search.c
+ * ------------------------------------------------------------------------------------------ */
+
+/*
+ * The module called `name` as `importer` (NULL: the program) means it: API set, loaded module, host
+ * module, then the importer's folder and the added folders, from where it is mapped.
+ * LDR_DLL_NOT_FOUND, or what mapping it returns.
+ */
+ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const char *name,
+                         ldr_module **ret_module, ldr_diag *diag);
+
+/* ---- map.c
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Maps and relocates the image at `path` unless that file is loaded already. `base` as in options.
+ */
+ldr_status ldr__map_file(ldr_context *ctx, const char *path, uint64_t base, ldr_module **ret_module,
+                         ldr_diag *diag);
+ldr_status ldr__map_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
+                           uint64_t base, ldr_module **ret_module, ldr_diag *diag);
+
+/* ---- symbol.c
+ * -------------------------------------------------------------------------------------------- */
+
+/* What an importer asks for: a name (with hint), or an ordinal when `by_ordinal`. */
+typedef struct ldr__request {
+    pe_span name;
+    uint32_t hint;
+    bool by_ordinal;
+    uint32_t ordinal;
+} ldr__request;
+
+/*
+ * The address of an export, forwarders followed; the modules they lead to are mapped (not bound,
+ * not initialised) and needed by `holder` from then on. LDR_EXPORT_NOT_FOUND, LDR_FORWARDER_LOOP,
+ * or what finding a forwarder's DLL returns.
+ */
+ldr_status ldr__find_symbol(ldr_module *module, ldr_module *holder, const ldr__request *request,
+                            const void **ret_address, ldr_diag *diag);
+
+/* ---- bind.c
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* Counts what is missing over a whole load. */
+typedef struct ldr__missing_list {
+    uint64_t count;
+    ldr_status status; /* of the first one */
+    ldr_diag first;
+} ldr__missing_list;
+
+/*
+ * Finds the DLLs that `module` needs (mapping new ones, which join the list behind it) and binds
+ * its imports. What is missing is reported and counted, or bound to stubs, as `options` says.
+ */
+ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
+                            ldr__missing_list *missing, ldr_diag *diag);
+
+/* ---- init.c
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* Tells the environment of a bound module and takes its TLS slot. */
+ldr_status ldr__announce(ldr_module *module, ldr_diag *diag);
+/*
+ * Initialises all that `module` needs, then itself; `reserved` is DllMain's third argument. Runs
+ * guest code. LDR_INIT_FAILED.
+ */
+ldr_status ldr__initialise(ldr_module *module, void *reserved, ldr_diag *diag);
+/* TLS callbacks, then DllMain, with a reason other than PROCESS_ATTACH. */
+void ldr__notify(ldr_module *module, uint32_t reason, void *reserved);
+/* Takes a module out of the list of those to be detached. */
+void ldr__detached(ldr_module *module);
+
+/* ---- load.c, unload.c
+ * ------------------------------------------------------------------------------------------ */
+
+/* A load in progress; loads nest when a DllMain loads. */
+typedef struct ldr__load {
+    uint64_t number, outer;
+} ldr__load;
+ldr__load ldr__load_begin(ldr_context *ctx);
+/*
+ * From mapped to initialised, for all modules that this load has mapped. `root` (NULL for a load
+ * on behalf of a forwarder) has its reference already. On failure the whole load is undone.
+ */
+ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
+                            const ldr_load_options *options, ldr_status status, ldr_diag *diag);
+
+/* Unloads every module that nothing keeps. Runs guest code (DLL_PROCESS_DETACH). */
+void ldr__sweep(ldr_context *ctx);
+/* Undoes load number `load`: what it mapped goes, however far it has come. */
+void ldr__roll_back(ldr_context *ctx, uint64_t load);
+
+#endif

@@ -1,0 +1,143 @@
+#include "modules/module.h"
+
+static bool is_root(const ldr_module *module)
+{
+    return module->references != 0 || module->pinned;
+}
+
+/* The next module needed by `module` that has not been reached yet. */
+static ldr_module *next_unreached(ldr_module *module)
+{
+    while (module->sweep_next < module->need_count) {
+        ldr_module *other = module->needs[module->sweep_next++];
+        if (!other->reachable)
+            return other;
+    }
+    return NULL;
+}
+
+static void reach(ldr_module *module, ldr_module *parent)
+{
+    module->reachable = true;
+    module->sweep_parent = parent;
+    module->sweep_next = 0;
+}
+
+static void mark_from(ldr_module *module)
+{
+    reach(module, NULL);
+    while (module) {
+        ldr_module *other = next_unreached(module);
+        if (other)
+            reach(other, module);
+        module = other ? other : module->sweep_parent;
+    }
+}
+
+/* Marks all that nothing keeps as dying; true if there is any. */
+static bool find_dead(ldr_context *ctx)
+{
+    bool any = false;
+    for (ldr_module *m = ctx->first; m; m = m->next)
+        m->reachable = false;
+    for (ldr_module *m = ctx->first; m; m = m->next) {
+        if (is_root(m) && !m->reachable)
+            mark_from(m);
+    }
+    for (ldr_module *m = ctx->first; m; m = m->next) {
+        if (!m->reachable) {
+            m->state = LDR__DYING;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* DLL_PROCESS_DETACH for the dying, those that were attached last first. */
+static void detach_dying(ldr_context *ctx)
+{
+    for (ldr_module *m = ctx->attached_last; m;) {
+        ldr_module *before = m->attached_before;
+        if (m->state == LDR__DYING) {
+            if (!ctx->process_detached)
+                ldr__notify(m, LDR__PROCESS_DETACH, NULL);
+            ldr__detached(m);
+        }
+        m = before;
+    }
+}
+
+static void destroy_dying(ldr_context *ctx)
+{
+    for (ldr_module *m = ctx->last; m;) {
+        ldr_module *previous = m->previous;
+        if (m->state == LDR__DYING)
+            ldr__module_destroy(m);
+        m = previous;
+    }
+}
+
+/* A DllMain that unloads while it is being told of a detach has its wish met by the next round. */
+void ldr__sweep(ldr_context *ctx)
+{
+    ctx->sweep_wanted = true;
+    if (ctx->visits != 0)
+        return;
+    while (ctx->sweep_wanted) {
+        ctx->sweep_wanted = false;
+        if (!find_dead(ctx))
+            return;
+        ctx->visits++;
+        detach_dying(ctx);
+        ctx->visits--;
+        destroy_dying(ctx);
+    }
+}
+
+/* Condemns those that need a condemned one; true if there were any. */
+static bool condemn_dependents(ldr_context *ctx)
+{
+    bool any = false;
+    for (ldr_module *m = ctx->first; m; m = m->next) {
+        for (size_t i = 0; i < m->need_count && m->state != LDR__DYING; i++) {
+            if (m->needs[i]->state == LDR__DYING) {
+                m->state = LDR__DYING;
+                m->references = 0;
+                m->pinned = false;
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
+void ldr__roll_back(ldr_context *ctx, uint64_t load)
+{
+    for (ldr_module *m = ctx->first; m; m = m->next) {
+        if (m->load == load && m->state != LDR__INITIALISED) {
+            m->state = LDR__DYING;
+            m->references = 0;
+            m->pinned = false;
+        }
+    }
+    while (condemn_dependents(ctx))
+        continue;
+    ldr__sweep(ctx);
+}
+
+void ldr_unload(ldr_module *module)
+{
+    if (!module)
+        return;
+    ldr_context *ctx = module->ctx;
+    ldr_thread_scope scope;
+    bool entered = ldr_thread_enter(ctx, &scope) == LDR_OK;
+    ldr__os_lock(ctx->lock);
+    if (module->references != 0)
+        module->references--;
+    if (entered)
+        ldr__sweep(ctx);
+    ldr__os_unlock(ctx->lock);
+    if (entered)
+        ldr_thread_leave(&scope);
+}
