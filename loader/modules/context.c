@@ -1,8 +1,10 @@
+#include <string.h>
+
 #include "modules/module.h"
 
 static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *options)
 {
-    size_t count = options ? options->search_folder_count : 0;
+    size_t count = options->search_folder_count;
     if (count == 0)
         return LDR_OK;
     if (count > SIZE_MAX / sizeof(char *))
@@ -21,7 +23,7 @@ static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *opti
 
 static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
 {
-    ctx->section = options ? options->section : (ldr_section_options){0};
+    ctx->section = options->section;
     ctx->section.size = sizeof(ctx->section);
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
@@ -36,12 +38,15 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
 
 ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx)
 {
-    if (!ret_ctx || (options && options->size != sizeof(*options)))
+    ldr_context_options all = {0};
+    if (!ret_ctx)
         return LDR_INVALID_ARGUMENT;
+    if (options)
+        memcpy(&all, options, options->size < sizeof(all) ? options->size : sizeof(all));
     ldr_context *ctx = ldr__os_alloc(sizeof(*ctx));
     if (!ctx)
         return LDR_NO_MEMORY;
-    ldr_status status = start(ctx, options);
+    ldr_status status = start(ctx, &all);
     if (status != LDR_OK) {
         ldr_context_destroy(ctx);
         return status;

@@ -111,18 +111,27 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
     return status;
 }
 
+/* The caller may know fewer fields than we do, or more. */
+static ldr_load_options complete(const ldr_load_options *options)
+{
+    ldr_load_options all = {0};
+    if (options)
+        memcpy(&all, options, options->size < sizeof(all) ? options->size : sizeof(all));
+    return all;
+}
+
 static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_options *options,
                        ldr_module **ret_module, ldr_diag *diag)
 {
-    static const ldr_load_options defaults = {.size = sizeof(defaults)};
+    ldr_load_options all = complete(options);
     ldr_thread_scope scope;
-    if (!ctx || !from->name || !ret_module || (options && options->size != sizeof(*options)))
+    if (!ctx || !from->name || !ret_module)
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, from->name);
     ldr_status status = ldr_thread_enter(ctx, &scope);
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, from->name);
     ldr__os_lock(ctx->lock);
-    status = load_locked(ctx, from, options ? options : &defaults, ret_module, diag);
+    status = load_locked(ctx, from, &all, ret_module, diag);
     ldr__os_unlock(ctx->lock);
     ldr_thread_leave(&scope);
     return status;
@@ -153,7 +162,7 @@ ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_
  */
 static void *symbol_locked(ldr_module *module, const ldr__request *request)
 {
-    static const ldr_load_options defaults = {.size = sizeof(defaults)};
+    const ldr_load_options defaults = {0};
     const void *address = NULL;
     ldr_context *ctx = module->ctx;
     ldr__load load = ldr__load_begin(ctx);

@@ -17,7 +17,9 @@ struct ldr_section {
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
     ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed */
     ldr__handle shared;  /* for LDR_BACKING_SHARED: never sealed, views write to it */
-    char name[256];      /* for diagnostics */
+    bool has_id;         /* made from a file: which one */
+    ldr__file_id id;
+    char name[256]; /* for diagnostics */
 };
 
 struct ldr_view {

@@ -297,6 +297,8 @@ ldr_status ldr_section_from_file(const char *path, const ldr_section_options *op
         section->file = source.file;
     else
         ldr__os_close(source.file);
+    section->has_id = true;
+    section->id = id;
     *ret_section = section;
     return LDR_OK;
 }
