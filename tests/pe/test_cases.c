@@ -1,0 +1,371 @@
+/*
+ * The verdict of section creation on images that differ from a valid one in a field or two: for
+ * each profile whether it is accepted, and the rule and NTSTATUS if not. The expected verdicts are
+ * those of published models of the Windows XP, 7 and 10 loaders and of tests run on Windows.
+ */
+#include "support/image_builder.h"
+
+#include <criterion/criterion.h>
+
+/* One change, of a header field or of a field of a section header. */
+struct edit {
+    enum { NOTHING, HEADER, SECTION } what;
+    unsigned field;
+    uint64_t value;
+    size_t section;
+};
+
+#define H(name, to)               \
+    {                             \
+        HEADER, IMG_##name, to, 0 \
+    }
+#define S(n, name, to)                 \
+    {                                  \
+        SECTION, IMG_SCN_##name, to, n \
+    }
+
+struct test_case {
+    const char *name;
+    img_kind kind;
+    uint32_t lfanew;        /* 0: as usual */
+    uint32_t header_size;   /* 0: as usual */
+    uint16_t optional_size; /* 0: as usual */
+    size_t file_size;       /* 0: as built */
+    struct edit edits[6];
+    const char *rules[3]; /* that XP, 7 and 10 name; NULL: accepted */
+    uint32_t nt_status;
+};
+
+static const pe_profile profiles[3] = {PE_WINXP, PE_WIN7, PE_WIN10};
+
+#define REFUSED(id, nt)           .rules = {#id, #id, #id}, .nt_status = PE_NT_INVALID_##nt
+#define BAD_FORMAT(id)            REFUSED(id, IMAGE_FORMAT)
+#define BAD_FORMAT_3(xp, w7, w10) .rules = {xp, w7, w10}, .nt_status = PE_NT_INVALID_IMAGE_FORMAT
+
+static const struct test_case cases[] = {
+    {.name = "base"},
+    {.name = "base64_64", .kind = IMG_PE32_PLUS},
+
+    /* File, DOS header, signature */
+    {.name = "one_byte", .file_size = 1, REFUSED(A3, IMAGE_NOT_MZ)},
+    {.name = "no_mz", .edits = {H(DOS_MAGIC, 0)}, REFUSED(A3, IMAGE_NOT_MZ)},
+    {.name = "lfanew_eof", .edits = {H(LFANEW, 0x600)}, REFUSED(A5, IMAGE_PROTECT)},
+    {.name = "lfanew_odd2", .lfanew = 0x82, BAD_FORMAT(A9)},
+    {.name = "lfanew_odd1", .lfanew = 0x81, BAD_FORMAT(A9)},
+    {.name = "lfanew_0x40", .lfanew = 0x40},
+    {.name = "lfanew_page1", .lfanew = 0x1000, .header_size = 0x1200},
+    {.name = "nthdr_crosses_page", .lfanew = 0xFC0, .header_size = 0x1200},
+    {.name = "sectbl_crosses_page", .lfanew = 0xEE0, .header_size = 0x1200},
+    {.name = "sectbl_on_page", .lfanew = 0xF08, .header_size = 0x1200},
+    {.name = "sig_ne", .edits = {H(SIGNATURE, 0x454E)}, REFUSED(A6, IMAGE_NE_FORMAT)},
+    {.name = "sig_le", .edits = {H(SIGNATURE, 0x454C)}, REFUSED(A6, IMAGE_PROTECT)},
+    {.name = "trunc_nt", .file_size = 0x80 + 0xF7, REFUSED(A5, IMAGE_PROTECT)},
+    /* A 32-bit kernel would go on to the section table and refuse that. */
+    {.name = "trunc_nt_f8", .file_size = 0x80 + 0xF8, REFUSED(A5, IMAGE_PROTECT)},
+
+    /* File header */
+    {.name = "mach_0", .edits = {H(MACHINE, 0)}, BAD_FORMAT(A18)},
+    {.name = "mach_0_soh_0", .edits = {H(MACHINE, 0), H(OPTIONAL_SIZE, 0)}, BAD_FORMAT(A7)},
+    {.name = "mach_arm64", .edits = {H(MACHINE, 0xAA64)}, BAD_FORMAT(A18)},
+    {.name = "mach_amd64_pe32", .edits = {H(MACHINE, 0x8664)}, BAD_FORMAT(A18)},
+    {.name = "not_exec", .edits = {H(CHARACTERISTICS, 0x100)}, BAD_FORMAT(A8)},
+    {.name = "no_32bit_flag", .edits = {H(CHARACTERISTICS, 0x2)}},
+    {.name = "dll_flag", .edits = {H(CHARACTERISTICS, 0x2102)}},
+    {.name = "system_flag", .edits = {H(CHARACTERISTICS, 0x1102)}},
+    {.name = "up_only", .edits = {H(CHARACTERISTICS, 0x4102)}},
+    {.name = "soh_0", .edits = {H(OPTIONAL_SIZE, 0)}, BAD_FORMAT(A43)},
+    {.name = "soh_e8", .optional_size = 0xE8},
+    {.name = "soh_odd", .optional_size = 0xE1},
+    {.name = "soh_big", .optional_size = 0x400, .header_size = 0x600},
+    {.name = "soh_ffff", .edits = {H(OPTIONAL_SIZE, 0xFFFF)}, BAD_FORMAT_3("A31", "A33", "A31")},
+    {.name = "soh_60", .optional_size = 0x60, .edits = {H(DIRECTORY_COUNT, 0)}},
+    {.name = "sect_0_img3", .edits = {H(SECTION_COUNT, 0)}, BAD_FORMAT(A42)},
+    {.name = "sect_more_than_file",
+     .edits = {H(SECTION_COUNT, 100)},
+     BAD_FORMAT_3("A17", "A32", "A32")},
+
+    /* Optional header */
+    {.name = "magic_0", .edits = {H(MAGIC, 0)}, BAD_FORMAT(A10)},
+    {.name = "magic_107", .edits = {H(MAGIC, 0x107)}, BAD_FORMAT(A10)},
+    {.name = "magic_20b", .edits = {H(MAGIC, 0x20B)}, BAD_FORMAT(A18)},
+    {.name = "rva_0", .edits = {H(DIRECTORY_COUNT, 0)}},
+    {.name = "rva_17", .edits = {H(DIRECTORY_COUNT, 17)}},
+    {.name = "rva_ffffffff", .edits = {H(DIRECTORY_COUNT, 0xFFFFFFFF)}},
+    {.name = "falign_0", .edits = {H(FILE_ALIGNMENT, 0)}, BAD_FORMAT(A12)},
+    {.name = "falign_1000", .edits = {H(FILE_ALIGNMENT, 0x1000)}},
+    {.name = "falign_10000",
+     .edits = {H(FILE_ALIGNMENT, 0x10000), H(SECTION_ALIGNMENT, 0x10000), S(0, RVA, 0x10000),
+               S(1, RVA, 0x20000), H(SIZE_OF_IMAGE, 0x30000)}},
+    {.name = "salign_0", .edits = {H(SECTION_ALIGNMENT, 0)}, BAD_FORMAT(A15)},
+    {.name = "salign_800", .edits = {H(SECTION_ALIGNMENT, 0x800)}, BAD_FORMAT(A62)},
+    {.name = "salign_1800", .edits = {H(SECTION_ALIGNMENT, 0x1800)}, BAD_FORMAT(A13)},
+    {.name = "salign_2000",
+     .edits = {H(SECTION_ALIGNMENT, 0x2000), S(0, RVA, 0x2000), S(1, RVA, 0x4000),
+               H(SIZE_OF_IMAGE, 0x6000)}},
+    {.name = "salign_2000_short",
+     .edits = {H(SECTION_ALIGNMENT, 0x2000), S(0, RVA, 0x2000), S(1, RVA, 0x4000),
+               H(SIZE_OF_IMAGE, 0x5000)},
+     BAD_FORMAT(A46)},
+    {.name = "salign_2000_slack",
+     .edits = {H(SECTION_ALIGNMENT, 0x2000), S(0, RVA, 0x2000), S(1, RVA, 0x4000),
+               H(SIZE_OF_IMAGE, 0x7000)}},
+    {.name = "soi_0", .edits = {H(SIZE_OF_IMAGE, 0)}, BAD_FORMAT_3("A20", "A19", "A19")},
+    {.name = "soi_short", .edits = {H(SIZE_OF_IMAGE, 0x2000)}, BAD_FORMAT(A46)},
+    {.name = "soi_long", .edits = {H(SIZE_OF_IMAGE, 0x4000)}, BAD_FORMAT(A52)},
+    {.name = "soi_max", .edits = {H(SIZE_OF_IMAGE, 0x77000001)}, BAD_FORMAT(A16)},
+    {.name = "hdrs_1", .edits = {H(SIZE_OF_HEADERS, 1)}},
+    {.name = "hdrs_0x80", .edits = {H(SIZE_OF_HEADERS, 0x80)}},
+    {.name = "hdrs_1000", .edits = {H(SIZE_OF_HEADERS, 0x1000)}},
+    {.name = "hdrs_1001", .edits = {H(SIZE_OF_HEADERS, 0x1001)}, BAD_FORMAT(A43)},
+    {.name = "hdrs_eq_soi", .edits = {H(SIZE_OF_HEADERS, 0x3000)}, BAD_FORMAT(A19)},
+    {.name = "hdrs_gt_soi", .edits = {H(SIZE_OF_HEADERS, 0x4000)}, BAD_FORMAT(A19)},
+    {.name = "hdrs_ffffffff", .edits = {H(SIZE_OF_HEADERS, 0xFFFFFFFF)}, BAD_FORMAT(A19)},
+    {.name = "hdrs_past_eof",
+     .edits = {H(SIZE_OF_HEADERS, 0x2000), H(SIZE_OF_IMAGE, 0x4000), S(0, RVA, 0x2000),
+               S(1, RVA, 0x3000)}},
+    {.name = "base_0", .edits = {H(IMAGE_BASE, 0)}},
+    {.name = "base_10000", .edits = {H(IMAGE_BASE, 0x10000)}},
+    {.name = "base_odd", .edits = {H(IMAGE_BASE, 0x401000)}, BAD_FORMAT(A21)},
+    {.name = "base_kernel_stripped",
+     .edits = {H(IMAGE_BASE, 0x80000000), H(CHARACTERISTICS, 0x103)}},
+    {.name = "ep_hdr", .edits = {H(ENTRY_POINT, 0x100)}},
+    {.name = "ep_beyond", .edits = {H(ENTRY_POINT, 0x10000000)}},
+    {.name = "sub_0", .edits = {H(SUBSYSTEM, 0)}},
+    {.name = "sub_1", .edits = {H(SUBSYSTEM, 1)}},
+    {.name = "sub_2", .edits = {H(SUBSYSTEM, 2)}},
+    {.name = "subver_309", .edits = {H(SUBSYSTEM_MAJOR, 3), H(SUBSYSTEM_MINOR, 9)}},
+    {.name = "subver_52", .edits = {H(SUBSYSTEM_MAJOR, 5), H(SUBSYSTEM_MINOR, 2)}},
+    {.name = "subver_63", .edits = {H(SUBSYSTEM_MAJOR, 6), H(SUBSYSTEM_MINOR, 3)}},
+    {.name = "subver_100", .edits = {H(SUBSYSTEM_MAJOR, 10), H(SUBSYSTEM_MINOR, 0)}},
+    {.name = "subver_101", .edits = {H(SUBSYSTEM_MAJOR, 10), H(SUBSYSTEM_MINOR, 1)}},
+    {.name = "force_integrity", .edits = {H(DLL_CHARACTERISTICS, 0x80)}},
+    {.name = "stack_0", .edits = {H(STACK_RESERVE, 0)}},
+
+    /* Sections of page-aligned images */
+    {.name = "gap", .edits = {S(1, RVA, 0x3000), H(SIZE_OF_IMAGE, 0x4000)}, BAD_FORMAT(A43)},
+    {.name = "swapped", .edits = {S(0, RVA, 0x2000), S(1, RVA, 0x1000)}, BAD_FORMAT(A43)},
+    {.name = "va_unaligned", .edits = {S(0, RVA, 0x1010)}, BAD_FORMAT(A43)},
+    {.name = "first_va_2000",
+     .edits = {S(0, RVA, 0x2000), S(1, RVA, 0x3000), H(SIZE_OF_IMAGE, 0x4000)},
+     BAD_FORMAT(A43)},
+    {.name = "vs_0", .edits = {S(1, VIRTUAL_SIZE, 0)}},
+    {.name = "vs_0_first", .edits = {S(0, VIRTUAL_SIZE, 0)}},
+    {.name = "both_sizes_0", .edits = {S(1, VIRTUAL_SIZE, 0), S(1, RAW_SIZE, 0)}, BAD_FORMAT(A44)},
+    {.name = "vs_small_rs_big",
+     .file_size = 0x1800,
+     .edits = {S(0, RAW_SIZE, 0x1400), S(1, RAW, 0x1600)}},
+    {.name = "vs_big", .edits = {S(1, VIRTUAL_SIZE, 0x5000), H(SIZE_OF_IMAGE, 0x7000)}},
+    {.name = "vs_fffff001", .edits = {S(1, VIRTUAL_SIZE, 0xFFFFF001)}, BAD_FORMAT(A45)},
+    {.name = "bss", .file_size = 0x400, .edits = {S(1, RAW_SIZE, 0), S(1, RAW, 0)}},
+    {.name = "bss_ptr", .edits = {S(1, RAW_SIZE, 0), S(1, RAW, 0x400)}},
+    {.name = "ptr_0_rs", .edits = {S(1, RAW, 0)}},
+    {.name = "ptr_0_rs_big", .edits = {S(1, RAW, 0), S(1, RAW_SIZE, 0x2000)}},
+    {.name = "rs_unaligned", .edits = {S(0, RAW_SIZE, 0x1F0)}},
+    {.name = "rs_1", .file_size = 0x401, .edits = {S(1, RAW_SIZE, 1)}},
+    {.name = "rs_past_eof_1", .file_size = 0x5FF, BAD_FORMAT(A51)},
+    {.name = "rs_past_eof_first", .edits = {S(0, RAW_SIZE, 0x2000)}},
+    {.name = "ptr_past_eof_first", .edits = {S(0, RAW, 0x10000)}, BAD_FORMAT_3(NULL, "A49", NULL)},
+    {.name = "ptr_past_eof_last", .edits = {S(1, RAW, 0x10000)}, BAD_FORMAT_3("A51", "A49", "A51")},
+    {.name = "vs_0_raw_past_eof_first", /* Windows 7 alone looks at it */
+     .edits = {S(0, VIRTUAL_SIZE, 0), S(0, RAW_SIZE, 0x1000)},
+     BAD_FORMAT_3(NULL, "A50", NULL)},
+    {.name = "rs_huge_first", .edits = {S(0, RAW_SIZE, 0xFFFF0200)}},
+    {.name = "rs_wrap", .edits = {S(0, RAW_SIZE, 0xFFFFFF00)}, BAD_FORMAT(A47)},
+    {.name = "rs_wrap_align",
+     .edits = {S(0, RAW_SIZE, 0xFFFFFC00), S(0, RAW, 0x300)},
+     BAD_FORMAT_3("A48", NULL, "A48")},
+    {.name = "name_bad", .edits = {S(0, NAME, 0xFFFFFFFF)}},
+    {.name = "prot_none", .edits = {S(1, CHARACTERISTICS, 0x00000040)}},
+    {.name = "prot_rwx", .edits = {S(1, CHARACTERISTICS, 0xE0000040)}},
+    {.name = "prot_shared_rw", .edits = {S(1, CHARACTERISTICS, 0xD0000040)}},
+    {.name = "prot_0", .edits = {S(1, CHARACTERISTICS, 0)}},
+
+    /* Flat images */
+    {.name = "flat", .kind = IMG_FLAT_PE32},
+    {.name = "flat_64", .kind = IMG_FLAT_PE32_PLUS},
+    {.name = "flat_200",
+     .kind = IMG_FLAT_PE32,
+     .edits = {H(SECTION_ALIGNMENT, 0x200), H(FILE_ALIGNMENT, 0x200)}},
+    {.name = "flat_400_200",
+     .kind = IMG_FLAT_PE32,
+     .edits = {H(SECTION_ALIGNMENT, 0x400), H(FILE_ALIGNMENT, 0x200)}},
+    {.name = "flat_40_20",
+     .kind = IMG_FLAT_PE32,
+     .edits = {H(SECTION_ALIGNMENT, 0x40)},
+     BAD_FORMAT(A11)},
+    {.name = "flat_vs_gt_rs",
+     .kind = IMG_FLAT_PE32,
+     .edits = {S(1, VIRTUAL_SIZE, 0x1000), H(SIZE_OF_IMAGE, 0x1400)},
+     BAD_FORMAT(A62)},
+    {.name = "flat_vs_lt_rs", .kind = IMG_FLAT_PE32, .edits = {S(1, VIRTUAL_SIZE, 0x10)}},
+    {.name = "flat_sect_gap",
+     .kind = IMG_FLAT_PE32,
+     .file_size = 0x700,
+     .edits = {S(1, RVA, 0x500), S(1, RAW, 0x500), H(SIZE_OF_IMAGE, 0x700)}},
+    {.name = "flat_sect_desc",
+     .kind = IMG_FLAT_PE32,
+     .edits = {S(0, RVA, 0x400), S(0, RAW, 0x400), S(1, RVA, 0x200), S(1, RAW, 0x200)}},
+    {.name = "flat_raw_eof", .kind = IMG_FLAT_PE32, .edits = {S(1, RAW_SIZE, 0x800)}},
+    {.name = "flat_raw_wraps",
+     .kind = IMG_FLAT_PE32,
+     .edits = {S(1, RAW_SIZE, 0xFFFFFF00)},
+     BAD_FORMAT(A62)},
+    {.name = "flat_hdrs_40", .kind = IMG_FLAT_PE32, .edits = {H(SIZE_OF_HEADERS, 0x40)}},
+    {.name = "flat_arm64_64",
+     .kind = IMG_FLAT_PE32_PLUS,
+     .edits = {H(MACHINE, 0xAA64)},
+     BAD_FORMAT(A18)},
+
+    /* PE32+ */
+    {.name = "sup_arm64_64",
+     .kind = IMG_PE32_PLUS,
+     .edits = {H(MACHINE, 0xAA64), H(DLL_CHARACTERISTICS, 0x140)},
+     BAD_FORMAT(A18)},
+    {.name = "base_high_64",
+     .kind = IMG_PE32_PLUS,
+     .edits = {H(IMAGE_BASE, 0x140000000), H(DLL_CHARACTERISTICS, 0x160)}},
+    {.name = "base_kernel_64", .kind = IMG_PE32_PLUS, .edits = {H(IMAGE_BASE, 0xFFFFF80000000000)}},
+};
+
+static img_image build(const struct test_case *test)
+{
+    img_builder builder;
+    img_start(&builder, test->kind);
+    builder.lfanew = test->lfanew != 0 ? test->lfanew : builder.lfanew;
+    builder.header_size = test->header_size != 0 ? test->header_size : builder.header_size;
+    builder.optional_size = test->optional_size != 0 ? test->optional_size : builder.optional_size;
+    img_image image = img_finish(&builder);
+    for (size_t i = 0; i < sizeof test->edits / sizeof test->edits[0]; i++) {
+        const struct edit *edit = &test->edits[i];
+        if (edit->what == SECTION)
+            img_set_section(&image, edit->section, edit->field, (uint32_t)edit->value);
+        else if (edit->what == HEADER)
+            img_set(&image, edit->field, edit->value);
+    }
+    if (test->file_size != 0)
+        img_resize(&image, test->file_size);
+    return image;
+}
+
+static void check(const char *name, const img_image *image, pe_profile profile, const char *rule,
+                  uint32_t nt_status)
+{
+    pe_diag diag = {0};
+    pe_span file = {image->bytes, image->size};
+    pe_status status = pe_accept(file, file.size, profile, &diag);
+    if (rule == NULL) {
+        cr_expect_eq(status, PE_OK, "%s, profile %d: refused by %s", name, profile, diag.rule);
+        return;
+    }
+    cr_expect_eq(status, PE_REFUSED, "%s, profile %d: accepted", name, profile);
+    cr_expect_str_eq(diag.rule != NULL ? diag.rule : "", rule, "%s, profile %d: rule %s", name,
+                     profile, diag.rule);
+    cr_expect_eq(diag.nt_status, nt_status, "%s, profile %d: %s", name, profile,
+                 pe_nt_status_name(diag.nt_status));
+}
+
+Test(cases, each_edit_of_a_valid_image_gets_windows_verdict)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        img_image image = build(&cases[i]);
+        for (size_t p = 0; p < 3; p++)
+            check(cases[i].name, &image, profiles[p], cases[i].rules[p], cases[i].nt_status);
+        img_free(&image);
+    }
+}
+
+/* Checks an image that takes more than edits of fields to make, and releases it. */
+static void check_all(const char *name, img_image image, const char *rule, uint32_t nt_status)
+{
+    for (size_t p = 0; p < 3; p++)
+        check(name, &image, profiles[p], rule, nt_status);
+    img_free(&image);
+}
+
+Test(cases, empty_file_is_not_for_sections)
+{
+    img_image image = img_plain(IMG_PE32);
+    img_resize(&image, 0);
+    check_all("empty", image, "A1", PE_NT_INVALID_FILE_FOR_SECTION);
+}
+
+Test(cases, ne_image_is_told_by_its_system)
+{
+    img_image windows = img_plain(IMG_PE32);
+    img_set(&windows, IMG_SIGNATURE, 0x454E);
+    img_set_u16(&windows, windows.nt + 0x36, 2);
+    check_all("sig_ne_win", windows, "A6", PE_NT_INVALID_IMAGE_WIN_16);
+
+    img_image dos = img_plain(IMG_PE32);
+    img_set(&dos, IMG_SIGNATURE, 0x454E);
+    img_set_u16(&dos, dos.nt + 0x36, 5);
+    check_all("sig_ne_dos", dos, "A6", PE_NT_INVALID_IMAGE_PROTECT);
+}
+
+Test(cases, lfanew_beyond_4_gb_is_a_rule_of_windows_10)
+{
+    img_image image = img_plain(IMG_PE32);
+    img_set(&image, IMG_LFANEW, 0xFFFFFFF0);
+    check("lfanew_neg", &image, PE_WINXP, "A5", PE_NT_INVALID_IMAGE_PROTECT);
+    check("lfanew_neg", &image, PE_WIN7, "A5", PE_NT_INVALID_IMAGE_PROTECT);
+    check("lfanew_neg", &image, PE_WIN10, "A4", PE_NT_INVALID_IMAGE_PROTECT);
+    img_free(&image);
+}
+
+/* `count` sections of one page that all read the same sector. */
+static img_image with_sections(size_t count)
+{
+    img_builder builder;
+    img_start(&builder, IMG_PE32);
+    builder.header_size = 0x200 + 40 * (uint32_t)count;
+    builder.header_size = (builder.header_size + 0x1FF) & ~0x1FFu;
+    for (size_t i = 0; i < count; i++)
+        img_add_section(&builder, "s", IMG_RX, NULL, 0, 0x1000);
+    return img_finish(&builder);
+}
+
+Test(cases, section_limit_is_a_rule_of_windows_xp)
+{
+    img_image image = with_sections(96);
+    check_all("96 sections", image, NULL, 0);
+    image = with_sections(97);
+    check("97 sections", &image, PE_WINXP, "A17", PE_NT_INVALID_IMAGE_FORMAT);
+    check("97 sections", &image, PE_WIN7, NULL, 0);
+    check("97 sections", &image, PE_WIN10, NULL, 0);
+    img_free(&image);
+}
+
+Test(cases, largest_section_table_is_accepted)
+{
+    img_image image = with_sections(65535);
+    check("65535 sections", &image, PE_WIN10, NULL, 0);
+    img_free(&image);
+}
+
+/* The smallest header there is: e_lfanew 4, so that SectionAlignment is e_lfanew. */
+static img_image tiny(uint32_t size_of_image, uint32_t size_of_headers, size_t file_size)
+{
+    img_image image = {.nt = 4, .optional_size = 8};
+    img_resize(&image, 0x200);
+    img_set(&image, IMG_DOS_MAGIC, 0x5A4D);
+    img_set(&image, IMG_SIGNATURE, 0x4550);
+    img_set(&image, IMG_MACHINE, PE_MACHINE_I386);
+    img_set(&image, IMG_OPTIONAL_SIZE, 8);
+    img_set(&image, IMG_CHARACTERISTICS, 0x102);
+    img_set(&image, IMG_MAGIC, PE_MAGIC_PE32);
+    img_set(&image, IMG_IMAGE_BASE, 0x400000);
+    img_set(&image, IMG_SECTION_ALIGNMENT, 4);
+    img_set(&image, IMG_FILE_ALIGNMENT, 4);
+    img_set(&image, IMG_SIZE_OF_IMAGE, size_of_image);
+    img_set(&image, IMG_SIZE_OF_HEADERS, size_of_headers);
+    img_resize(&image, file_size);
+    return image;
+}
+
+Test(cases, headers_that_overlap_the_dos_header_are_accepted)
+{
+    check_all("tiny_lfanew4", tiny(0x200000, 0x40, 0x200), NULL, 0);
+    check_all("tiny_lfanew4_soi2000", tiny(0x2000, 0x40, 0x200), NULL, 0);
+    check_all("tiny_soi_40", tiny(0x40, 0, 268), NULL, 0);
+    check_all("tiny_lfanew4_97", tiny(0x2000, 0x40, 97), "A5", PE_NT_INVALID_IMAGE_PROTECT);
+}
