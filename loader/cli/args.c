@@ -1,0 +1,114 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The option that `word` names, as "--name" or "--name=value"; NULL if none. */
+static const cli_option *find_option(const cli_syntax *syntax, const char *word)
+{
+    size_t length = strcspn(word, "=");
+    for (size_t i = 0; i < syntax->option_count; i++) {
+        const char *name = syntax->options[i].name;
+        if (strlen(name) == length && strncmp(name, word, length) == 0)
+            return &syntax->options[i];
+    }
+    return NULL;
+}
+
+static bool set_option(const cli_option *option, const char *value)
+{
+    if (option->kind == CLI_FLAG) {
+        *(bool *)option->target = true;
+        return true;
+    }
+    if (option->kind == CLI_TEXT) {
+        *(const char **)option->target = value;
+        return true;
+    }
+    cli_list *list = option->target;
+    if (list->count == CLI_LIST_MAX) {
+        fprintf(stderr, "peload: %s can be given %d times\n", option->name, CLI_LIST_MAX);
+        return false;
+    }
+    list->items[list->count++] = value;
+    return true;
+}
+
+/* Takes the option at argv[at] and its value; returns the index after them, or -1. */
+static int take_option(const cli_syntax *syntax, int argc, char **argv, int at)
+{
+    const cli_option *option = find_option(syntax, argv[at]);
+    if (option == NULL) {
+        fprintf(stderr, "peload: %s: no such option: %s\n", argv[0], argv[at]);
+        return -1;
+    }
+    const char *value = strchr(argv[at], '=');
+    bool wants_value = option->kind != CLI_FLAG;
+    if (value != NULL)
+        value++;
+    else if (wants_value)
+        value = at + 1 < argc ? argv[++at] : NULL;
+    if (wants_value != (value != NULL)) {
+        fprintf(stderr, "peload: %s: %s\n", option->name,
+                wants_value ? "a value is missing" : "takes no value");
+        return -1;
+    }
+    return set_option(option, value) ? at + 1 : -1;
+}
+
+int cli_parse(const cli_syntax *syntax, int argc, char **argv)
+{
+    int words = 0;
+    bool options_ended = false;
+    for (int at = 1; at < argc;) {
+        if (!options_ended && strncmp(argv[at], "--", 2) == 0) {
+            options_ended = argv[at][2] == '\0';
+            at = options_ended ? at + 1 : take_option(syntax, argc, argv, at);
+            if (at < 0)
+                return -1;
+            continue;
+        }
+        options_ended = options_ended || syntax->options_first;
+        argv[++words] = argv[at++];
+    }
+    if (words < syntax->words_min || words > syntax->words_max) {
+        fprintf(stderr, "peload: %s: too %s arguments\n", argv[0],
+                words < syntax->words_min ? "few" : "many");
+        return -1;
+    }
+    return words;
+}
+
+bool cli_number(const char *text, uint64_t *ret_value)
+{
+    const char *digits = text + (text[0] == '-');
+    if (digits[0] < '0' || digits[0] > '9')
+        return false;
+    bool is_hex = digits[0] == '0' && (digits[1] | 0x20) == 'x';
+    char *end;
+    errno = 0;
+    uint64_t value = strtoull(digits, &end, is_hex ? 16 : 10);
+    bool too_large = errno != 0 || (text[0] == '-' && value > UINT64_C(1) << 63);
+    if (*end != '\0' || too_large)
+        return false;
+    *ret_value = text[0] == '-' ? 0 - value : value;
+    return true;
+}
+
+bool cli_profile(const char *name, pe_profile *ret_profile)
+{
+    static const struct {
+        const char *name;
+        pe_profile profile;
+    } profiles[] = {{"win10", PE_WIN10}, {"win7", PE_WIN7}, {"winxp", PE_WINXP}};
+
+    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
+        if (name == NULL || strcmp(profiles[i].name, name) == 0) {
+            *ret_profile = profiles[i].profile;
+            return true;
+        }
+    }
+    fprintf(stderr, "peload: no such profile: %s (winxp, win7, win10)\n", name);
+    return false;
+}

@@ -1,0 +1,155 @@
+/*
+ * cli.h: what the files of the peload command share.
+ *
+ * One file per subcommand. Each is a function from its arguments (argv[0] is the subcommand's name)
+ * to the exit status of the command. Only the public headers of the library are used.
+ */
+#ifndef PELOAD_CLI_H
+#define PELOAD_CLI_H
+
+#include <peload/loader.h>
+#include <stdio.h>
+
+/*
+ * How a subcommand ends: the exit status of the command, or CLI_USAGE when the arguments are wrong
+ * (said on stderr), for which main prints the usage.
+ */
+enum { CLI_USAGE = -1, CLI_DONE = 0, CLI_FAILED = 1 };
+
+int cli_inspect(int argc, char **argv);
+int cli_map(int argc, char **argv);
+int cli_call(int argc, char **argv);
+int cli_run(int argc, char **argv);
+
+/* ---- Arguments (args.c) ------------------------------------------------------------------------
+ */
+
+typedef enum cli_option_kind {
+    CLI_FLAG, /* --name: sets a bool */
+    CLI_TEXT, /* --name VALUE or --name=VALUE: sets a const char * */
+    CLI_LIST, /* the same, as often as wanted: adds to a cli_list */
+} cli_option_kind;
+
+enum { CLI_LIST_MAX = 16 };
+
+typedef struct cli_list {
+    const char *items[CLI_LIST_MAX];
+    size_t count;
+} cli_list;
+
+typedef struct cli_option {
+    const char *name; /* with its dashes */
+    cli_option_kind kind;
+    void *target;
+} cli_option;
+
+/* The options of a subcommand, and how many words remain once they are taken out. */
+typedef struct cli_syntax {
+    const cli_option *options;
+    size_t option_count;
+    bool options_first; /* everything from the first other word on is left alone */
+    int words_min;
+    int words_max;
+} cli_syntax;
+
+/*
+ * Takes the options out of `argv`, leaving argv[0] and the other words; "--" ends the options.
+ * Returns the number of words after argv[0], or -1 after saying on stderr what is wrong.
+ */
+int cli_parse(const cli_syntax *syntax, int argc, char **argv);
+
+/* A whole C integer ("123", "-5", "0x7b") as 64 bits; false if it is anything else or too large. */
+bool cli_number(const char *text, uint64_t *ret_value);
+
+/* PE_WINXP, PE_WIN7 or PE_WIN10 from its name; NULL is PE_WIN10. False, said on stderr, if none. */
+bool cli_profile(const char *name, pe_profile *ret_profile);
+
+/* ---- Files and text (text.c) -------------------------------------------------------------------
+ */
+
+/*
+ * Reads a whole regular file. The caller frees *ret_bytes. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE,
+ * LDR_IO_ERROR, LDR_NO_MEMORY, with the diagnostic.
+ */
+ldr_status cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size, ldr_diag *diag);
+
+/* Fills a diagnostic of the command's own; returns `status`. */
+ldr_status cli_fail(ldr_diag *diag, ldr_status status, uint32_t nt_status, const char *subject);
+
+/*
+ * Decodes one UTF-8 sequence (RFC 3629) of the `size` > 0 bytes at `at`. Its length, or 0 if it is
+ * none; then *ret_code_point is untouched.
+ */
+size_t cli_utf8_decode(const uint8_t *at, size_t size, uint32_t *ret_code_point);
+
+/* A NUL-terminated UTF-16 copy of `text`, for the caller to free; NULL when out of memory. */
+uint16_t *cli_utf16_copy(const char *text);
+
+/* A UTF-8 copy of a NUL-terminated UTF-16 text, for the caller to free; NULL when out of memory. */
+char *cli_utf8_copy(const uint16_t *text);
+
+/* Prints bytes that an image holds so that they cannot disturb a terminal: \xNN for controls. */
+void cli_print_bytes(FILE *out, const void *bytes, size_t size);
+
+/* Prints bytes as lower-case hex digits. */
+void cli_print_hex(FILE *out, const void *bytes, size_t size);
+
+/* "peload: TEXT" for a diagnostic, as one line on stderr. */
+void cli_report(const ldr_diag *diag);
+
+/* ---- Loading (load.c) --------------------------------------------------------------------------
+ */
+
+/* The options that `call` and `run` share, to be put into a cli_syntax; zero is the default. */
+typedef struct cli_load_options {
+    bool as_json;
+    cli_list search;     /* --search DIR */
+    const char *missing; /* --missing refuse|stub */
+} cli_load_options;
+
+/*
+ * A context with the image at `path` in it. What goes wrong is reported, with every missing import,
+ * on stderr and in JSON on stdout if so wanted. The caller destroys the context. CLI_DONE,
+ * CLI_FAILED or CLI_USAGE.
+ */
+int cli_load(const cli_load_options *options, const char *path, ldr_context **ret_ctx,
+             ldr_module **ret_module);
+
+/* ---- JSON (json.c) -----------------------------------------------------------------------------
+ */
+
+enum { CLI_JSON_DEPTH = 16 };
+
+/*
+ * Writes one JSON value to `out`, as it is told. `key` names a member of an object and is NULL
+ * inside an array and at the top. Zero but for `out` is a writer at the start.
+ */
+typedef struct cli_json {
+    FILE *out;
+    unsigned depth;
+    bool has_items[CLI_JSON_DEPTH];
+} cli_json;
+
+void cli_json_open(cli_json *json, const char *key, char bracket); /* '{' or '[' */
+void cli_json_close(cli_json *json, char bracket);                 /* '}' or ']' */
+void cli_json_bytes(cli_json *json, const char *key, const void *bytes, size_t size);
+void cli_json_text(cli_json *json, const char *key, const char *text); /* NULL: null */
+void cli_json_number(cli_json *json, const char *key, uint64_t value);
+void cli_json_signed(cli_json *json, const char *key, int64_t value);
+void cli_json_real(cli_json *json, const char *key, double value); /* not finite: null */
+void cli_json_bool(cli_json *json, const char *key, bool value);
+void cli_json_null(cli_json *json, const char *key);
+
+/* "0x1f", with at least `digits` digits. */
+void cli_json_hex(cli_json *json, const char *key, uint64_t value, int digits);
+
+/* `size` bytes as a string of hex digits. */
+void cli_json_dump(cli_json *json, const char *key, const void *bytes, size_t size);
+
+/* The members that say how it went: status, status_name, rule, offset, value, allowed, detail. */
+void cli_json_diag(cli_json *json, const ldr_diag *diag);
+
+/* The whole object of a failure: {"file": ..., "status": ..., ...}, and a newline. */
+void cli_json_failure(const char *file, const ldr_diag *diag);
+
+#endif

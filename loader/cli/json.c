@@ -1,0 +1,134 @@
+#include "cli.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* A JSON string (RFC 8259, section 7); a byte that is not UTF-8 becomes U+FFFD. */
+static void write_string(FILE *out, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    fputc('"', out);
+    for (size_t i = 0; i < size;) {
+        uint32_t code_point;
+        size_t length = cli_utf8_decode(at + i, size - i, &code_point);
+        if (length == 0)
+            fputs("\\ufffd", out);
+        else if (at[i] == '"' || at[i] == '\\')
+            fprintf(out, "\\%c", at[i]);
+        else if (at[i] < 0x20 || at[i] == 0x7F)
+            fprintf(out, "\\u%04x", at[i]);
+        else
+            fwrite(at + i, 1, length, out);
+        i += length > 0 ? length : 1;
+    }
+    fputc('"', out);
+}
+
+/* Writes what comes before a value: a comma if it is not the first, and its key if it has one. */
+static FILE *begin_value(cli_json *json, const char *key)
+{
+    if (json->has_items[json->depth])
+        fputs(", ", json->out);
+    json->has_items[json->depth] = true;
+    if (key != NULL)
+        fprintf(json->out, "\"%s\": ", key);
+    return json->out;
+}
+
+void cli_json_open(cli_json *json, const char *key, char bracket)
+{
+    fputc(bracket, begin_value(json, key));
+    json->depth++;
+    assert(json->depth < CLI_JSON_DEPTH);
+    json->has_items[json->depth] = false;
+}
+
+void cli_json_close(cli_json *json, char bracket)
+{
+    assert(json->depth > 0);
+    json->depth--;
+    fputc(bracket, json->out);
+}
+
+void cli_json_bytes(cli_json *json, const char *key, const void *bytes, size_t size)
+{
+    write_string(begin_value(json, key), bytes, size);
+}
+
+void cli_json_text(cli_json *json, const char *key, const char *text)
+{
+    if (text == NULL)
+        cli_json_null(json, key);
+    else
+        cli_json_bytes(json, key, text, strlen(text));
+}
+
+void cli_json_number(cli_json *json, const char *key, uint64_t value)
+{
+    fprintf(begin_value(json, key), "%" PRIu64, value);
+}
+
+void cli_json_signed(cli_json *json, const char *key, int64_t value)
+{
+    fprintf(begin_value(json, key), "%" PRId64, value);
+}
+
+void cli_json_real(cli_json *json, const char *key, double value)
+{
+    if (isfinite(value))
+        fprintf(begin_value(json, key), "%.17g", value);
+    else
+        cli_json_null(json, key);
+}
+
+void cli_json_bool(cli_json *json, const char *key, bool value)
+{
+    fputs(value ? "true" : "false", begin_value(json, key));
+}
+
+void cli_json_null(cli_json *json, const char *key)
+{
+    fputs("null", begin_value(json, key));
+}
+
+void cli_json_hex(cli_json *json, const char *key, uint64_t value, int digits)
+{
+    fprintf(begin_value(json, key), "\"0x%0*" PRIx64 "\"", digits, value);
+}
+
+void cli_json_dump(cli_json *json, const char *key, const void *bytes, size_t size)
+{
+    FILE *out = begin_value(json, key);
+    fputc('"', out);
+    cli_print_hex(out, bytes, size);
+    fputc('"', out);
+}
+
+void cli_json_diag(cli_json *json, const ldr_diag *diag)
+{
+    char line[1024];
+    uint32_t nt_status = diag->why.nt_status != 0 ? diag->why.nt_status : PE_NT_UNSUCCESSFUL;
+
+    cli_json_hex(json, "status", nt_status, 8);
+    cli_json_text(json, "status_name", pe_nt_status_name(nt_status));
+    cli_json_text(json, "error", ldr_diag_text(diag, line, sizeof line));
+    cli_json_text(json, "rule", diag->why.rule);
+    if (diag->why.rule == NULL)
+        return;
+    cli_json_number(json, "offset", diag->why.offset);
+    cli_json_hex(json, "value", diag->why.value, 1);
+    cli_json_hex(json, "allowed", diag->why.allowed, 1);
+    cli_json_text(json, "detail", diag->why.detail);
+}
+
+void cli_json_failure(const char *file, const ldr_diag *diag)
+{
+    cli_json json = {.out = stdout};
+    cli_json_open(&json, NULL, '{');
+    cli_json_text(&json, "file", file);
+    cli_json_diag(&json, diag);
+    cli_json_close(&json, '}');
+    putchar('\n');
+}

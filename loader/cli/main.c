@@ -1,0 +1,99 @@
+#include "cli.h"
+
+#include <string.h>
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *usage;
+} command;
+
+static const command commands[] = {
+    {"inspect", cli_inspect,
+     "  peload inspect [--json] FILE\n"
+     "      Show headers, sections, imports and exports. Parses only.\n"},
+    {"map", cli_map,
+     "  peload map [--json] [--dump OUT] [--base ADDR] [--profile winxp|win7|win10]\n"
+     "             [--no-relocate] FILE\n"
+     "      Map the image as Windows would and show each region. Runs nothing.\n"},
+    {"call", cli_call,
+     "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"
+     "              FILE EXPORT ARG...\n"
+     "      Load the image, call one export, print the result. EXPORT is a name or #ordinal.\n"
+     "      ARG   123 0x7b -5    integer             1.5f64       double\n"
+     "            str:TEXT       string              wstr:TEXT    UTF-16 string\n"
+     "            hex:0011       bytes               file:PATH    a file's bytes\n"
+     "            buf:N          N zeroed bytes, printed after the call\n"
+     "            u32:V u64:V    pointer to a value, printed after the call\n"
+     "      TYPE  int uint i64 u64 ptr str wstr f64 void (default u64, in hex)\n"},
+    {"run", cli_run,
+     "  peload run [--json] [--search DIR]... [--missing refuse|stub] FILE ARG...\n"
+     "      Run an EXE with these arguments; its exit status becomes this command's.\n"},
+};
+
+enum { EXIT_USAGE = 2 };
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "usage:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fputs(commands[i].usage, out);
+    fprintf(out, "  peload --help | --version\n"
+                 "exit status: 0 done, 1 the image was refused or failed, 2 wrong usage\n");
+}
+
+static const command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
+static int run_command(const command *chosen, int argc, char **argv)
+{
+    if (wants_help(argc, argv)) {
+        printf("usage:\n%s", chosen->usage);
+        return CLI_DONE;
+    }
+    int status = chosen->run(argc, argv);
+    if (status == CLI_USAGE) {
+        fprintf(stderr, "usage:\n%s", chosen->usage);
+        return EXIT_USAGE;
+    }
+    if (fflush(stdout) != 0 && status == CLI_DONE) {
+        perror("peload: stdout");
+        return CLI_FAILED;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (wants_help(argc, argv)) {
+        print_usage(stdout);
+        return CLI_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("peload %s\n", PELOAD_VERSION);
+        return CLI_DONE;
+    }
+    const command *chosen = find_command(argv[1]);
+    if (chosen == NULL) {
+        fprintf(stderr, "peload: no such command: %s\n", argv[1]);
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    return run_command(chosen, argc - 1, argv + 1);
+}

@@ -1,0 +1,214 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PAGE_SIZE = 4096 };
+
+typedef struct map_options {
+    bool as_json;
+    bool no_relocate;
+    const char *dump;
+    const char *base;
+    const char *profile;
+} map_options;
+
+static bool is_readable(const ldr_region *region)
+{
+    return region->committed && region->protect != LDR_PAGE_NOACCESS &&
+           region->protect != LDR_PAGE_EXECUTE;
+}
+
+/*
+ * Writes [at, at + size) at `offset`. The kernel reads the view, so that a page that is gone (the
+ * file behind it was truncated) is an error to step over and not a signal.
+ */
+static bool dump_bytes(int file, const uint8_t *at, uint64_t size, uint64_t offset)
+{
+    while (size > 0) {
+        ssize_t done = pwrite(file, at, size, (off_t)offset);
+        if (done < 0 && errno != EFAULT)
+            return false;
+        uint64_t step = done > 0 ? (uint64_t)done : PAGE_SIZE - offset % PAGE_SIZE;
+        step = step < size ? step : size;
+        at += step;
+        offset += step;
+        size -= step;
+    }
+    return true;
+}
+
+static bool dump_regions(const ldr_view *view, int file)
+{
+    const uint8_t *base = ldr_view_base(view);
+    ldr_region region;
+    for (uint64_t rva = 0; ldr_view_query(view, rva, &region) == LDR_OK;
+         rva = region.rva + region.size) {
+        if (is_readable(&region) && !dump_bytes(file, base + region.rva, region.size, region.rva))
+            return false;
+    }
+    return ftruncate(file, (off_t)ldr_view_size(view)) == 0;
+}
+
+static bool dump_view(const ldr_view *view, const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool ok = file >= 0 && dump_regions(view, file);
+    if (file >= 0)
+        ok = close(file) == 0 && ok;
+    if (!ok)
+        fprintf(stderr, "peload: %s: %s\n", path, strerror(errno));
+    return ok;
+}
+
+/* The name of the PE section that a region belongs to, "" if none. */
+static pe_section section_of(const ldr_view *view, const ldr_region *region)
+{
+    pe_section section = {0};
+    if (region->pe_section >= 0)
+        pe_section_at(ldr_view_image(view), (uint32_t)region->pe_section, &section);
+    return section;
+}
+
+static void print_region_json(cli_json *json, const ldr_view *view, const ldr_region *region)
+{
+    pe_section section = section_of(view, region);
+    cli_json_open(json, NULL, '{');
+    cli_json_number(json, "rva", region->rva);
+    cli_json_number(json, "size", region->size);
+    cli_json_text(json, "protect", ldr_protect_name(region->protect));
+    cli_json_text(json, "allocation_protect", ldr_protect_name(LDR_PAGE_EXECUTE_WRITECOPY));
+    cli_json_text(json, "state", region->committed ? "MEM_COMMIT" : "MEM_RESERVE");
+    cli_json_text(json, "type", "MEM_IMAGE");
+    cli_json_text(json, "backing", ldr_backing_name(region->backing));
+    cli_json_text(json, "section", region->pe_section >= 0 ? section.name : NULL);
+    cli_json_close(json, '}');
+}
+
+static void print_region_text(const ldr_view *view, const ldr_region *region)
+{
+    pe_section section = section_of(view, region);
+    printf("0x%08" PRIx64 "  0x%08" PRIx64 "  %-22s  %-11s  %-7s  ", region->rva, region->size,
+           ldr_protect_name(region->protect), region->committed ? "MEM_COMMIT" : "MEM_RESERVE",
+           ldr_backing_name(region->backing));
+    cli_print_bytes(stdout, section.name, strlen(section.name));
+    putchar('\n');
+}
+
+/* What Windows's mapping call returns: a base other than the preferred one is a success of its own.
+ */
+static uint32_t map_status(uint64_t base, uint64_t preferred)
+{
+    return base == preferred ? PE_NT_SUCCESS : PE_NT_IMAGE_NOT_AT_BASE;
+}
+
+static void print_json(const ldr_view *view, const char *path, bool relocated)
+{
+    uint64_t base = (uintptr_t)ldr_view_base(view);
+    uint64_t preferred = ldr_view_image(view)->optional.image_base;
+    cli_json json = {.out = stdout};
+
+    cli_json_open(&json, NULL, '{');
+    cli_json_text(&json, "file", path);
+    cli_json_hex(&json, "status", map_status(base, preferred), 8);
+    cli_json_text(&json, "status_name", pe_nt_status_name(map_status(base, preferred)));
+    cli_json_open(&json, "view", '{');
+    cli_json_hex(&json, "base", base, 1);
+    cli_json_number(&json, "size", ldr_view_size(view));
+    cli_json_hex(&json, "preferred_base", preferred, 1);
+    cli_json_bool(&json, "relocated", relocated);
+    cli_json_close(&json, '}');
+    cli_json_open(&json, "regions", '[');
+    ldr_region region;
+    for (uint64_t rva = 0; ldr_view_query(view, rva, &region) == LDR_OK;
+         rva = region.rva + region.size)
+        print_region_json(&json, view, &region);
+    cli_json_close(&json, ']');
+    cli_json_close(&json, '}');
+    putchar('\n');
+}
+
+static void print_text(const ldr_view *view, const char *path, bool relocated)
+{
+    uint64_t base = (uintptr_t)ldr_view_base(view);
+    uint64_t preferred = ldr_view_image(view)->optional.image_base;
+
+    printf("%s: 0x%zx bytes at 0x%" PRIx64 ", preferred base 0x%" PRIx64 ", %s (%s)\n", path,
+           ldr_view_size(view), base, preferred, relocated ? "relocated" : "not relocated",
+           pe_nt_status_name(map_status(base, preferred)));
+    printf("%-10s  %-10s  %-22s  %-11s  %-7s  %s\n", "rva", "size", "protect", "state", "backing",
+           "section");
+    ldr_region region;
+    for (uint64_t rva = 0; ldr_view_query(view, rva, &region) == LDR_OK;
+         rva = region.rva + region.size)
+        print_region_text(view, &region);
+}
+
+static int fail(const map_options *options, const char *path, const ldr_diag *diag)
+{
+    cli_report(diag);
+    if (options->as_json)
+        cli_json_failure(path, diag);
+    return CLI_FAILED;
+}
+
+static int show_view(const map_options *options, const char *path, ldr_view *view)
+{
+    bool moved = (uintptr_t)ldr_view_base(view) != ldr_view_image(view)->optional.image_base;
+    bool relocated = moved && !options->no_relocate;
+    ldr_diag diag;
+    if (!options->no_relocate && ldr_view_relocate(view, &diag) != LDR_OK)
+        return fail(options, path, &diag);
+    if (options->as_json)
+        print_json(view, path, relocated);
+    else
+        print_text(view, path, relocated);
+    if (options->dump != NULL && !dump_view(view, options->dump))
+        return CLI_FAILED;
+    return CLI_DONE;
+}
+
+static int map_file(const map_options *options, const char *path, pe_profile profile, uint64_t base)
+{
+    ldr_section_options section_options = {.size = sizeof section_options, .profile = profile};
+    ldr_view_options view_options = {.size = sizeof view_options, .base = base};
+    ldr_section *section;
+    ldr_view *view;
+    ldr_diag diag;
+
+    if (ldr_section_from_file(path, &section_options, &section, &diag) != LDR_OK)
+        return fail(options, path, &diag);
+    ldr_status status = ldr_view_map(section, &view_options, &view, &diag);
+    ldr_section_close(section);
+    if (status != LDR_OK)
+        return fail(options, path, &diag);
+    int result = show_view(options, path, view);
+    ldr_view_unmap(view);
+    return result;
+}
+
+int cli_map(int argc, char **argv)
+{
+    map_options options = {0};
+    const cli_option table[] = {
+        {"--json", CLI_FLAG, &options.as_json},
+        {"--no-relocate", CLI_FLAG, &options.no_relocate},
+        {"--dump", CLI_TEXT, &options.dump},
+        {"--base", CLI_TEXT, &options.base},
+        {"--profile", CLI_TEXT, &options.profile},
+    };
+    const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 1, 1};
+    uint64_t base = 0;
+    pe_profile profile;
+
+    if (cli_parse(&syntax, argc, argv) < 0 || !cli_profile(options.profile, &profile))
+        return CLI_USAGE;
+    if (options.base != NULL && !cli_number(options.base, &base)) {
+        fprintf(stderr, "peload: not an address: %s\n", options.base);
+        return CLI_USAGE;
+    }
+    return map_file(&options, argv[1], profile, base);
+}

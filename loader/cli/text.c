@@ -1,0 +1,82 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LINE_SIZE = 1024 };
+
+ldr_status cli_fail(ldr_diag *diag, ldr_status status, uint32_t nt_status, const char *subject)
+{
+    *diag = (ldr_diag){.status = status, .why = {.nt_status = nt_status}};
+    snprintf(diag->subject, sizeof diag->subject, "%s", subject);
+    return status;
+}
+
+/* Opens `path` if it is a regular file: a pipe or a device would have no end. */
+static ldr_status open_regular(const char *path, FILE **ret_file, size_t *ret_size, ldr_diag *diag)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        bool is_missing = errno == ENOENT || errno == ENOTDIR;
+        return is_missing ? cli_fail(diag, LDR_FILE_NOT_FOUND, PE_NT_NO_SUCH_FILE, path)
+                          : cli_fail(diag, LDR_IO_ERROR, PE_NT_ACCESS_DENIED, path);
+    }
+    if (!S_ISREG(info.st_mode))
+        return cli_fail(diag, LDR_NOT_A_FILE, PE_NT_INVALID_FILE_FOR_SECTION, path);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return cli_fail(diag, LDR_IO_ERROR, PE_NT_ACCESS_DENIED, path);
+    *ret_file = file;
+    *ret_size = (size_t)info.st_size;
+    return LDR_OK;
+}
+
+ldr_status cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size, ldr_diag *diag)
+{
+    FILE *file;
+    size_t size;
+    ldr_status status = open_regular(path, &file, &size, diag);
+    if (status != LDR_OK)
+        return status;
+    uint8_t *bytes = malloc(size > 0 ? size : 1);
+    /* The file may have shrunk since: what was read counts. */
+    size_t got = bytes != NULL ? fread(bytes, 1, size, file) : 0;
+    if (bytes == NULL)
+        status = cli_fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
+    else if (ferror(file))
+        status = cli_fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, path);
+    fclose(file);
+    if (status != LDR_OK) {
+        free(bytes);
+        return status;
+    }
+    *ret_bytes = bytes;
+    *ret_size = got;
+    return LDR_OK;
+}
+
+void cli_print_bytes(FILE *out, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++) {
+        if (at[i] < 0x20 || at[i] >= 0x7F)
+            fprintf(out, "\\x%02x", at[i]);
+        else
+            fputc(at[i], out);
+    }
+}
+
+void cli_print_hex(FILE *out, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        fprintf(out, "%02x", at[i]);
+}
+
+void cli_report(const ldr_diag *diag)
+{
+    char line[LINE_SIZE];
+    fprintf(stderr, "peload: %s\n", ldr_diag_text(diag, line, sizeof line));
+}
