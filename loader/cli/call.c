@@ -57,8 +57,7 @@ static void print_json(const call_job *job)
     cli_json_open(&json, NULL, '{');
     cli_json_text(&json, "file", job->file);
     cli_json_text(&json, "export", job->export);
-    cli_json_hex(&json, "status", PE_NT_SUCCESS, 8);
-    cli_json_text(&json, "status_name", pe_nt_status_name(PE_NT_SUCCESS));
+    cli_json_diag(&json, &(ldr_diag){.status = LDR_OK});
     call_result_json(&json, &job->result, job->type);
     cli_json_open(&json, "arguments", '[');
     for (size_t i = 0; i < job->count; i++)

@@ -88,7 +88,7 @@ uint16_t *cli_utf16_copy(const char *text);
 /* A UTF-8 copy of a NUL-terminated UTF-16 text, for the caller to free; NULL when out of memory. */
 char *cli_utf8_copy(const uint16_t *text);
 
-/* Prints bytes that an image holds so that they cannot disturb a terminal: \xNN for controls. */
+/* Prints UTF-8 that an image may hold so that it cannot disturb a terminal: \xNN for the rest. */
 void cli_print_bytes(FILE *out, const void *bytes, size_t size);
 
 /* Prints bytes as lower-case hex digits. */

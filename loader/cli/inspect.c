@@ -16,14 +16,14 @@ static int fail(bool as_json, const char *path, const ldr_diag *diag)
     return CLI_FAILED;
 }
 
-static void show_image(inspect_report *report, const char *path, pe_span bytes)
+static int show_image(inspect_report *report, const char *path)
 {
     cli_json *json = report->json;
     if (json != NULL) {
         cli_json_open(json, NULL, '{');
         cli_json_text(json, "file", path);
     }
-    inspect_verdict(report, path, bytes);
+    inspect_verdict(report, path);
     inspect_headers(report);
     inspect_directories(report);
     inspect_sections(report);
@@ -33,6 +33,11 @@ static void show_image(inspect_report *report, const char *path, pe_span bytes)
         cli_json_close(json, '}');
         putchar('\n');
     }
+    /* What a refused image says is an answer; a file that is not all there is a failure. */
+    if (!report->is_cut_off || report->verdict.status == LDR_OK)
+        return CLI_DONE;
+    cli_report(&report->verdict);
+    return CLI_FAILED;
 }
 
 int cli_inspect(int argc, char **argv)
@@ -50,7 +55,7 @@ int cli_inspect(int argc, char **argv)
     if (cli_read_file(path, &bytes, &size, &diag) != LDR_OK)
         return fail(as_json, path, &diag);
 
-    int result = CLI_DONE;
+    int result;
     pe_image image;
     pe_diag why;
     pe_span span = {bytes, size};
@@ -60,8 +65,8 @@ int cli_inspect(int argc, char **argv)
         result = fail(as_json, path, &diag);
     } else {
         cli_json json = {.out = stdout};
-        inspect_report report = {&image, as_json ? &json : NULL, BUDGET};
-        show_image(&report, path, span);
+        inspect_report report = {.image = &image, .json = as_json ? &json : NULL, .budget = BUDGET};
+        result = show_image(&report, path);
     }
     free(bytes);
     return result;

@@ -28,14 +28,14 @@ static const char *machine_name(uint16_t machine)
     }
 }
 
-static void print_verdict(const inspect_report *report, const char *path, bool is_taken,
-                          const pe_diag *why)
+static void print_verdict(const inspect_report *report, const char *path)
 {
     const pe_image *image = report->image;
+    const pe_diag *why = &report->verdict.why;
     bool is_dll = (image->file.characteristics & PE_FILE_DLL) != 0;
     printf("%s: %s %s for %s (0x%04x)\n", path, pe_is_64(image) ? "PE32+" : "PE32",
            is_dll ? "DLL" : "EXE", machine_name(image->file.machine), image->file.machine);
-    if (is_taken)
+    if (report->verdict.status == LDR_OK)
         printf("Windows 10 accepts it\n");
     else
         printf("Windows 10 refuses it: %s, rule %s at offset 0x%" PRIx64 ": %s (found 0x%" PRIx64
@@ -44,21 +44,20 @@ static void print_verdict(const inspect_report *report, const char *path, bool i
                why->allowed);
 }
 
-void inspect_verdict(inspect_report *report, const char *path, pe_span bytes)
+void inspect_verdict(inspect_report *report, const char *path)
 {
-    ldr_diag diag = {0};
-    pe_status status = pe_accept(bytes, bytes.size, PE_WIN10, &diag.why);
+    pe_span bytes = report->image->bytes;
+    pe_diag why;
+    report->verdict = (ldr_diag){.status = LDR_OK};
+    if (pe_accept(bytes, bytes.size, PE_WIN10, &why) != PE_OK) {
+        cli_fail(&report->verdict, LDR_IMAGE_REFUSED, why.nt_status, path);
+        report->verdict.why = why;
+    }
     if (report->json == NULL) {
-        print_verdict(report, path, status == PE_OK, &diag.why);
+        print_verdict(report, path);
         return;
     }
-    if (status == PE_OK) {
-        cli_json_hex(report->json, "status", PE_NT_SUCCESS, 8);
-        cli_json_text(report->json, "status_name", pe_nt_status_name(PE_NT_SUCCESS));
-    } else {
-        cli_fail(&diag, LDR_IMAGE_REFUSED, diag.why.nt_status, path);
-        cli_json_diag(report->json, &diag);
-    }
+    cli_json_diag(report->json, &report->verdict);
     cli_json_text(report->json, "format", pe_is_64(report->image) ? "PE32+" : "PE32");
 }
 

@@ -12,10 +12,12 @@ typedef struct inspect_report {
     const pe_image *image;
     cli_json *json; /* NULL: text */
     uint64_t budget;
+    ldr_diag verdict; /* of Windows 10 */
+    bool is_cut_off;  /* the file ends before the bytes of a section do */
 } inspect_report;
 
 /* What the image is, and whether Windows 10 would take it (the JSON's status members). */
-void inspect_verdict(inspect_report *report, const char *path, pe_span bytes);
+void inspect_verdict(inspect_report *report, const char *path);
 
 void inspect_headers(inspect_report *report);
 void inspect_directories(inspect_report *report);

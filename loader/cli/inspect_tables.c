@@ -84,6 +84,12 @@ static void section_text(const pe_section *section)
     putchar('\n');
 }
 
+static bool is_cut_off(const pe_image *image, const pe_section *section)
+{
+    uint64_t size = image->bytes.size;
+    return section->raw_size > 0 && !pe_range_ok(size, section->raw.value, section->raw_size);
+}
+
 void inspect_sections(inspect_report *report)
 {
     pe_status status = PE_OK;
@@ -96,6 +102,8 @@ void inspect_sections(inspect_report *report)
                "raw size", "flags", "rwxsd", "name");
     for (; count < report->image->file.section_count; count++) {
         status = pe_section_at(report->image, count, &section);
+        if (status != PE_OK || is_cut_off(report->image, &section))
+            report->is_cut_off = true;
         if (status != PE_OK)
             break;
         if (report->json != NULL)

@@ -109,10 +109,14 @@ void cli_json_dump(cli_json *json, const char *key, const void *bytes, size_t si
 void cli_json_diag(cli_json *json, const ldr_diag *diag)
 {
     char line[1024];
-    uint32_t nt_status = diag->why.nt_status != 0 ? diag->why.nt_status : PE_NT_UNSUCCESSFUL;
+    uint32_t nt_status = diag->why.nt_status;
+    if (diag->status != LDR_OK && nt_status == PE_NT_SUCCESS)
+        nt_status = PE_NT_UNSUCCESSFUL;
 
     cli_json_hex(json, "status", nt_status, 8);
     cli_json_text(json, "status_name", pe_nt_status_name(nt_status));
+    if (diag->status == LDR_OK)
+        return;
     cli_json_text(json, "error", ldr_diag_text(diag, line, sizeof line));
     cli_json_text(json, "rule", diag->why.rule);
     if (diag->why.rule == NULL)

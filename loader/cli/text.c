@@ -57,14 +57,20 @@ ldr_status cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size
     return LDR_OK;
 }
 
+/* Letters of all languages are printed as they are, control characters (C0, DEL, C1) are not. */
 void cli_print_bytes(FILE *out, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i++) {
-        if (at[i] < 0x20 || at[i] >= 0x7F)
-            fprintf(out, "\\x%02x", at[i]);
-        else
-            fputc(at[i], out);
+    for (size_t i = 0; i < size;) {
+        uint32_t code_point = 0; /* stays so for what is not UTF-8 */
+        size_t length = cli_utf8_decode(at + i, size - i, &code_point);
+        bool is_control = code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0);
+        if (is_control) {
+            fprintf(out, "\\x%02x", at[i++]);
+            continue;
+        }
+        fwrite(at + i, 1, length, out);
+        i += length;
     }
 }
 
@@ -78,5 +84,8 @@ void cli_print_hex(FILE *out, const void *bytes, size_t size)
 void cli_report(const ldr_diag *diag)
 {
     char line[LINE_SIZE];
-    fprintf(stderr, "peload: %s\n", ldr_diag_text(diag, line, sizeof line));
+    ldr_diag_text(diag, line, sizeof line);
+    fputs("peload: ", stderr);
+    cli_print_bytes(stderr, line, strlen(line));
+    fputc('\n', stderr);
 }
