@@ -169,7 +169,7 @@ const ldr_view *ldr_module_view(const ldr_module *module)
 
 static bool has_base(const ldr_module *module, uintptr_t address)
 {
-    return module->state != LDR__DYING && (uintptr_t)ldr_module_base(module) == address;
+    return (uintptr_t)ldr_module_base(module) == address;
 }
 
 static bool holds(const ldr_module *module, uintptr_t address)
