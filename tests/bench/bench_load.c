@@ -1,0 +1,185 @@
+/*
+ * bench_load: what it costs to load an image, beside what it costs at the least.
+ *
+ *   bench_load [SHELL32]
+ *
+ * For each image, at its preferred base and with that base taken: the time of section, view,
+ * relocations and unmapping; that of the bare system calls; that of a loader that reads and copies.
+ * Each round measures all three one after the other; medians are printed, ratios are medians of the
+ * rounds' ratios. SHELL32 is libwine's shell32.dll (x86_64); without it, the one under
+ * $PELOAD_CORPUS.
+ */
+#include "floors.h"
+#include "make_image.h"
+
+#include <peload/section.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX      1001
+#define ROUNDS_MIN      15
+#define SECONDS_OF_CASE 1.0
+
+enum { OURS, CALLS, COPYING, CONTENDERS };
+
+typedef struct samples {
+    double microseconds[CONTENDERS][ROUNDS_MAX];
+    double ratios[CONTENDERS][ROUNDS_MAX];
+    size_t count;
+} samples;
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[count / 2];
+}
+
+static void stop(const ldr_diag *diag)
+{
+    char text[512];
+    fprintf(stderr, "%s\n", ldr_diag_text(diag, text, sizeof text));
+    exit(1);
+}
+
+static void load(const char *path)
+{
+    ldr_diag diag;
+    ldr_section *section;
+    ldr_view *view;
+    if (ldr_section_from_file(path, NULL, &section, &diag) != LDR_OK ||
+        ldr_view_map(section, NULL, &view, &diag) != LDR_OK ||
+        ldr_view_relocate(view, &diag) != LDR_OK)
+        stop(&diag);
+    ldr_view_unmap(view);
+    ldr_section_close(section);
+}
+
+static void run_one(int contender, const bench_layout *layout, uint64_t base)
+{
+    if (contender == OURS)
+        load(layout->path);
+    else if (contender == CALLS)
+        bench_system_calls(layout, base);
+    else
+        bench_copying_loader(layout, base);
+}
+
+/* Once without the clock: what ran before must not decide what is in the processor's caches. */
+static double time_one(int contender, const bench_layout *layout, uint64_t base)
+{
+    run_one(contender, layout, base);
+    double start = now();
+    run_one(contender, layout, base);
+    return now() - start;
+}
+
+static void measure_round(const bench_layout *layout, uint64_t base, samples *ret_samples)
+{
+    size_t i = ret_samples->count++;
+    for (int contender = 0; contender < CONTENDERS; contender++)
+        ret_samples->microseconds[contender][i] = time_one(contender, layout, base);
+    for (int contender = 0; contender < CONTENDERS; contender++)
+        ret_samples->ratios[contender][i] =
+            ret_samples->microseconds[OURS][i] / ret_samples->microseconds[contender][i];
+}
+
+/* The first round fills the page cache and is thrown away. */
+static void measure(const bench_layout *layout, uint64_t base, samples *ret_samples)
+{
+    ret_samples->count = 0;
+    measure_round(layout, base, ret_samples);
+    ret_samples->count = 0;
+    double end = now() + SECONDS_OF_CASE * 1e6;
+    while (ret_samples->count < ROUNDS_MAX && (ret_samples->count < ROUNDS_MIN || now() < end))
+        measure_round(layout, base, ret_samples);
+}
+
+static void report(const char *name, const char *where, samples *s)
+{
+    double ours = median(s->microseconds[OURS], s->count);
+    double calls = median(s->microseconds[CALLS], s->count);
+    double copying = median(s->microseconds[COPYING], s->count);
+    printf("%-22s %-10s %10.1f %12.1f %6.2fx %12.1f %8.1fx\n", name, where, ours, calls,
+           median(s->ratios[CALLS], s->count), copying, 1 / median(s->ratios[COPYING], s->count));
+}
+
+static void bench_image(const char *name, const char *path)
+{
+    static samples space;
+    bench_layout layout;
+    if (!bench_layout_read(path, &layout)) {
+        fprintf(stderr, "%s: not an image that can be read\n", path);
+        exit(1);
+    }
+    measure(&layout, layout.preferred_base, &space);
+    report(name, "preferred", &space);
+    void *taken = mmap((void *)(uintptr_t)layout.preferred_base, layout.size, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    measure(&layout, 0, &space);
+    report(name, "elsewhere", &space);
+    if (taken != MAP_FAILED)
+        munmap(taken, layout.size);
+}
+
+static void bench_generated(const char *folder, const char *name, const bench_recipe *recipe)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/bench.dll", folder);
+    if (!bench_make_image(path, recipe)) {
+        fprintf(stderr, "%s: cannot be written\n", path);
+        exit(1);
+    }
+    bench_image(name, path);
+    unlink(path);
+}
+
+static const char *shell32_path(int argc, char **argv, char *buffer, size_t size)
+{
+    const char *corpus = getenv("PELOAD_CORPUS");
+    if (argc > 1)
+        return argv[1];
+    if (corpus == NULL)
+        return NULL;
+    snprintf(buffer, size,
+             "%s/deb/libwine/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/shell32.dll", corpus);
+    return buffer;
+}
+
+int main(int argc, char **argv)
+{
+    static const bench_recipe small = {2048, 1024, 1024, 16};
+    static const bench_recipe large = {20u << 20, 9u << 20, 6u << 20, 200000};
+    char folder[] = "/tmp/peload-bench-XXXXXX";
+    char buffer[512];
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    printf("%-22s %-10s %10s %12s %7s %12s %9s\n", "image", "base", "peload us", "calls us",
+           "ratio", "copying us", "faster");
+    bench_generated(folder, "small (6 KB)", &small);
+    const char *shell32 = shell32_path(argc, argv, buffer, sizeof buffer);
+    if (shell32 != NULL)
+        bench_image("shell32.dll (14 MB)", shell32);
+    else
+        printf("shell32.dll            skipped: no PELOAD_CORPUS\n");
+    bench_generated(folder, "200,000 relocs (35 MB)", &large);
+    rmdir(folder);
+    return 0;
+}
