@@ -22,7 +22,7 @@
 
 static ldr_status status_of_errno(void)
 {
-    return errno == ENOMEM ? LDR_NO_MEMORY : LDR_OS_ERROR;
+    return errno == ENOMEM || errno == ENOSPC ? LDR_NO_MEMORY : LDR_OS_ERROR;
 }
 
 /* ---- Memory ---- */
@@ -243,14 +243,17 @@ ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment)
     return LDR_OK;
 }
 
-ldr_status ldr__os_segment_window(ldr__handle segment, uint64_t offset, uint64_t size,
-                                  void **ret_window)
+ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const void *bytes,
+                                 size_t size)
 {
-    void *window =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)segment.value, (off_t)offset);
-    if (window == MAP_FAILED)
-        return status_of_errno();
-    *ret_window = window;
+    for (size_t done = 0; done < size;) {
+        ssize_t count = pwrite((int)segment.value, (const char *)bytes + done, size - done,
+                               (off_t)(offset + done));
+        if (count < 0 && errno != EINTR)
+            return status_of_errno();
+        if (count > 0)
+            done += (size_t)count;
+    }
     return LDR_OK;
 }
 

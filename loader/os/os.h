@@ -70,12 +70,12 @@ ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_
 /* A segment of `size` bytes of zeros (rounded up to pages). LDR_OS_ERROR. */
 ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment);
 
-/* A writable window on [offset, offset + size) of a segment that is not sealed yet; unmap to
- * release. */
-ldr_status ldr__os_segment_window(ldr__handle segment, uint64_t offset, uint64_t size,
-                                  void **ret_window);
+/* Copies `size` bytes to `offset` of a segment that is not sealed yet. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const void *bytes,
+                                 size_t size);
 
-/* No window is open any more and nobody can change the segment from now on. */
+/* Nobody can change the segment from now on; it is not mapped shared. */
 ldr_status ldr__os_segment_seal(ldr__handle segment);
 
 /* ---- Address space

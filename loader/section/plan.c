@@ -231,6 +231,15 @@ uint32_t ldr__plan_find(const ldr__plan *plan, uint64_t rva)
     return low;
 }
 
+bool ldr__plan_uses(const ldr__plan *plan, ldr_backing backing)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (plan->subsections[i].backing == backing)
+            return true;
+    }
+    return false;
+}
+
 /* ---- Protections ---- */
 
 int ldr__protect_access(uint32_t protect)

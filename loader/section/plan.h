@@ -61,6 +61,9 @@ pe_status ldr__plan_image(const pe_image *image, const ldr__plan_rules *rules, l
 /* The index of the subsection that holds `rva`, which is less than plan->size. */
 uint32_t ldr__plan_find(const ldr__plan *plan, uint64_t rva);
 
+/* True if any subsection has that backing. */
+bool ldr__plan_uses(const ldr__plan *plan, ldr_backing backing);
+
 /* True if pages are both writable and executable under a protection. */
 bool ldr__protect_is_writable_code(uint32_t protect);
 

@@ -1,0 +1,163 @@
+#include "section/source.h"
+
+#include <string.h>
+
+/* What is read first: the headers of nearly every image, and all of a small one. */
+#define FIRST_READ  UINT64_C(4096)
+#define SMALL_IMAGE UINT64_C(16384)
+
+/* Content is copied through a buffer of this size, which stays in the processor's cache: half the
+ * price of reading into a mapped window of the segment, which faults once for each page. */
+#define BUFFER_MAX UINT64_C(65536)
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+ldr_status ldr__source_read(const ldr__source *source, uint64_t offset, void *ret_bytes,
+                            uint64_t size)
+{
+    if (source->bytes != NULL) {
+        memcpy(ret_bytes, source->bytes + offset, size);
+        return LDR_OK;
+    }
+    size_t got;
+    ldr_status status = ldr__os_file_read(source->file, offset, ret_bytes, size, &got);
+    if (status != LDR_OK)
+        return status;
+    return got == size ? LDR_OK : LDR_IO_ERROR;
+}
+
+/* ---- Headers ---- */
+
+static ldr_status extend(const ldr__source *source, ldr__headers *headers, uint64_t size)
+{
+    uint8_t *bytes = ldr__os_resize(headers->bytes, size);
+    if (bytes == NULL)
+        return LDR_NO_MEMORY;
+    headers->bytes = bytes;
+    ldr_status status =
+        ldr__source_read(source, headers->size, bytes + headers->size, size - headers->size);
+    if (status == LDR_OK)
+        headers->size = size;
+    return status;
+}
+
+static ldr_status copy_headers(const ldr__source *source, ldr__headers *headers)
+{
+    uint64_t wanted = source->size <= SMALL_IMAGE ? source->size : FIRST_READ;
+    while (wanted > headers->size) {
+        if (wanted > LDR__HEADERS_MAX)
+            return LDR_IMAGE_REFUSED;
+        ldr_status status = extend(source, headers, wanted);
+        if (status != LDR_OK)
+            return status;
+        wanted = pe_header_extent((pe_span){headers->bytes, headers->size}, source->size);
+    }
+    return LDR_OK;
+}
+
+ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers)
+{
+    ldr__headers headers = {0};
+    ldr_status status = copy_headers(source, &headers);
+    if (status == LDR_OK)
+        *ret_headers = headers;
+    else
+        ldr__os_free(headers.bytes);
+    return status;
+}
+
+/* ---- Segments ---- */
+
+typedef struct filler {
+    const ldr__source *source;
+    const ldr__headers *headers;
+    ldr__handle segment;
+    uint8_t *buffer; /* NULL when the bytes are in memory already */
+    uint64_t buffer_size;
+} filler;
+
+/* The file may have changed since its headers were judged: read again, they must be the same. */
+static bool is_as_judged(const filler *f, uint64_t rva, const uint8_t *bytes, uint64_t size)
+{
+    if (rva >= f->headers->size)
+        return true;
+    return memcmp(bytes, f->headers->bytes + rva, smaller(size, f->headers->size - rva)) == 0;
+}
+
+static ldr_status copy_piece(const filler *f, const ldr__subsection *subsection, uint64_t at,
+                             uint64_t size)
+{
+    uint64_t rva = subsection->rva + at;
+    const uint8_t *bytes = f->buffer;
+    if (f->buffer == NULL) {
+        bytes = f->source->bytes + subsection->source + at;
+    } else {
+        ldr_status status = ldr__source_read(f->source, subsection->source + at, f->buffer, size);
+        if (status != LDR_OK)
+            return status;
+        /* Headers, and flat images as a whole, lie at the same place in file and memory. */
+        bool is_header = subsection->pe_section == LDR__NO_PE_SECTION;
+        if (is_header && !is_as_judged(f, rva, bytes, size))
+            return LDR_IO_ERROR;
+    }
+    return ldr__os_segment_write(f->segment, rva, bytes, size);
+}
+
+static ldr_status copy_all(const filler *f, const ldr__plan *plan, ldr_backing backing)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const ldr__subsection *subsection = &plan->subsections[i];
+        if (subsection->backing != backing)
+            continue;
+        for (uint64_t at = 0; at < subsection->content; at += f->buffer_size) {
+            ldr_status status =
+                copy_piece(f, subsection, at, smaller(subsection->content - at, f->buffer_size));
+            if (status != LDR_OK)
+                return status;
+        }
+    }
+    return LDR_OK;
+}
+
+static ldr_status fill(const ldr__source *source, const ldr__headers *headers,
+                       const ldr__plan *plan, ldr_backing backing, ldr__handle segment)
+{
+    filler f = {.source = source,
+                .headers = headers,
+                .segment = segment,
+                .buffer_size = source->bytes != NULL ? plan->size : BUFFER_MAX};
+    if (source->bytes == NULL) {
+        f.buffer = ldr__os_resize(NULL, BUFFER_MAX); /* not cleared */
+        if (f.buffer == NULL)
+            return LDR_NO_MEMORY;
+    }
+    ldr_status status = copy_all(&f, plan, backing);
+    ldr__os_free(f.buffer);
+    return status;
+}
+
+ldr_status ldr__source_segment(const ldr__source *source, const ldr__headers *headers,
+                               const ldr__plan *plan, ldr_backing backing, ldr__handle *ret_segment)
+{
+    ldr__handle segment = LDR__NO_HANDLE;
+    ldr__source whole = *source;
+    if (headers->size == source->size)
+        whole.bytes = headers->bytes;
+    if (ldr__plan_uses(plan, backing)) {
+        ldr_status status = ldr__os_segment_create(plan->size, &segment);
+        if (status != LDR_OK)
+            return status;
+        status = fill(&whole, headers, plan, backing, segment);
+        if (status == LDR_OK && backing == LDR_BACKING_SEGMENT)
+            status = ldr__os_segment_seal(segment);
+        if (status != LDR_OK) {
+            ldr__os_close(segment);
+            return status;
+        }
+    }
+    *ret_segment = segment;
+    return LDR_OK;
+}
