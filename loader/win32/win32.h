@@ -59,7 +59,7 @@ typedef struct ldr__host_table {
 typedef struct ldr__thread ldr__thread;
 typedef struct ldr__handles ldr__handles; /* handles.c */
 typedef struct ldr__crt ldr__crt;         /* crt_state.c */
-typedef struct ldr__seh ldr__seh; /* seh_tables.c: unwind tables, vectored handlers, filters */
+typedef struct ldr__seh ldr__seh; /* seh_state.c: unwind tables, vectored handlers, filters */
 
 /* The start of the PEB, x64 offsets; what follows is zero. */
 typedef struct ldr__peb {
@@ -126,6 +126,8 @@ struct ldr__thread {
     uint32_t crt_doserrno;
     void *crt;       /* crt_state.c's own per-thread block, or NULL */
     void *fls;       /* tls.c's own: fiber-local values, or NULL */
+    struct ldr__seh_frame *seh_frames; /* seh_call.c's own: calls into the guest under way; who
+                                          jumps out over some puts back what was there before */
     void *exit_jump; /* thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
     uint32_t suspend_count;
