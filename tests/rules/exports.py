@@ -1,0 +1,51 @@
+"""The shared library exports the functions of the public headers, and nothing else.
+
+    exports.py SOURCE_FOLDER LIBRARY
+"""
+import os
+import re
+import subprocess
+import sys
+
+HEADERS = ["pe/pe.h", "loader/section.h", "loader/loader.h"]
+
+
+def declared(root):
+    names = set()
+    for header in HEADERS:
+        with open(os.path.join(root, header), encoding="utf-8") as source:
+            text = re.sub(r"/\*.*?\*/", "", source.read(), flags=re.S)
+        names |= set(re.findall(r"^(?:PE_API|LDR_API)\b[^;(]*?(\w+)\s*\(", text, flags=re.M))
+    return names
+
+
+def listed(root):
+    with open(os.path.join(root, "cmake/exports.map"), encoding="utf-8") as source:
+        return set(re.findall(r"^\s+(\w+);$", source.read(), flags=re.M))
+
+
+def exported(library):
+    lines = subprocess.run(["nm", "-D", "--defined-only", library], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.splitlines()
+    symbols = [line.split() for line in lines]
+    return {name.partition("@")[0] for _, kind, name in symbols if kind != "A"}
+
+
+def compare(what, expected, found):
+    for name in sorted(expected - found):
+        print(f"missing in {what}: {name}")
+    for name in sorted(found - expected):
+        print(f"not declared, but in {what}: {name}")
+    return expected == found
+
+
+def main(root, library):
+    names = declared(root)
+    print(f"{len(names)} functions declared")
+    same_list = compare("cmake/exports.map", names, listed(root))
+    same_library = compare("the library", names, exported(library))
+    return 0 if names and same_list and same_library else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

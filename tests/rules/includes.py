@@ -1,0 +1,72 @@
+"""Each folder includes only what the design lets it include.
+
+    includes.py SOURCE_FOLDER
+
+The way data goes is pe -> section -> image -> modules -> win32: a stage knows the stages before it
+and none after it. Operating-system headers are for os/, win32/ and cli/ only, and pe/ is
+freestanding.
+"""
+import os
+import re
+import sys
+
+FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "stdarg.h", "stdalign.h", "limits.h", "float.h"}
+STANDARD_C = FREESTANDING | {
+    "assert.h", "ctype.h", "errno.h", "inttypes.h", "math.h", "stdatomic.h", "stdio.h", "stdlib.h",
+    "string.h", "time.h"}
+PUBLIC = {"peload/pe.h", "peload/section.h", "peload/loader.h"}
+ANY = None  # operating-system headers as well
+
+# folder: (project folders, public headers, system headers). A folder may always include itself.
+RULES = {
+    "pe": ([], {"peload/pe.h"}, FREESTANDING | {"string.h"}),
+    "loader/section": (["pe", "loader/os"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
+    "loader/image": (["pe", "loader/os", "loader/section"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
+    "loader/modules": (["pe", "loader/os", "loader/section", "loader/image"], PUBLIC, STANDARD_C | {"pthread.h"}),
+    "loader/win32": (["pe", "loader/os", "loader/section", "loader/image", "loader/modules"], PUBLIC, ANY),
+    "loader/os": ([], set(), ANY),
+    "loader/cli": ([], PUBLIC, ANY),
+    "samples": ([], PUBLIC, STANDARD_C),
+}
+
+
+def includes(path):
+    with open(path, encoding="utf-8") as source:
+        for number, line in enumerate(source, 1):
+            found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+            if found:
+                yield number, found.group(1) == "<", found.group(2)
+
+
+def folder_of(name, folder):
+    """The project folder that a quoted include of a file in `folder` comes from."""
+    return ("loader/" + os.path.dirname(name)) if os.path.dirname(name) else folder
+
+
+def is_allowed(folder, is_system, name):
+    folders, public, system = RULES[folder]
+    if name.startswith("peload/"):
+        return name in public
+    if is_system:
+        return system is ANY or name in system
+    return folder_of(name, folder) in folders + [folder]
+
+
+def main(root):
+    broken = seen = 0
+    for folder in RULES:
+        names = sorted(os.listdir(os.path.join(root, folder)))
+        for name in names:
+            if not name.endswith((".c", ".h", ".S")):
+                continue
+            for line, is_system, included in includes(os.path.join(root, folder, name)):
+                seen += 1
+                if not is_allowed(folder, is_system, included):
+                    print(f"{folder}/{name}:{line}: {folder}/ may not include {included}")
+                    broken += 1
+    print(f"{seen} includes, {broken} broken rules")
+    return 1 if broken or not seen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
