@@ -22,9 +22,9 @@ RULES = {
     "pe": ([], {"peload/pe.h"}, FREESTANDING | {"string.h"}),
     "loader/section": (["pe", "loader/os"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
     "loader/image": (["pe", "loader/os", "loader/section"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
-    "loader/modules": (["pe", "loader/os", "loader/section", "loader/image"], PUBLIC, STANDARD_C | {"pthread.h"}),
+    "loader/modules": (["pe", "loader/os", "loader/section", "loader/image"], PUBLIC, STANDARD_C),
     "loader/win32": (["pe", "loader/os", "loader/section", "loader/image", "loader/modules"], PUBLIC, ANY),
-    "loader/os": ([], set(), ANY),
+    "loader/os": ([], {"peload/pe.h", "peload/section.h"}, ANY),
     "loader/cli": ([], PUBLIC, ANY),
     "samples": ([], PUBLIC, STANDARD_C),
 }
