@@ -77,16 +77,26 @@ typedef struct ldr__peb {
 typedef struct ldr__process {
     ldr_context *ctx;
     ldr__peb *peb;
-    pthread_mutex_t lock; /* guards threads, TLS slots */
-    ldr__thread *threads; /* list */
+    pthread_mutex_t lock;   /* guards threads, TLS slots */
+    pthread_cond_t changed; /* a guest thread was resumed or ended, or the process is ending */
+    ldr__thread *threads;   /* list */
     ldr__handles *handles;
     ldr__crt *crt;
     ldr__seh *seh;
-    struct ldr__tls_slots *tls; /* tls.c */
+    struct ldr__tls_slots *tls;           /* tls.c: those of modules */
+    struct ldr__dynamic_tls *dynamic_tls; /* kernel32_tls.c: TlsAlloc, FlsAlloc */
+    struct ldr__waits *waits;             /* wait.c */
+    struct ldr__memory *memory;           /* memory.c */
+    struct ldr__heap *heaps;              /* kernel32_heap.c: list, the process heap first */
+    struct ldr__strings *strings;         /* kernel32_environment.c: variables and command line */
+    struct ldr__stub *stubs;              /* stubs.c: list */
+    _Atomic(HANDLE) standard[3];          /* input, output, error */
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
     atomic_int guest_threads; /* that the guest made and that still run */
     atomic_bool exiting;
+    _Atomic(ldr__thread *) exit_thread; /* the one that called ExitProcess, or NULL */
+    atomic_uint exit_code;
 } ldr__process;
 
 /* ---- Threads
@@ -108,8 +118,9 @@ typedef struct ldr__teb {
     void **static_tls;   /* 0x58: ThreadLocalStoragePointer */
     ldr__peb *peb;       /* 0x60 */
     uint32_t last_error; /* 0x68 */
-    uint8_t between[0x1480 - 0x6C];
-    void *tls_slots[64]; /* 0x1480 */
+    uint8_t between[0x1478 - 0x6C];
+    void *deallocation_stack; /* 0x1478: lowest address of the stack */
+    void *tls_slots[64];      /* 0x1480 */
     void *tls_links[2];
     uint8_t after_links[0x1780 - 0x1690];
     void **tls_expansion; /* 0x1780 */
@@ -124,13 +135,18 @@ struct ldr__thread {
     uint32_t static_tls_capacity;
     int crt_errno;
     uint32_t crt_doserrno;
-    void *crt;       /* crt_state.c's own per-thread block, or NULL */
-    void *fls;       /* tls.c's own: fiber-local values, or NULL */
+    void *crt;                         /* crt_state.c's own per-thread block, or NULL */
+    void *fls;                         /* kernel32_tls.c's own: fiber-local values, or NULL */
     struct ldr__seh_frame *seh_frames; /* seh_call.c's own: calls into the guest under way; who
                                           jumps out over some puts back what was there before */
-    void *exit_jump; /* thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
+    void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
-    uint32_t suspend_count;
+    bool exit_pending;                 /* it is on its way out, through exit_jump after exit_jump */
+    int64_t host_id;                   /* the kernel's number of the thread */
+    uint32_t depth;                    /* scopes entered and not left */
+    bool made_by_guest;                /* else it is the host's */
+    atomic_bool ended;                 /* its last use of this block is over */
+    struct ldr__thread_object *object; /* what handles to it refer to */
 };
 
 _Static_assert(offsetof(ldr__teb, self) == 0x30, "TEB layout");
@@ -203,25 +219,53 @@ enum {
     ERROR_TIMEOUT = 1460,
 };
 
-/* thread.c: the win32 error for a host errno, and for an ldr_diag's NTSTATUS. */
+/* kernel32_error.c: the win32 error for a host errno, and for an ldr_diag's NTSTATUS. */
 DWORD ldr__error_from_errno(int host_errno);
 DWORD ldr__error_from_nt_status(uint32_t nt_status);
 
 /*
- * thread.c. Starts a guest thread; as CreateThread does (`stack_size` 0: the program's default).
- * `ret_handle` may be NULL. Returns a Win32 error.
+ * guest_thread.c. Starts a guest thread; as CreateThread does (`stack_size` 0: the program's
+ * default). `ret_handle` may be NULL. Returns a Win32 error.
  */
 DWORD ldr__thread_create(ldr__process *process, size_t stack_size, DWORD(LDR_WINAPI *start)(void *),
                          void *parameter, DWORD flags, HANDLE *ret_handle, DWORD *ret_thread_id);
+/*
+ * environment.c and host functions that call the guest use this: `function(a, b, c)` through
+ * ldr__seh_call, and back here also when the guest ends its thread or process.
+ * LDR__CALL_RAISED sets *ret_exception, the others *ret_result (the exit code after EXITED).
+ */
+typedef enum ldr__call_outcome {
+    LDR__CALL_RETURNED,
+    LDR__CALL_RAISED,
+    LDR__CALL_EXITED,
+} ldr__call_outcome;
+ldr__call_outcome ldr__guest_call(void *function, void *a, uint64_t b, void *c,
+                                  uint64_t *ret_result, uint32_t *ret_exception);
+/*
+ * To be called by a host function that called into the loader: if guest code below it ended the
+ * thread or the process, goes on with that and does not return.
+ */
+void ldr__thread_continue_exit(void);
+/* Ends a guest thread whose process is ending; returns in the thread that ends the process. */
+void ldr__thread_stop_if_exiting(void);
 /* Ends the calling guest thread with its notifications. On the program's main thread too. */
 _Noreturn void ldr__thread_exit(DWORD exit_code);
-/* Ends the guest process: process detach, then back to ldr_run, which returns `exit_code`. */
+/*
+ * Ends the guest process: process detach, then back to ldr_run, which returns `exit_code`. On a
+ * thread of the host: back to the loader's call of DllMain, which fails; when the host has called
+ * the guest itself there is nothing to go back to, and STATUS_DLL_INIT_FAILED is raised in the
+ * guest.
+ */
 _Noreturn void ldr__process_exit(DWORD exit_code);
 /* The same without notifications (TerminateProcess, abort, an unhandled exception). */
 _Noreturn void ldr__process_terminate(DWORD exit_code);
 
 /* ---- Handles (handles.c)
  * ------------------------------------------------------------------------------ */
+
+/* GetCurrentProcess(), GetCurrentThread(). */
+#define LDR__CURRENT_PROCESS ((HANDLE)(intptr_t)-1)
+#define LDR__CURRENT_THREAD  ((HANDLE)(intptr_t)-2)
 
 typedef enum ldr__object_type {
     LDR__OBJECT_FILE,
@@ -273,6 +317,9 @@ int ldr__handle_fd(HANDLE handle);
  * 0. */
 size_t ldr__utf8_to_utf16(const char *text, size_t length, WCHAR *ret_text, size_t capacity);
 size_t ldr__utf16_to_utf8(const WCHAR *text, size_t length, char *ret_text, size_t capacity);
+/* Whether nothing in the text would become U+FFFD. */
+bool ldr__utf8_valid(const char *text, size_t length);
+bool ldr__utf16_valid(const WCHAR *text, size_t length);
 /* NUL-terminated copies (free); NULL when out of memory. */
 WCHAR *ldr__utf16_from(const char *text);
 char *ldr__utf8_from(const WCHAR *text);

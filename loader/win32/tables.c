@@ -1,0 +1,29 @@
+#include "tables.h"
+
+#define TABLES(X)                \
+    X(ldr__kernel32_environment) \
+    X(ldr__kernel32_error)       \
+    X(ldr__kernel32_heap)        \
+    X(ldr__kernel32_locks)       \
+    X(ldr__kernel32_memory)      \
+    X(ldr__kernel32_module)      \
+    X(ldr__kernel32_process)     \
+    X(ldr__kernel32_sync)        \
+    X(ldr__kernel32_text)        \
+    X(ldr__kernel32_thread)      \
+    X(ldr__kernel32_time)        \
+    X(ldr__kernel32_tls)         \
+    X(ldr__ntdll_error)          \
+    X(ldr__ntdll_heap)
+
+#define X(table) extern const ldr__host_table table;
+TABLES(X)
+#undef X
+
+const ldr__host_table *const ldr__system_tables[] = {
+#define X(table) &table,
+    TABLES(X)
+#undef X
+};
+
+const size_t ldr__system_table_count = sizeof ldr__system_tables / sizeof ldr__system_tables[0];

@@ -1,0 +1,200 @@
+#include <asm/prctl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "state.h"
+#include "wait.h"
+
+/* AT_HWCAP2: the kernel lets programs use RDGSBASE and WRGSBASE. */
+enum { HWCAP2_FSGSBASE_BIT = 1 << 1 };
+
+uint64_t ldr__gs_get(void)
+{
+    uint64_t base = 0;
+    if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT)
+        __asm__ volatile("rdgsbase %0" : "=r"(base));
+    else
+        syscall(SYS_arch_prctl, ARCH_GET_GS, &base);
+    return base;
+}
+
+void ldr__gs_set(uint64_t base)
+{
+    if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT)
+        __asm__ volatile("wrgsbase %0" : : "r"(base) : "memory");
+    else
+        syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+}
+
+/* ---- Thread blocks ---- */
+
+static void set_stack_bounds(ldr__teb *teb)
+{
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    pthread_attr_getstack(&attributes, &lowest, &size);
+    pthread_attr_destroy(&attributes);
+    teb->stack_base = (char *)lowest + size;
+    teb->stack_limit = lowest;
+    teb->deallocation_stack = lowest;
+}
+
+static void thread_release(ldr__thread *thread)
+{
+    ldr__tls_thread_release(thread);
+    ldr__dynamic_tls_thread_release(thread);
+    if (thread->object != NULL)
+        ldr__object_release(&thread->object->waitable.object);
+    free(thread);
+}
+
+static ldr__thread_object *host_thread_object(ldr__process *process)
+{
+    return ldr__waitable_new(process, LDR__OBJECT_THREAD, sizeof(ldr__thread_object));
+}
+
+static void fill_thread(ldr__thread *thread, ldr__process *process)
+{
+    thread->process = process;
+    thread->host = pthread_self();
+    thread->host_id = gettid();
+    thread->teb.self = &thread->teb;
+    thread->teb.peb = process->peb;
+    thread->teb.process_id = (uint64_t)getpid();
+    thread->teb.thread_id = (uint64_t)thread->host_id;
+    thread->object->id = (DWORD)thread->host_id;
+    set_stack_bounds(&thread->teb);
+}
+
+/* Static TLS and the list: one step, so that a TLS slot added meanwhile reaches the thread. */
+static bool thread_list(ldr__thread *thread)
+{
+    ldr__process *process = thread->process;
+    pthread_mutex_lock(&process->lock);
+    bool listed = ldr__tls_thread_attach(thread) == LDR_OK;
+    if (listed) {
+        thread->next = process->threads;
+        process->threads = thread;
+    }
+    pthread_mutex_unlock(&process->lock);
+    return listed;
+}
+
+ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
+{
+    ldr__thread *thread = calloc(1, sizeof *thread);
+    bool made_by_guest = object != NULL;
+    if (object == NULL)
+        object = host_thread_object(process);
+    if (thread == NULL || object == NULL) {
+        free(thread);
+        if (object != NULL)
+            ldr__object_release(&object->waitable.object);
+        return NULL;
+    }
+    thread->object = object;
+    thread->made_by_guest = made_by_guest;
+    fill_thread(thread, process);
+    if (thread_list(thread))
+        return thread;
+    thread_release(thread);
+    return NULL;
+}
+
+/* ---- Reaping ---- */
+
+/* A thread of the host gives no sign when it ends, so the kernel is asked. */
+static bool is_gone(const ldr__thread *thread)
+{
+    if (thread->made_by_guest)
+        return atomic_load(&thread->ended);
+    return thread->depth == 0 && syscall(SYS_tgkill, getpid(), (pid_t)thread->host_id, 0) != 0 &&
+           errno == ESRCH;
+}
+
+static void release_list(ldr__thread *list)
+{
+    while (list != NULL) {
+        ldr__thread *thread = list;
+        list = thread->next;
+        if (thread->made_by_guest)
+            pthread_join(thread->host, NULL);
+        thread_release(thread);
+    }
+}
+
+void ldr__threads_reap(ldr__process *process)
+{
+    ldr__thread *gone = NULL;
+    pthread_mutex_lock(&process->lock);
+    for (ldr__thread **at = &process->threads; *at;) {
+        ldr__thread *thread = *at;
+        if (is_gone(thread)) {
+            *at = thread->next;
+            thread->next = gone;
+            gone = thread;
+        } else {
+            at = &thread->next;
+        }
+    }
+    pthread_mutex_unlock(&process->lock);
+    release_list(gone);
+}
+
+void ldr__threads_destroy(ldr__process *process)
+{
+    release_list(process->threads);
+    process->threads = NULL;
+}
+
+/* ---- Entering and leaving ---- */
+
+static ldr__thread *find_thread(ldr__process *process, uint64_t gs)
+{
+    int64_t id = 0;
+    ldr__thread *thread;
+    pthread_mutex_lock(&process->lock);
+    for (thread = process->threads; thread; thread = thread->next)
+        if ((uint64_t)(uintptr_t)thread == gs)
+            break;
+    if (thread == NULL) {
+        id = gettid();
+        for (thread = process->threads; thread; thread = thread->next)
+            if (thread->host_id == id && pthread_equal(thread->host, pthread_self()))
+                break;
+    }
+    pthread_mutex_unlock(&process->lock);
+    return thread;
+}
+
+ldr_status ldr__thread_enter(ldr__process *process, ldr_thread_scope *ret_scope)
+{
+    uint64_t previous = ldr__gs_get();
+    ldr__thread *thread = find_thread(process, previous);
+    bool first = thread == NULL;
+    if (first) {
+        ldr__threads_reap(process);
+        thread = ldr__thread_new(process, NULL);
+        if (thread == NULL)
+            return LDR_NO_MEMORY;
+    }
+    thread->depth++;
+    ldr__gs_set((uint64_t)(uintptr_t)thread);
+    *ret_scope = (ldr_thread_scope){process->ctx, previous};
+    if (first)
+        ldr__modules_thread_notify(process->ctx, LDR__THREAD_ATTACH);
+    return LDR_OK;
+}
+
+void ldr__thread_leave(ldr_thread_scope *scope)
+{
+    ldr__thread_self()->depth--;
+    ldr__gs_set(scope->previous_gs);
+}

@@ -1,0 +1,97 @@
+/*
+ * wait.h: objects that a thread can wait for.
+ *
+ * One lock per process (ldr__wait_lock) guards the state of all of them, so that a wait for all of
+ * several objects is atomic. Each waiting thread sleeps on a condition of its own.
+ */
+#ifndef PELOAD_WIN32_WAIT_H
+#define PELOAD_WIN32_WAIT_H
+
+#include <time.h>
+
+#include "win32.h"
+
+enum {
+    WAIT_OBJECT_0 = 0,
+    WAIT_ABANDONED_0 = 0x80,
+    WAIT_IO_COMPLETION = 0xC0,
+    WAIT_TIMEOUT = 0x102,
+    MAXIMUM_WAIT_OBJECTS = 64,
+};
+#define LDR__INFINITE ((DWORD)-1)
+
+typedef struct ldr__wait_block ldr__wait_block;
+
+/* First member of every object that can be waited for. */
+typedef struct ldr__waitable {
+    ldr__object object;
+    ldr__process *process;
+    ldr__wait_block *blocks; /* threads that wait for it */
+    WCHAR *name;             /* or NULL */
+    struct ldr__waitable *next_named;
+} ldr__waitable;
+
+typedef struct ldr__mutex {
+    ldr__waitable waitable;
+    ldr__thread *owner;
+    uint32_t recursion;
+    bool abandoned;
+} ldr__mutex;
+
+typedef struct ldr__semaphore {
+    ldr__waitable waitable;
+    int32_t count, maximum;
+} ldr__semaphore;
+
+typedef struct ldr__event {
+    ldr__waitable waitable;
+    bool manual, signaled;
+} ldr__event;
+
+typedef struct ldr__thread_object {
+    ldr__waitable waitable;
+    bool ended;
+    DWORD exit_code;
+    DWORD id;
+    uint32_t suspend_count; /* the thread has not started while it is not 0 */
+    int priority;
+} ldr__thread_object;
+
+/* A zeroed object of `size` bytes that starts with an ldr__waitable, with one reference; NULL when
+ * out of memory. */
+void *ldr__waitable_new(ldr__process *process, ldr__object_type type, size_t size);
+bool ldr__object_is_waitable(const ldr__object *object);
+
+void ldr__wait_lock(ldr__process *process);
+void ldr__wait_unlock(ldr__process *process);
+/* The state of the object has changed; the lock is held. */
+void ldr__waitable_changed(ldr__waitable *waitable);
+/* The object of that name with one reference more, or NULL. The lock is held. */
+ldr__waitable *ldr__waitable_find(ldr__process *process, const WCHAR *name);
+/* Makes it known under `name`, which it takes over. The lock is held. */
+void ldr__waitable_set_name(ldr__waitable *waitable, WCHAR *name);
+
+/*
+ * Waits until one (or all) of the objects are signalled and takes them, as WaitForMultipleObjects;
+ * `count` may be 0, which sleeps. In a process that is ending it does not return in a guest thread.
+ */
+DWORD ldr__wait(ldr__process *process, ldr__waitable *const *objects, DWORD count, bool all,
+                DWORD timeout);
+/* Wakes every waiting thread: the process is ending. */
+void ldr__wait_wake_all(ldr__process *process);
+/* Leaves to the next thread the mutexes that `thread`, which ends, still owns. */
+void ldr__wait_abandon_mutexes(ldr__thread *thread);
+
+/* ---- Futexes: waiting on words of guest memory
+ * ---------------------------------------------------------------- */
+
+/*
+ * Sleeps while *word is `expected`, up to `deadline` (CLOCK_MONOTONIC; NULL: forever); may return
+ * early. False when the deadline has passed. Ends the thread when the process is ending.
+ */
+bool ldr__futex_wait(_Atomic uint32_t *word, uint32_t expected, const struct timespec *deadline);
+void ldr__futex_wake(_Atomic uint32_t *word, int count);
+/* `milliseconds` from now. */
+struct timespec ldr__deadline_after(DWORD milliseconds);
+
+#endif
