@@ -8,13 +8,9 @@ enum { SLOTS_MIN = 4 };
 
 uint64_t cli_call_guest(void *function, const uint64_t *slots, size_t count, double *ret_real);
 
-typedef struct call_options {
-    cli_load_options load;
-    const char *ret;
-} call_options;
-
 /* What one call is made of and what came of it. */
 typedef struct call_job {
+    cli_session session;
     const char *file;
     const char *export;
     call_type type;
@@ -67,62 +63,65 @@ static void print_json(const call_job *job)
     putchar('\n');
 }
 
-static int call_export(const call_options *options, call_job *job, ldr_module *module)
+static int call_export(call_job *job)
 {
-    void *function = find_export(module, job->export);
+    void *function = find_export(job->session.module, job->export);
     if (function == NULL) {
         ldr_diag diag;
         cli_fail(&diag, LDR_EXPORT_NOT_FOUND, PE_NT_ENTRYPOINT_NOT_FOUND, job->export);
         cli_report(&diag);
-        if (options->load.as_json)
+        if (job->session.as_json)
             cli_json_failure(job->file, &diag);
         return CLI_FAILED;
     }
     make_call(job, function);
-    if (options->load.as_json)
+    if (job->session.as_json)
         print_json(job);
     else
         print_text(job);
     return CLI_DONE;
 }
 
-/* Parses the values, loads the image and calls the export. The caller releases the values. */
-static int load_and_call(const call_options *options, call_job *job, char **words, size_t count)
+static int parse_values(call_job *job, char **words, size_t count)
 {
-    ldr_context *ctx;
-    ldr_module *module;
-    for (; job->count < count; job->count++) {
-        int parsed = call_value_parse(words[job->count], &job->values[job->count]);
-        if (parsed != CLI_DONE)
-            return parsed;
+    int result = CLI_DONE;
+    while (job->count < count && result == CLI_DONE) {
+        result = call_value_parse(words[job->count], &job->values[job->count]);
+        job->count += result == CLI_DONE;
     }
-    int result = cli_load(&options->load, job->file, &ctx, &module);
-    if (result != CLI_DONE)
-        return result;
-    result = call_export(options, job, module);
-    ldr_context_destroy(ctx);
+    return result;
+}
+
+static int load_and_call(call_job *job)
+{
+    int result = cli_session_open(&job->session, job->file);
+    if (result == CLI_DONE)
+        result = call_export(job);
+    cli_session_close(&job->session);
     return result;
 }
 
 int cli_call(int argc, char **argv)
 {
-    call_options options = {0};
+    call_job job = {0};
+    const char *ret = NULL;
     const cli_option table[] = {
-        {"--json", CLI_FLAG, &options.load.as_json},
-        {"--ret", CLI_TEXT, &options.ret},
-        {"--search", CLI_LIST, &options.load.search},
-        {"--missing", CLI_TEXT, &options.load.missing},
+        {"--json", CLI_FLAG, &job.session.as_json},
+        {"--ret", CLI_TEXT, &ret},
+        {"--search", CLI_LIST, &job.session.search},
+        {"--missing", CLI_TEXT, &job.session.missing},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 2,
                                2 + CALL_VALUES_MAX};
-    call_job job = {0};
 
     int words = cli_parse(&syntax, argc, argv);
-    if (words < 0 || !call_type_parse(options.ret, &job.type))
+    if (words < 0 || !call_type_parse(ret, &job.type))
         return CLI_USAGE;
     job.file = argv[1];
     job.export = argv[2];
-    int result = load_and_call(&options, &job, argv + 3, (size_t)words - 2);
+    int result = parse_values(&job, argv + 3, (size_t)words - 2);
+    if (result == CLI_DONE)
+        result = load_and_call(&job);
     for (size_t i = 0; i < job.count; i++)
         call_value_free(&job.values[i]);
     return result;

@@ -100,20 +100,26 @@ void cli_report(const ldr_diag *diag);
 /* ---- Loading (load.c) --------------------------------------------------------------------------
  */
 
-/* The options that `call` and `run` share, to be put into a cli_syntax; zero is the default. */
-typedef struct cli_load_options {
+/*
+ * One image loaded in a context of its own. The first three members are the options that `call` and
+ * `run` share, to be put into a cli_syntax; zero is the default. It stays where it is while open.
+ */
+typedef struct cli_session {
     bool as_json;
     cli_list search;     /* --search DIR */
     const char *missing; /* --missing refuse|stub */
-} cli_load_options;
+    const char *path;
+    ldr_context *ctx;
+    ldr_module *module;
+    struct cli_missing *missing_first, **missing_end; /* imports that nobody provides */
+} cli_session;
 
 /*
- * A context with the image at `path` in it. What goes wrong is reported, with every missing import,
- * on stderr and in JSON on stdout if so wanted. The caller destroys the context. CLI_DONE,
- * CLI_FAILED or CLI_USAGE.
+ * Loads the image at `path`. What goes wrong is reported, with every missing import, on stderr and
+ * in JSON on stdout if so wanted. CLI_DONE, CLI_FAILED or CLI_USAGE; to be closed in every case.
  */
-int cli_load(const cli_load_options *options, const char *path, ldr_context **ret_ctx,
-             ldr_module **ret_module);
+int cli_session_open(cli_session *session, const char *path);
+void cli_session_close(cli_session *session);
 
 /* ---- JSON (json.c) -----------------------------------------------------------------------------
  */

@@ -4,18 +4,12 @@
 #include <string.h>
 
 /* One import that nobody provides; strings are owned. */
-typedef struct missing {
-    struct missing *next;
+typedef struct cli_missing {
+    struct cli_missing *next;
     char *importer, *dll, *function; /* function NULL: by ordinal, or all of the DLL */
     uint32_t ordinal;
     bool dll_missing;
 } missing;
-
-/* The missing imports of one load, in the order in which they were reported. */
-typedef struct missing_list {
-    missing *first;
-    missing **end;
-} missing_list;
 
 static char *copy_text(const char *text)
 {
@@ -24,7 +18,7 @@ static char *copy_text(const char *text)
 
 static void note_missing(void *user, const ldr_missing_import *import)
 {
-    missing_list *list = user;
+    cli_session *session = user;
     missing *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return;
@@ -35,19 +29,19 @@ static void note_missing(void *user, const ldr_missing_import *import)
         .ordinal = import->ordinal,
         .dll_missing = import->dll_missing,
     };
-    *list->end = entry;
-    list->end = &entry->next;
+    *session->missing_end = entry;
+    session->missing_end = &entry->next;
 }
 
-static void free_missing(missing_list *list)
+static void free_missing(missing *entry)
 {
-    while (list->first != NULL) {
-        missing *next = list->first->next;
-        free(list->first->importer);
-        free(list->first->dll);
-        free(list->first->function);
-        free(list->first);
-        list->first = next;
+    while (entry != NULL) {
+        missing *next = entry->next;
+        free(entry->importer);
+        free(entry->dll);
+        free(entry->function);
+        free(entry);
+        entry = next;
     }
 }
 
@@ -72,10 +66,10 @@ static void print_missing(const missing *entry)
     fputs(")\n", stderr);
 }
 
-static void print_missing_json(cli_json *json, const missing_list *list)
+static void print_missing_json(cli_json *json, const missing *entry)
 {
     cli_json_open(json, "missing", '[');
-    for (const missing *entry = list->first; entry != NULL; entry = entry->next) {
+    for (; entry != NULL; entry = entry->next) {
         cli_json_open(json, NULL, '{');
         cli_json_text(json, "importer", entry->importer);
         cli_json_text(json, "dll", entry->dll);
@@ -89,33 +83,40 @@ static void print_missing_json(cli_json *json, const missing_list *list)
     cli_json_close(json, ']');
 }
 
-static void report(const cli_load_options *options, const char *path, const ldr_diag *diag,
-                   const missing_list *list)
+static void report_json(const cli_session *session, const ldr_diag *diag)
 {
-    cli_report(diag);
-    for (const missing *entry = list->first; entry != NULL; entry = entry->next)
-        print_missing(entry);
-    if (!options->as_json)
-        return;
     cli_json json = {.out = stdout};
     cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "file", path);
+    cli_json_text(&json, "file", session->path);
     cli_json_diag(&json, diag);
-    print_missing_json(&json, list);
+    print_missing_json(&json, session->missing_first);
     cli_json_close(&json, '}');
     putchar('\n');
+}
+
+static void report(const cli_session *session, const ldr_diag *diag)
+{
+    cli_report(diag);
+    for (const missing *entry = session->missing_first; entry != NULL; entry = entry->next)
+        print_missing(entry);
+    if (session->as_json)
+        report_json(session, diag);
 }
 
 /* The guest cannot go on without what it called: a made-up result would be worse than an end. */
 static void end_at_stub(void *user, const char *dll, const char *function)
 {
-    (void)user;
-    fflush(stdout);
+    const cli_session *session = user;
+    ldr_diag diag;
+    cli_fail(&diag, LDR_IMPORTS_MISSING, PE_NT_ENTRYPOINT_NOT_FOUND, function);
     fputs("peload: the image called ", stderr);
     print_text(stderr, dll);
     fputc('!', stderr);
     print_text(stderr, function);
     fputs(", which nobody provides\n", stderr);
+    if (session->as_json)
+        report_json(session, &diag);
+    fflush(stdout);
     _Exit(CLI_FAILED);
 }
 
@@ -130,37 +131,38 @@ static bool missing_policy(const char *name, ldr_missing *ret_policy)
     return true;
 }
 
-int cli_load(const cli_load_options *options, const char *path, ldr_context **ret_ctx,
-             ldr_module **ret_module)
+int cli_session_open(cli_session *session, const char *path)
 {
-    missing_list list = {.end = &list.first};
     ldr_load_options load = {
         .size = sizeof load,
         .on_missing = note_missing,
         .on_stub_call = end_at_stub,
-        .user = &list,
+        .user = session,
     };
-    ldr_context_options context = {
+    const ldr_context_options context = {
         .size = sizeof context,
-        .search_folders = options->search.items,
-        .search_folder_count = options->search.count,
+        .search_folders = session->search.items,
+        .search_folder_count = session->search.count,
     };
-    ldr_context *ctx = NULL;
     ldr_diag diag;
 
-    if (!missing_policy(options->missing, &load.missing))
+    session->path = path;
+    session->missing_end = &session->missing_first;
+    if (!missing_policy(session->missing, &load.missing))
         return CLI_USAGE;
-    ldr_status status = ldr_context_create(&context, &ctx);
+    ldr_status status = ldr_context_create(&context, &session->ctx);
     if (status != LDR_OK)
         cli_fail(&diag, status, PE_NT_UNSUCCESSFUL, path);
     else
-        status = ldr_load(ctx, path, &load, ret_module, &diag);
-    if (status != LDR_OK) {
-        report(options, path, &diag, &list);
-        ldr_context_destroy(ctx);
-    } else {
-        *ret_ctx = ctx;
-    }
-    free_missing(&list);
-    return status == LDR_OK ? CLI_DONE : CLI_FAILED;
+        status = ldr_load(session->ctx, path, &load, &session->module, &diag);
+    if (status == LDR_OK)
+        return CLI_DONE;
+    report(session, &diag);
+    return CLI_FAILED;
+}
+
+void cli_session_close(cli_session *session)
+{
+    ldr_context_destroy(session->ctx);
+    free_missing(session->missing_first);
 }

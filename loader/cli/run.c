@@ -7,21 +7,21 @@ static int exit_status(uint32_t exit_code)
     return exit_code != 0 && low == 0 ? CLI_FAILED : low;
 }
 
-static int run_module(const cli_load_options *options, ldr_module *module, int argc, char **argv)
+static int run_module(const cli_session *session, int argc, char **argv)
 {
     uint32_t exit_code;
     ldr_diag diag;
     fflush(stdout);
-    if (ldr_run(module, argc, (const char *const *)argv, &exit_code, &diag) != LDR_OK) {
+    if (ldr_run(session->module, argc, (const char *const *)argv, &exit_code, &diag) != LDR_OK) {
         cli_report(&diag);
-        if (options->as_json)
-            cli_json_failure(argv[0], &diag);
+        if (session->as_json)
+            cli_json_failure(session->path, &diag);
         return CLI_FAILED;
     }
-    if (options->as_json) {
+    if (session->as_json) {
         cli_json json = {.out = stdout};
         cli_json_open(&json, NULL, '{');
-        cli_json_text(&json, "file", argv[0]);
+        cli_json_text(&json, "file", session->path);
         cli_json_number(&json, "exit_code", exit_code);
         cli_json_close(&json, '}');
         putchar('\n');
@@ -31,23 +31,20 @@ static int run_module(const cli_load_options *options, ldr_module *module, int a
 
 int cli_run(int argc, char **argv)
 {
-    cli_load_options options = {0};
+    cli_session session = {0};
     const cli_option table[] = {
-        {"--json", CLI_FLAG, &options.as_json},
-        {"--search", CLI_LIST, &options.search},
-        {"--missing", CLI_TEXT, &options.missing},
+        {"--json", CLI_FLAG, &session.as_json},
+        {"--search", CLI_LIST, &session.search},
+        {"--missing", CLI_TEXT, &session.missing},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], true, 1, argc};
-    ldr_context *ctx;
-    ldr_module *module;
 
     int words = cli_parse(&syntax, argc, argv);
     if (words < 0)
         return CLI_USAGE;
-    int result = cli_load(&options, argv[1], &ctx, &module);
-    if (result != CLI_DONE)
-        return result;
-    result = run_module(&options, module, words, argv + 1);
-    ldr_context_destroy(ctx);
+    int result = cli_session_open(&session, argv[1]);
+    if (result == CLI_DONE)
+        result = run_module(&session, words, argv + 1);
+    cli_session_close(&session);
     return result;
 }

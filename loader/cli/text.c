@@ -35,8 +35,8 @@ static ldr_status open_regular(const char *path, FILE **ret_file, size_t *ret_si
 
 ldr_status cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size, ldr_diag *diag)
 {
-    FILE *file;
-    size_t size;
+    FILE *file = NULL;
+    size_t size = 0;
     ldr_status status = open_regular(path, &file, &size, diag);
     if (status != LDR_OK)
         return status;

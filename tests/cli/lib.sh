@@ -46,7 +46,7 @@ peload() {
 
 # json EXPRESSION: a Python expression about the JSON in $work/out, which is `j`.
 json() {
-    python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' \
+    python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); print(eval("(" + sys.argv[2] + ")"))' \
         "$work/out" "$1" 2>&1
 }
 

@@ -34,8 +34,9 @@ wrong "too few" run
 
 peload --help
 same "--help: exit status" 0 "$status"
+all=$out
 for command in inspect map call run; do
-    has "--help" "peload $command " "$out"
+    has "--help" "peload $command " "$all"
     peload "$command" --help
     same "$command --help: exit status" 0 "$status"
     has "$command --help" "peload $command " "$out"
