@@ -14,7 +14,7 @@ call() { # EXPECTED ARG...
 call 0xcbf43926 "$zlib" crc32 0 str:123456789 9
 call 0x28a "$values" twelve_ints 1 2 3 4 5 6 7 8 9 10 11 12
 call -650 --ret i64 "$values" twelve_ints -1 -2 -3 -4 -5 -6 -7 -8 -9 -10 -11 -12
-call 689 --ret f64 "$values" twelve_mixed 1 2.5f64 3 4.5f64 5.5f64 6 7.5f64 8 9 10.5f64 11 12.5f64
+call 670 --ret f64 "$values" twelve_mixed 1 2.5f64 3 4.5f64 5.5f64 6 7.5f64 8 9 10.5f64 11 12.5f64
 call -1 --ret int "$values" nothing
 call 4294967295 --ret uint "$values" nothing
 call "" --ret void "$values" nothing

@@ -20,7 +20,7 @@ call() {
     export=$1
     shift
     peload call --ret "$type" "$dll" "$export" "$@"
-    same "$(basename "$dll") $export: exit status ($err)" 0 "$status"
+    same "$(basename "$dll") $export: exit status ($(head -n 1 "$work/err"))" 0 "$status"
     same "$(basename "$dll") $export" "$expected" "$(head -n 1 "$work/out")"
 }
 
@@ -103,7 +103,8 @@ liblzma() {
 libatomic() {
     call 40 --ret i64 __atomic_fetch_add_8 u64:40 2 5
     same "after the addition" 0x2a "$(argument 1)"
-    call 1 --ret int __atomic_is_lock_free 8 0
+    peload call "$dll" __atomic_is_lock_free 8 0
+    same "__atomic_is_lock_free (a bool: the low byte counts)" 01 "$(tail -c 3 "$work/out")"
 }
 
 libgcc() {
