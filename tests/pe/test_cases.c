@@ -3,26 +3,9 @@
  * each profile whether it is accepted, and the rule and NTSTATUS if not. The expected verdicts are
  * those of published models of the Windows XP, 7 and 10 loaders and of tests run on Windows.
  */
-#include "support/image_builder.h"
+#include "edits.h"
 
 #include <criterion/criterion.h>
-
-/* One change, of a header field or of a field of a section header. */
-struct edit {
-    enum { NOTHING, HEADER, SECTION } what;
-    unsigned field;
-    uint64_t value;
-    size_t section;
-};
-
-#define H(name, to)               \
-    {                             \
-        HEADER, IMG_##name, to, 0 \
-    }
-#define S(n, name, to)                 \
-    {                                  \
-        SECTION, IMG_SCN_##name, to, n \
-    }
 
 struct test_case {
     const char *name;
@@ -235,13 +218,7 @@ static img_image build(const struct test_case *test)
     builder.header_size = test->header_size != 0 ? test->header_size : builder.header_size;
     builder.optional_size = test->optional_size != 0 ? test->optional_size : builder.optional_size;
     img_image image = img_finish(&builder);
-    for (size_t i = 0; i < sizeof test->edits / sizeof test->edits[0]; i++) {
-        const struct edit *edit = &test->edits[i];
-        if (edit->what == SECTION)
-            img_set_section(&image, edit->section, edit->field, (uint32_t)edit->value);
-        else if (edit->what == HEADER)
-            img_set(&image, edit->field, edit->value);
-    }
+    edit_apply(&image, test->edits, sizeof test->edits / sizeof test->edits[0]);
     if (test->file_size != 0)
         img_resize(&image, test->file_size);
     return image;
