@@ -459,10 +459,12 @@ PE_API pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block);
 /* Entry `index` (< count) of a block; 0 (ABSOLUTE) in zero fill. */
 static inline uint16_t pe_reloc_entry(const pe_reloc_block *block, uint32_t index)
 {
-    if (index >= block->entries.size / 2)
+    uint64_t start = 2 * (uint64_t)index;
+    if (start >= block->entries.size)
         return 0;
-    const uint8_t *at = block->entries.data + 2 * (size_t)index;
-    return (uint16_t)(at[0] | at[1] << 8);
+    const uint8_t *at = block->entries.data + start;
+    uint8_t high = start + 1 < block->entries.size ? at[1] : 0;
+    return (uint16_t)(at[0] | high << 8);
 }
 
 /* ---- Thread-local storage: [PE The .tls Section] ------------------------------------------------

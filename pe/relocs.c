@@ -56,8 +56,7 @@ static pe_status borrow_block(const pe_image *image, pe_rva at, uint32_t size,
     block->count = (size - BLOCK_HEADER) / ENTRY_SIZE;
     if (block->count != 0)
         block->entries = pe_tail(image, (pe_rva){at.value + BLOCK_HEADER});
-    uint64_t stored = block->entries.size - block->entries.size % ENTRY_SIZE;
-    block->entries.size = pe__min(stored, (uint64_t)block->count * ENTRY_SIZE);
+    block->entries.size = pe__min(block->entries.size, (uint64_t)block->count * ENTRY_SIZE);
     return PE_OK;
 }
 

@@ -50,7 +50,7 @@ typedef struct img_import img_import;
 typedef struct img_builder {
     uint64_t image_base;
     uint32_t section_alignment, file_alignment;
-    uint32_t header_size;     /* SizeOfHeaders; grows when the section table needs more */
+    uint32_t header_size;     /* SizeOfHeaders; grows for the section table, unless flat */
     uint32_t lfanew;          /* where the PE signature goes */
     uint16_t optional_size;   /* SizeOfOptionalHeader: the section table follows it */
     uint16_t characteristics; /* PE_FILE_* */
