@@ -1,0 +1,88 @@
+/*
+ * crt_tables.h: the tables of msvcrt.dll, ucrtbase.dll and vcruntime140.dll.
+ *
+ * Each crt_*.c with functions for the guest ends in one or more tables; functions that both
+ * runtimes have are written once and listed for both.
+ */
+#ifndef PELOAD_CRT_TABLES_H
+#define PELOAD_CRT_TABLES_H
+
+#include "win32/win32.h"
+
+/* A table for each of the two runtimes over the same lines. */
+#define LDR__CRT_TABLES(symbol, lines)                \
+    LDR__TABLE(symbol##_msvcrt, "msvcrt.dll", lines); \
+    LDR__TABLE(symbol##_ucrt, "ucrtbase.dll", lines)
+
+/* The tables, by file. */
+extern const ldr__host_table ldr__crt_ctype_msvcrt;
+extern const ldr__host_table ldr__crt_ctype_ucrt;
+extern const ldr__host_table ldr__crt_ctype_ucrt_only;
+extern const ldr__host_table ldr__crt_ctype_msvcrt_only;
+extern const ldr__host_table ldr__crt_environment_msvcrt;
+extern const ldr__host_table ldr__crt_environment_ucrt;
+extern const ldr__host_table ldr__crt_environment_ucrt_only;
+extern const ldr__host_table ldr__crt_environment_msvcrt_only;
+extern const ldr__host_table ldr__crt_errno_msvcrt;
+extern const ldr__host_table ldr__crt_errno_ucrt;
+extern const ldr__host_table ldr__crt_errno_msvcrt_only;
+extern const ldr__host_table ldr__crt_errno_ucrt_only;
+extern const ldr__host_table ldr__crt_exit_msvcrt;
+extern const ldr__host_table ldr__crt_exit_ucrt;
+extern const ldr__host_table ldr__crt_exit_vcruntime;
+extern const ldr__host_table ldr__crt_exit_ucrt_only;
+extern const ldr__host_table ldr__crt_exit_msvcrt_only;
+extern const ldr__host_table ldr__crt_heap_msvcrt;
+extern const ldr__host_table ldr__crt_heap_ucrt;
+extern const ldr__host_table ldr__crt_heap_msvcrt_only;
+extern const ldr__host_table ldr__crt_heap_ucrt_only;
+extern const ldr__host_table ldr__crt_io_msvcrt;
+extern const ldr__host_table ldr__crt_io_ucrt;
+extern const ldr__host_table ldr__crt_locale_msvcrt;
+extern const ldr__host_table ldr__crt_locale_ucrt;
+extern const ldr__host_table ldr__crt_locale_msvcrt_only;
+extern const ldr__host_table ldr__crt_memory_msvcrt;
+extern const ldr__host_table ldr__crt_memory_ucrt;
+extern const ldr__host_table ldr__crt_memory_vcruntime;
+extern const ldr__host_table ldr__crt_memory_extra_msvcrt;
+extern const ldr__host_table ldr__crt_memory_extra_ucrt;
+extern const ldr__host_table ldr__crt_multibyte_msvcrt;
+extern const ldr__host_table ldr__crt_multibyte_ucrt;
+extern const ldr__host_table ldr__crt_onexit_msvcrt;
+extern const ldr__host_table ldr__crt_onexit_ucrt;
+extern const ldr__host_table ldr__crt_onexit_msvcrt_only;
+extern const ldr__host_table ldr__crt_onexit_ucrt_only;
+extern const ldr__host_table ldr__crt_printf_msvcrt;
+extern const ldr__host_table ldr__crt_printf_ucrt;
+extern const ldr__host_table ldr__crt_signal_msvcrt;
+extern const ldr__host_table ldr__crt_signal_ucrt;
+extern const ldr__host_table ldr__crt_signal_ucrt_only;
+extern const ldr__host_table ldr__crt_startup_msvcrt;
+extern const ldr__host_table ldr__crt_startup_ucrt;
+extern const ldr__host_table ldr__crt_startup_ucrt_only;
+extern const ldr__host_table ldr__crt_startup_msvcrt_only;
+extern const ldr__host_table ldr__crt_stdio_msvcrt;
+extern const ldr__host_table ldr__crt_stdio_ucrt;
+extern const ldr__host_table ldr__crt_stdio_msvcrt_only;
+extern const ldr__host_table ldr__crt_string_search_msvcrt;
+extern const ldr__host_table ldr__crt_string_search_ucrt;
+extern const ldr__host_table ldr__crt_string_search_vcruntime;
+extern const ldr__host_table ldr__crt_string_msvcrt;
+extern const ldr__host_table ldr__crt_string_ucrt;
+extern const ldr__host_table ldr__crt_threads_msvcrt;
+extern const ldr__host_table ldr__crt_threads_ucrt;
+extern const ldr__host_table ldr__crt_wide_search_msvcrt;
+extern const ldr__host_table ldr__crt_wide_search_ucrt;
+extern const ldr__host_table ldr__crt_wide_search_vcruntime;
+extern const ldr__host_table ldr__crt_wide_msvcrt;
+extern const ldr__host_table ldr__crt_wide_ucrt;
+extern const ldr__host_table ldr__crt_wide_msvcrt_only;
+extern const ldr__host_table ldr__crt_wide_ucrt_only;
+extern const ldr__host_table ldr__crt_wide_stdio_msvcrt;
+extern const ldr__host_table ldr__crt_wide_stdio_ucrt;
+
+/* All tables of the C runtimes. */
+extern const ldr__host_table *const ldr__crt_tables[];
+extern const size_t ldr__crt_table_count;
+
+#endif
