@@ -1,0 +1,196 @@
+#include "modules/environment.h"
+
+#include <stdlib.h>
+
+#include "crt_tables.h"
+#include "seh_tables.h"
+#include "state.h"
+#include "tables.h"
+
+/* ---- Host modules ---- */
+
+static ldr_status add_tables(ldr_context *ctx, const ldr__host_table *const *tables, size_t count)
+{
+    ldr_status status = LDR_OK;
+    for (size_t i = 0; i < count && status == LDR_OK; i++)
+        status = ldr_host_module_add(ctx, tables[i]->module, tables[i]->exports, tables[i]->count);
+    return status;
+}
+
+static ldr_status add_host_modules(ldr_context *ctx)
+{
+    ldr_status status = add_tables(ctx, ldr__system_tables, ldr__system_table_count);
+    if (status == LDR_OK)
+        status = add_tables(ctx, ldr__crt_tables, ldr__crt_table_count);
+    if (status == LDR_OK)
+        status = add_tables(ctx, ldr__seh_host_tables, ldr__seh_host_table_count);
+    return status;
+}
+
+/* ---- The state of a context ---- */
+
+static void environment_destroy(void *state)
+{
+    ldr__process *process = state;
+    if (process == NULL)
+        return;
+    ldr__threads_destroy(process);
+    if (process->crt != NULL)
+        ldr__crt_destroy(process);
+    if (process->seh != NULL)
+        ldr__seh_destroy(process);
+    ldr__handles_destroy(process);
+    ldr__stubs_destroy(process);
+    ldr__heaps_destroy(process);
+    ldr__memory_destroy(process);
+    ldr__strings_destroy(process);
+    ldr__dynamic_tls_destroy(process);
+    ldr__tls_destroy(process);
+    ldr__waits_destroy(process);
+    pthread_cond_destroy(&process->changed);
+    pthread_mutex_destroy(&process->lock);
+    free(process->peb);
+    free(process);
+}
+
+static ldr__process *process_new(ldr_context *ctx)
+{
+    ldr__process *process = calloc(1, sizeof *process);
+    ldr__peb *peb = calloc(1, sizeof *peb);
+    pthread_condattr_t monotonic;
+    if (process == NULL || peb == NULL) {
+        free(process);
+        free(peb);
+        return NULL;
+    }
+    process->ctx = ctx;
+    process->peb = peb;
+    pthread_mutex_init(&process->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&process->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return process;
+}
+
+static ldr_status environment_create(ldr_context *ctx, void **ret_state)
+{
+    static ldr_status (*const parts[])(ldr__process *) = {
+        ldr__waits_create,       ldr__tls_create,
+        ldr__dynamic_tls_create, ldr__strings_create,
+        ldr__memory_create,      ldr__heaps_create,
+        ldr__handles_create,     ldr__standard_handles_create,
+        ldr__seh_create,         ldr__crt_create,
+    };
+    ldr__process *process = process_new(ctx);
+    if (process == NULL)
+        return LDR_NO_MEMORY;
+    /* First: the C runtimes look for their variables in the context. */
+    ldr_status status = add_host_modules(ctx);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == LDR_OK; i++)
+        status = parts[i](process);
+    if (status != LDR_OK) {
+        environment_destroy(process);
+        return status;
+    }
+    *ret_state = process;
+    return LDR_OK;
+}
+
+static bool environment_busy(void *state)
+{
+    ldr__process *process = state;
+    return atomic_load(&process->guest_threads) > 0;
+}
+
+/* ---- Threads, modules ---- */
+
+static ldr_status environment_thread_enter(void *state, ldr_thread_scope *ret_scope)
+{
+    return ldr__thread_enter(state, ret_scope);
+}
+
+static void environment_thread_leave(void *state, ldr_thread_scope *scope)
+{
+    (void)state;
+    ldr__thread_leave(scope);
+}
+
+static ldr_status environment_tls_add(void *state, const ldr__tls_template *tls, uint32_t *ret_slot)
+{
+    return ldr__tls_add(state, tls, ret_slot);
+}
+
+static void environment_tls_remove(void *state, uint32_t slot)
+{
+    ldr__tls_remove(state, slot);
+}
+
+static ldr_status environment_module_added(void *state, ldr_module *module)
+{
+    return ldr__seh_module_added(state, module);
+}
+
+static void environment_module_removed(void *state, ldr_module *module)
+{
+    ldr__seh_module_removed(state, module);
+    ldr__memory_module_removed(state, module);
+}
+
+/* ---- Running ---- */
+
+enum { STATUS_DLL_INIT_FAILED = 0xC0000142 };
+
+static bool environment_call_entry(void *state, void *function, void *base, uint32_t reason,
+                                   void *reserved, uint32_t *ret_result, uint32_t *ret_exception)
+{
+    uint64_t result = 0;
+    uint32_t exception = 0;
+    (void)state;
+    switch (ldr__guest_call(function, base, reason, reserved, &result, &exception)) {
+    case LDR__CALL_RETURNED:
+        *ret_result = (uint32_t)result;
+        return true;
+    case LDR__CALL_RAISED:
+        *ret_exception = exception;
+        return false;
+    default: /* it ended its thread or process */
+        *ret_exception = STATUS_DLL_INIT_FAILED;
+        return false;
+    }
+}
+
+static ldr_status environment_run(void *state, ldr_module *module, void *entry, int argc,
+                                  const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag)
+{
+    ldr__process *process = state;
+    process->argc = argc;
+    process->argv = argv;
+    ldr_status status = ldr__strings_set_arguments(process);
+    if (status == LDR_OK)
+        status = ldr__run_program(process, module, entry, ret_exit_code);
+    if (status != LDR_OK && diag != NULL)
+        *diag = (ldr_diag){.status = status};
+    return status;
+}
+
+static void *environment_stub_create(void *state, const ldr_missing_import *import,
+                                     const ldr_load_options *options)
+{
+    return ldr__stub_create(state, import, options);
+}
+
+const ldr__environment ldr__default_environment = {
+    .create = environment_create,
+    .destroy = environment_destroy,
+    .busy = environment_busy,
+    .thread_enter = environment_thread_enter,
+    .thread_leave = environment_thread_leave,
+    .tls_add = environment_tls_add,
+    .tls_remove = environment_tls_remove,
+    .module_added = environment_module_added,
+    .module_removed = environment_module_removed,
+    .call_entry = environment_call_entry,
+    .run = environment_run,
+    .stub_create = environment_stub_create,
+};
