@@ -3,6 +3,7 @@
 #define TABLES(X)                \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \
+    X(ldr__kernel32_file)        \
     X(ldr__kernel32_heap)        \
     X(ldr__kernel32_locks)       \
     X(ldr__kernel32_memory)      \

@@ -291,6 +291,10 @@ typedef struct ldr__file {
     bool borrowed; /* the host's standard streams: not closed with the object */
     char *path;    /* host path, or NULL */
     bool delete_on_close;
+    bool shares; /* what follows counts: it was opened with CreateFile */
+    bool reads, writes;
+    DWORD share; /* FILE_SHARE_* */
+    uint64_t device, inode;
 } ldr__file;
 
 /* A handle for `object`, which takes over the caller's reference; NULL when out of memory. */
