@@ -1,0 +1,216 @@
+/*
+ * Structured exceptions end to end: try.dll is compiled as MSVC does it (clang), throw.dll
+ * is C++ as mingw's g++ does it. See guest/ for what each export does.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "win32/seh.h"
+
+enum { CODE = 0xE0000001 };
+
+static ldr_context *context;
+static ldr_module *module;
+
+/* Skips the test where the guest could not be built. */
+static void load(const char *name)
+{
+    char path[1024], text[512];
+    snprintf(path, sizeof path, "%s/%s", PELOAD_GUESTS, name);
+    if (access(path, R_OK) != 0)
+        cr_skip_test("%s was not built: its compiler is missing", name);
+    ldr_diag diag;
+    cr_assert_eq(ldr_context_create(NULL, &context), LDR_OK);
+    ldr_status status = ldr_load(context, path, NULL, &module, &diag);
+    cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof text));
+}
+
+static void unload(void)
+{
+    if (context == NULL)
+        return;
+    ldr_unload(module);
+    ldr_context_destroy(context);
+}
+
+/* Calls an export that must return. */
+static uint64_t call(const char *name, uint64_t argument)
+{
+    uint64_t result = 0;
+    uint32_t exception = 0;
+    void *function = ldr_symbol(module, name);
+    cr_assert_not_null(function, "%s", name);
+    cr_assert(ldr__seh_call(function, (void *)(uintptr_t)argument, 0, NULL, &result, &exception),
+              "%s raised %#x", name, exception);
+    return result;
+}
+
+/* Calls an export that must not return; its exception. */
+static uint32_t call_raises(const char *name, uint64_t argument)
+{
+    uint64_t result = 0;
+    uint32_t exception = 0;
+    void *function = ldr_symbol(module, name);
+    cr_assert_not_null(function, "%s", name);
+    cr_assert_not(
+        ldr__seh_call(function, (void *)(uintptr_t)argument, 0, NULL, &result, &exception));
+    return exception;
+}
+
+/* ---- try.dll ---- */
+
+static void load_try(void)
+{
+    load("try.dll");
+}
+
+TestSuite(try_blocks, .init = load_try, .fini = unload);
+
+Test(try_blocks, except_gets_the_code)
+{
+    cr_assert_eq(call("seh_except", CODE), CODE);
+    cr_assert_eq(call("seh_except", 0xF0000001), 0xE0000001, "bit 28 is the system's");
+}
+
+Test(try_blocks, filters_and_termination_handlers_run_in_order)
+{
+    cr_assert_eq(call("seh_search", 0), 123);
+    cr_assert_eq(call("seh_finally", 0), 123);
+    cr_assert_eq(call("seh_finally_normal", 0), 12);
+}
+
+Test(try_blocks, filter_can_continue_execution)
+{
+    cr_assert_eq(call("seh_continue", 0), 12);
+    cr_assert_eq(call("seh_noncontinuable", 0), STATUS_NONCONTINUABLE_EXCEPTION);
+}
+
+Test(try_blocks, arguments_reach_the_filter)
+{
+    cr_assert_eq(call("seh_arguments", 0), 123);
+}
+
+Test(try_blocks, exception_in_a_termination_handler_collides)
+{
+    cr_assert_eq(call("seh_collided", 0), 12563);
+    cr_assert_eq(call("seh_inside_finally", 0), 12);
+}
+
+Test(try_blocks, exception_in_a_filter_is_offered_to_all_frames)
+{
+    cr_assert_eq(call("seh_inside_filter", 0), 1123);
+}
+
+Test(try_blocks, registers_of_the_catching_frame_come_back)
+{
+    cr_assert_eq(call("seh_deep", 5), 47);
+    cr_assert_eq(call("seh_deep", 200), 242);
+}
+
+Test(try_blocks, vectored_handlers_come_first)
+{
+    cr_assert_eq(call("seh_vectored", 0), 12134);
+}
+
+Test(try_blocks, last_filter_can_continue_execution)
+{
+    cr_assert_eq(call("seh_last_filter", 0), 12);
+}
+
+Test(try_blocks, long_jump_runs_termination_handlers)
+{
+    cr_assert_eq(call("seh_longjmp", 0), 17);
+}
+
+Test(try_blocks, unhandled_exception_comes_back_from_the_call)
+{
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(call_raises("seh_unhandled", CODE), CODE);
+    cr_assert_eq(call("seh_events", 0), 2, "the termination handler has run");
+    cr_assert_eq(call("seh_except", CODE), CODE, "and the guest still works");
+}
+
+Test(try_blocks, guest_walks_its_own_stack)
+{
+    cr_assert_eq(call("seh_count_frames", 0), 2);
+    cr_assert_eq(call("seh_count_frames", 10), 12);
+}
+
+typedef void(LDR_WINAPI *callback)(uint32_t code);
+
+static void LDR_WINAPI call_back(callback function, uint32_t code)
+{
+    volatile char frame[100]; /* for AddressSanitizer: poisoned around, and left without a return */
+    memset((void *)(uintptr_t)frame, 0, sizeof frame);
+    function(code);
+    frame[0] = 1;
+}
+
+Test(try_blocks, exception_does_not_cross_host_code_that_called_back)
+{
+    cr_assert_eq(call_raises("seh_callback", (uintptr_t)call_back), CODE);
+    cr_assert_eq(call("seh_events", 0), 0);
+}
+
+/* A call inside a call: the exception ends at the inner one. */
+static void LDR_WINAPI call_inside(callback function, uint32_t code)
+{
+    uint64_t result;
+    uint32_t exception = 0;
+    cr_assert_not(
+        ldr__seh_call((void *)function, (void *)(uintptr_t)code, 0, NULL, &result, &exception));
+    cr_assert_eq(exception, CODE);
+}
+
+Test(try_blocks, inner_call_keeps_the_exception)
+{
+    cr_assert_eq(call("seh_callback", (uintptr_t)call_inside), 0);
+}
+
+/* ---- throw.dll ---- */
+
+/* Present where leaks are looked for. */
+extern void __lsan_disable(void) __attribute__((weak));
+extern void __lsan_enable(void) __attribute__((weak));
+
+/* The guest's C++ runtime keeps the memory that it reserves for exceptions, by design. */
+static void load_throw(void)
+{
+    if (__lsan_disable != NULL)
+        __lsan_disable();
+    load("throw.dll");
+    if (__lsan_enable != NULL)
+        __lsan_enable();
+}
+
+TestSuite(gcc_exceptions, .init = load_throw, .fini = unload);
+
+Test(gcc_exceptions, destructors_run_before_the_handler)
+{
+    cr_assert_eq(call("cxx_catch", 4), 124);
+    cr_assert_eq(call("cxx_catch", 0), 12);
+}
+
+Test(gcc_exceptions, handler_is_chosen_by_type)
+{
+    cr_assert_eq(call("cxx_by_type", 0), 13);
+}
+
+Test(gcc_exceptions, handler_can_throw)
+{
+    cr_assert_eq(call("cxx_rethrow", 0), 124);
+    cr_assert_eq(call("cxx_throw_in_catch", 0), 13);
+}
+
+Test(gcc_exceptions, many_frames_and_many_exceptions)
+{
+    cr_assert_eq(call("cxx_deep", 100), 40);
+    cr_assert_eq(call("cxx_many", 1000), 1000);
+}
+
+Test(gcc_exceptions, long_jump_returns_its_value)
+{
+    cr_assert_eq(call("cxx_longjmp", 0), 7);
+}
