@@ -19,20 +19,14 @@ ldr_status ldr__crt_descriptors_create(ldr__crt *crt)
     crt->descriptors = calloc(LDR__CRT_MAX_DESCRIPTORS, sizeof *crt->descriptors);
     if (!crt->descriptors)
         return LDR_NO_MEMORY;
-    for (int i = 0; i < STANDARD_STREAMS; i++) {
-        HANDLE handle = ldr__handle_from_fd(crt->process, i, true, NULL);
-        if (!handle)
-            return LDR_NO_MEMORY;
-        crt->descriptors[i] = (struct ldr__crt_descriptor){handle, LDR__CRT_O_TEXT, true};
-    }
+    for (int i = 0; i < STANDARD_STREAMS; i++)
+        crt->descriptors[i] = (struct ldr__crt_descriptor){atomic_load(&crt->process->standard[i]),
+                                                           LDR__CRT_O_TEXT, true};
     return LDR_OK;
 }
 
 void ldr__crt_descriptors_destroy(ldr__crt *crt)
 {
-    for (int i = 0; crt->descriptors && i < LDR__CRT_MAX_DESCRIPTORS; i++)
-        if (crt->descriptors[i].handle)
-            ldr__handle_close(crt->process, crt->descriptors[i].handle);
     free(crt->descriptors);
     crt->descriptors = NULL;
 }
@@ -238,23 +232,40 @@ ssize_t ldr__crt_descriptor_read(ldr__crt *crt, int descriptor, void *buffer, si
     return count < 0 ? ldr__crt_set_host_errno(error) : count;
 }
 
+/* All of it; errno says why not. */
+static bool write_all(int fd, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t count = write(fd, bytes, size);
+        if (count < 0 && errno != EINTR)
+            return false;
+        if (count > 0) {
+            bytes += count;
+            size -= (size_t)count;
+        }
+    }
+    return true;
+}
+
+void ldr__crt_descriptor_finish(ldr__crt *crt, int descriptor, const void *bytes, size_t size)
+{
+    HANDLE handle = crt->descriptors[descriptor].handle;
+    ldr__object *object = handle ? ldr__handle_get(crt->process, handle, LDR__OBJECT_FILE) : NULL;
+    if (!object)
+        return;
+    write_all(((ldr__file *)object)->fd, bytes, size);
+    ldr__object_release(object);
+}
+
 ssize_t ldr__crt_descriptor_write(ldr__crt *crt, int descriptor, const void *bytes, size_t size)
 {
     ldr__file *file = ldr__crt_descriptor_file(crt, descriptor);
     if (!file)
         return -1;
-    size_t written = 0;
-    ssize_t count = 0;
-    while (written < size && count >= 0) {
-        count = write(file->fd, (const uint8_t *)bytes + written, size - written);
-        if (count < 0 && errno == EINTR)
-            count = 0;
-        if (count > 0)
-            written += (size_t)count;
-    }
+    bool done = write_all(file->fd, bytes, size);
     int error = errno;
     ldr__object_release(&file->object);
-    return count < 0 ? ldr__crt_set_host_errno(error) : (ssize_t)written;
+    return done ? (ssize_t)size : ldr__crt_set_host_errno(error);
 }
 
 int64_t ldr__crt_descriptor_seek(ldr__crt *crt, int descriptor, int64_t offset, int whence)

@@ -30,8 +30,14 @@ enum {
 };
 
 ldr_status ldr__crt_descriptors_create(ldr__crt *crt);
-/* Closes every descriptor; no stream uses them any more. */
+/* Forgets every descriptor; their handles are closed with all others of the process. */
 void ldr__crt_descriptors_destroy(ldr__crt *crt);
+
+/*
+ * Writes what a stream still holds when the process is released. There is no guest thread then
+ * whose errno could tell of a failure.
+ */
+void ldr__crt_descriptor_finish(ldr__crt *crt, int descriptor, const void *bytes, size_t size);
 
 /* All of the following set the calling thread's errno when they fail, and return -1 (or false). */
 

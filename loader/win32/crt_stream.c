@@ -275,13 +275,15 @@ int ldr__crt_streams_close(ldr__crt *crt)
 
 void ldr__crt_streams_destroy(ldr__crt *crt)
 {
-    ldr__crt_streams_flush(crt);
     for (size_t i = 0; i < LDR__CRT_MAX_STREAMS; i++) {
-        if (!crt->streams[i])
+        ldr__crt_stream *stream = crt->streams[i];
+        if (!stream)
             continue;
-        pthread_mutex_destroy(&crt->streams[i]->lock);
-        free(crt->streams[i]->buffer);
-        free(crt->streams[i]);
+        if (stream->descriptor >= 0 && stream->direction == LDR__CRT_WRITING)
+            ldr__crt_descriptor_finish(crt, stream->descriptor, stream->buffer, stream->at);
+        pthread_mutex_destroy(&stream->lock);
+        free(stream->buffer);
+        free(stream);
         crt->streams[i] = NULL;
     }
 }

@@ -2,6 +2,9 @@
 #include "win32/crt_tables.h"
 
 const ldr__host_table *const ldr__crt_tables[] = {
+    &ldr__crt_convert_msvcrt,
+    &ldr__crt_convert_ucrt,
+    &ldr__crt_convert_ucrt_only,
     &ldr__crt_ctype_msvcrt,
     &ldr__crt_ctype_ucrt,
     &ldr__crt_ctype_ucrt_only,
@@ -44,6 +47,9 @@ const ldr__host_table *const ldr__crt_tables[] = {
     &ldr__crt_signal_msvcrt,
     &ldr__crt_signal_ucrt,
     &ldr__crt_signal_ucrt_only,
+    &ldr__crt_sort_msvcrt,
+    &ldr__crt_sort_ucrt,
+    &ldr__crt_sort_ucrt_only,
     &ldr__crt_startup_msvcrt,
     &ldr__crt_startup_ucrt,
     &ldr__crt_startup_ucrt_only,

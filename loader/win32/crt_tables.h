@@ -15,6 +15,9 @@
     LDR__TABLE(symbol##_ucrt, "ucrtbase.dll", lines)
 
 /* The tables, by file. */
+extern const ldr__host_table ldr__crt_convert_msvcrt;
+extern const ldr__host_table ldr__crt_convert_ucrt;
+extern const ldr__host_table ldr__crt_convert_ucrt_only;
 extern const ldr__host_table ldr__crt_ctype_msvcrt;
 extern const ldr__host_table ldr__crt_ctype_ucrt;
 extern const ldr__host_table ldr__crt_ctype_ucrt_only;
@@ -57,6 +60,9 @@ extern const ldr__host_table ldr__crt_printf_ucrt;
 extern const ldr__host_table ldr__crt_signal_msvcrt;
 extern const ldr__host_table ldr__crt_signal_ucrt;
 extern const ldr__host_table ldr__crt_signal_ucrt_only;
+extern const ldr__host_table ldr__crt_sort_msvcrt;
+extern const ldr__host_table ldr__crt_sort_ucrt;
+extern const ldr__host_table ldr__crt_sort_ucrt_only;
 extern const ldr__host_table ldr__crt_startup_msvcrt;
 extern const ldr__host_table ldr__crt_startup_ucrt;
 extern const ldr__host_table ldr__crt_startup_ucrt_only;
