@@ -20,8 +20,8 @@ refuse() { # FILE PART
         has "$command $(basename "$1"): the file's name" "$(basename "$1")" "$err"
         peload ${command%% *} --json "$1" $export
         same "$command --json $(basename "$1"): exit status" 1 "$status"
-        same "$command --json $(basename "$1")" "$1" "$(json 'j["file"]')"
-        has "$command --json $(basename "$1")" "STATUS_" "$(json 'j["status_name"]')"
+        has "$command --json $(basename "$1")" "$1 STATUS_" \
+            "$(json 'j["file"] + " " + j["status_name"]')"
     done
 }
 

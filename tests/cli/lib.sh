@@ -16,7 +16,7 @@ failures=0
 need() {
     for file; do
         if [ ! -e "$file" ]; then
-            echo "SKIPPED: $file is missing (tests/run makes or fetches it)"
+            echo "SKIPPED: $file is missing (tests/run makes or fetches it, some with --corpus only)"
             exit 77
         fi
     done

@@ -5,7 +5,7 @@ need "$zlib"
 awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' \
     "$PELOAD_SOURCE/README.md" >"$work/example.c"
 flags=
-[ -n "${PELOAD_SANITIZED-}" ] && flags="-fsanitize=address,undefined"
+grep -q '^PELOAD_SANITIZE:BOOL=ON' "$PELOAD_BUILD/CMakeCache.txt" && flags=-fsanitize=address,undefined
 cc -std=c17 -Wall -Wextra -Werror $flags -I"$PELOAD_BUILD/include" "$work/example.c" \
     -o "$work/example" "$PELOAD_BUILD/libpeload.a" -pthread -lm
 same "the example compiles" 0 $?

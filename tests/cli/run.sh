@@ -23,11 +23,4 @@ same "--json: the last line" 3 "$(json 'j["exit_code"]')"
 peload run "$hello" 256
 same "an exit code whose low byte is 0 is no success" 1 "$status"
 
-golang=$corpus/deb/golang-1.19-src
-program=$(find "$golang" -name gcc-amd64-mingw-exec 2>/dev/null | head -n 1)
-if [ -n "$program" ]; then
-    peload run "$program"
-    same "a program from Go's tests: exit status" 0 "$status"
-    same "a program from Go's tests" "hello, world" "$(printf %s "$out" | tr -d '\r')"
-fi
 finish
