@@ -73,11 +73,27 @@ static bool find_section(const pe_image *image, uint64_t rva, pe_section *ret_se
     return false;
 }
 
+/* SizeOfHeaders as the first section's RVA follows it (rule B2); an alignment that no Windows takes
+ * is taken for a page. */
+static uint64_t aligned_headers(const pe_optional_header *optional)
+{
+    uint32_t alignment = optional->section_alignment;
+    bool is_usable = alignment >= PE__PAGE && (alignment & (alignment - 1)) == 0;
+    return pe__round_up(optional->size_of_headers, is_usable ? alignment : PE__PAGE);
+}
+
+/* The headers and the section table, wherever that ends (rule B5). */
+static uint64_t header_size(const pe_image *image)
+{
+    return pe__max(image->optional.size_of_headers, pe__table_end(image));
+}
+
 /* The end of the header pages: the first section replaces what is beyond its start (rule B6). */
 static uint64_t header_end(const pe_image *image)
 {
-    uint64_t size = pe__max(image->optional.size_of_headers, pe__table_end(image));
-    uint64_t end = pe__min(pe__round_up(size, PE__PAGE), image_end(image));
+    uint64_t pages =
+        pe__max(aligned_headers(&image->optional), pe__round_up(header_size(image), PE__PAGE));
+    uint64_t end = pe__min(pages, image_end(image));
     return stored_sections(image) == 0 ? end : pe__min(end, section_start(image, 0));
 }
 
@@ -113,8 +129,7 @@ static pe__region flat_region(const pe_image *image)
 
 static pe__region header_region(const pe_image *image)
 {
-    uint64_t size = pe__max(image->optional.size_of_headers, pe__table_end(image));
-    return (pe__region){.end = header_end(image), .stored = size, .readable = true};
+    return (pe__region){.end = header_end(image), .stored = header_size(image), .readable = true};
 }
 
 static pe__region section_region(const pe_image *image, const pe_section *section)

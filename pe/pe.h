@@ -271,13 +271,15 @@ typedef struct pe_image {
  * Decodes the headers at the start of `bytes`. Lenient: asks only what is needed to read them
  * (MZ, PE signature, a known optional-header magic, all of it inside `bytes`); whether Windows
  * would take the image is pe_accept's question. Returns PE_OK, or PE_REFUSED with the diagnostic;
- * `diag` may be NULL.
+ * `diag` may be NULL. All of `bytes` must be readable: for a view, which has gaps, there is
+ * pe_image_mapped.
  */
 PE_API pe_status pe_open(pe_span bytes, pe_layout layout, pe_image *ret_image, pe_diag *diag);
 
 /*
  * The same image, its headers as already decoded, with directories read from `mapped`: a view of it
- * at least SizeOfImage bytes long. Nothing in the view is trusted for the headers again.
+ * at least SizeOfImage bytes long. Nothing in the view is trusted for the headers again, and only
+ * pages of the headers and of sections with any access are touched.
  */
 PE_API pe_image pe_image_mapped(const pe_image *image, pe_span mapped);
 
