@@ -1,0 +1,156 @@
+/* Every call to the operating system fails once: a status each time, and nothing is left behind. */
+#include "section/fixture.h"
+#include "support/faulty_os.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* An image that needs every kind of page, with fixups in pages that have to be opened. */
+static img_image image_of_everything(void)
+{
+    img_builder b;
+    img_start(&b, IMG_PE32_PLUS);
+    b.image_base = FIXTURE_BASE;
+    b.file_alignment = 0x1000;
+    b.lfanew = 0x5000;
+    b.header_size = 0x6000;
+    uint32_t text = img_add_section(&b, ".text", IMG_RX, NULL, 0x2000, 0x1F00);
+    uint32_t rdata = img_add_section(&b, ".rdata", IMG_RO, NULL, 0x1000, 0x3000);
+    img_add_section(&b, ".bss", IMG_RW, NULL, 0, 0x2000);
+    uint32_t last =
+        img_add_section(&b, ".shared", IMG_RW | PE_SCN_MEM_SHARED, NULL, 0x1000, 0x1000);
+    img_put_pointer(&b, text + 8, rdata);
+    img_put_pointer(&b, rdata + 8, last);
+    img_image image = img_finish(&b);
+    img_set_section(&image, 1, IMG_SCN_RAW_SIZE, 0x600);
+    return image;
+}
+
+/* Section, view, relocations, a query, and all of it released. */
+static ldr_status work(const char *path, const img_image *image, uint64_t base, ldr_diag *diag)
+{
+    ldr_section *section;
+    ldr_view *view;
+    ldr_region region;
+    ldr_view_options options = {.size = sizeof options, .base = base};
+    ldr_status status = path != NULL ? ldr_section_from_file(path, NULL, &section, diag)
+                                     : ldr_section_from_memory("m.dll", image->bytes, image->size,
+                                                               NULL, &section, diag);
+    if (status != LDR_OK)
+        return status;
+    status = ldr_view_map(section, &options, &view, diag);
+    ldr_section_close(section);
+    if (status != LDR_OK)
+        return status;
+    status = ldr_view_relocate(view, diag);
+    if (status == LDR_OK)
+        status = diag->status = ldr_view_query(view, 0, &region);
+    ldr_view_unmap(view);
+    return status;
+}
+
+static void expect_clean_failures(const char *path, const img_image *image, uint64_t base,
+                                  bool and_all_later)
+{
+    ldr_diag diag = {0};
+    cr_assert_eq(work(path, image, base, &diag), LDR_OK);
+    faulty_os_fail_at(UINT32_MAX, false);
+    cr_assert_eq(work(path, image, base, &diag), LDR_OK);
+    unsigned calls = faulty_os_stop();
+    cr_assert_gt(calls, 15u);
+    for (unsigned call = 0; call < calls; call++) {
+        diag = (ldr_diag){0};
+        fixture_state before = fixture_state_take();
+        faulty_os_fail_at(call, and_all_later);
+        ldr_status status = work(path, image, base, &diag);
+        faulty_os_stop();
+        cr_assert_not_null(faulty_os_failed());
+        cr_assert_neq(status, LDR_OK, "call %u: %s", call, faulty_os_failed());
+        cr_assert_eq(diag.status, status, "call %u: %s", call, faulty_os_failed());
+        fixture_expect_same(&before);
+    }
+    cr_assert_eq(work(path, image, base, &diag), LDR_OK);
+}
+
+static void expect_clean_failures_of_file(uint64_t base, bool and_all_later)
+{
+    img_image image = image_of_everything();
+    char *path = fixture_file(image.bytes, image.size);
+    expect_clean_failures(path, &image, base, and_all_later);
+    fixture_remove(path);
+    img_free(&image);
+}
+
+Test(faults, each_call_for_a_file_fails_once, .timeout = 60)
+{
+    expect_clean_failures_of_file(FIXTURE_BASE + 0x1000000, false);
+}
+
+Test(faults, each_call_for_a_file_fails_and_all_after_it, .timeout = 60)
+{
+    expect_clean_failures_of_file(FIXTURE_BASE + 0x1000000, true);
+}
+
+Test(faults, each_call_for_a_buffer_fails_once, .timeout = 60)
+{
+    img_image image = image_of_everything();
+    expect_clean_failures(NULL, &image, FIXTURE_BASE + 0x1000000, false);
+    img_free(&image);
+}
+
+Test(faults, preferred_base_that_cannot_be_reserved_sends_the_view_elsewhere)
+{
+    img_image image = image_of_everything();
+    ldr_section *section = fixture_memory_section(&image);
+    ldr_diag diag;
+    ldr_view *view;
+    faulty_os_fail_at(1, false); /* after the view itself */
+    cr_assert_eq(ldr_view_map(section, NULL, &view, &diag), LDR_OK);
+    faulty_os_stop();
+    cr_assert_str_eq(faulty_os_failed(), "reserve");
+    cr_assert_neq((uintptr_t)ldr_view_base(view), FIXTURE_BASE);
+    ldr_view_unmap(view);
+    ldr_section_close(section);
+    img_free(&image);
+}
+
+static void cut_third_read(unsigned read, void *bytes, size_t *count)
+{
+    (void)bytes;
+    if (read == 2)
+        *count -= 1;
+}
+
+/* The headers are read first, in two pieces; then again into the segment. */
+static void change_later_headers(unsigned read, void *bytes, size_t *count)
+{
+    if (read >= 2 && *count > 0x100)
+        ((uint8_t *)bytes)[0x40] ^= 1;
+}
+
+static void expect_io_error(void (*hook)(unsigned, void *, size_t *))
+{
+    img_image image = image_of_everything();
+    char *path = fixture_file(image.bytes, image.size);
+    ldr_section_options options = {.size = sizeof options, .source = LDR_SOURCE_SNAPSHOT};
+    ldr_diag diag;
+    ldr_section *section = NULL;
+    fixture_state before = fixture_state_take();
+    faulty_os_on_read(hook);
+    cr_assert_eq(ldr_section_from_file(path, &options, &section, &diag), LDR_IO_ERROR);
+    cr_assert_eq(diag.why.nt_status, PE_NT_IN_PAGE_ERROR);
+    fixture_expect_same(&before);
+    faulty_os_on_read(NULL);
+    fixture_remove(path);
+    img_free(&image);
+}
+
+Test(faults, file_that_shrinks_between_reads_is_an_error)
+{
+    expect_io_error(cut_third_read);
+}
+
+Test(faults, headers_that_change_after_they_were_judged_are_an_error)
+{
+    expect_io_error(change_later_headers);
+}

@@ -1,0 +1,205 @@
+#include "support/faulty_os.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static struct {
+    bool armed, and_all_later;
+    unsigned fail_at;
+    atomic_uint calls;
+    const char *failed;
+    atomic_long blocks, handles, bytes;
+    void (*read_hook)(unsigned read, void *bytes, size_t *count);
+    unsigned reads;
+} os;
+
+void faulty_os_fail_at(unsigned call, bool and_all_later)
+{
+    os.armed = true;
+    os.and_all_later = and_all_later;
+    os.fail_at = call;
+    atomic_store(&os.calls, 0);
+    os.failed = NULL;
+}
+
+unsigned faulty_os_stop(void)
+{
+    os.armed = false;
+    return atomic_load(&os.calls);
+}
+
+const char *faulty_os_failed(void)
+{
+    return os.failed;
+}
+
+faulty_os_held faulty_os_holds(void)
+{
+    return (faulty_os_held){os.blocks, os.handles, os.bytes};
+}
+
+void faulty_os_on_read(void (*hook)(unsigned read, void *bytes, size_t *count))
+{
+    os.read_hook = hook;
+    os.reads = 0;
+}
+
+static bool fails(const char *name)
+{
+    unsigned call = atomic_fetch_add(&os.calls, 1);
+    bool now = os.armed && (call == os.fail_at || (os.and_all_later && call > os.fail_at));
+    if (now)
+        os.failed = name;
+    return now;
+}
+
+/* `--wrap=f` sends calls of f to __wrap_f, and calls of __real_f to f. */
+#define REAL(name) __real_ldr__os_##name
+#define WRAP(name) __wrap_ldr__os_##name
+
+/* Functions that return a status and leave nothing to count. */
+#define FORWARD(name, failure, parameters, arguments)           \
+    ldr_status REAL(name) parameters;                           \
+    ldr_status WRAP(name) parameters;                           \
+    ldr_status WRAP(name) parameters                            \
+    {                                                           \
+        return fails(#name) ? (failure) : REAL(name) arguments; \
+    }
+
+FORWARD(segment_write, LDR_NO_MEMORY,
+        (ldr__handle segment, uint64_t offset, const void *bytes, size_t size),
+        (segment, offset, bytes, size))
+FORWARD(segment_seal, LDR_OS_ERROR, (ldr__handle segment), (segment))
+FORWARD(map_private, LDR_NO_MEMORY,
+        (void *address, uint64_t size, ldr__handle source, uint64_t offset, int access),
+        (address, size, source, offset, access))
+FORWARD(map_shared, LDR_NO_MEMORY,
+        (void *address, uint64_t size, ldr__handle segment, uint64_t offset, int access),
+        (address, size, segment, offset, access))
+FORWARD(map_zero, LDR_NO_MEMORY, (void *address, uint64_t size, int access),
+        (address, size, access))
+FORWARD(protect, LDR_NO_MEMORY, (void *address, uint64_t size, int access), (address, size, access))
+FORWARD(pages_private, LDR_OS_ERROR, (const void *address, uint64_t page_count, bool *ret_private),
+        (address, page_count, ret_private))
+FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))
+
+/* ---- Memory ---- */
+
+void *REAL(alloc)(size_t size);
+void *WRAP(alloc)(size_t size);
+void *WRAP(alloc)(size_t size)
+{
+    void *block = fails("alloc") ? NULL : REAL(alloc)(size);
+    os.blocks += block != NULL;
+    return block;
+}
+
+void *REAL(resize)(void *block, size_t size);
+void *WRAP(resize)(void *block, size_t size);
+void *WRAP(resize)(void *block, size_t size)
+{
+    void *resized = fails("resize") ? NULL : REAL(resize)(block, size);
+    os.blocks += resized != NULL && block == NULL;
+    return resized;
+}
+
+void REAL(free)(void *block);
+void WRAP(free)(void *block);
+void WRAP(free)(void *block)
+{
+    os.blocks -= block != NULL;
+    REAL(free)(block);
+}
+
+static ldr_status count_block(ldr_status status)
+{
+    os.blocks += status == LDR_OK;
+    return status;
+}
+
+ldr_status REAL(path_absolute)(const char *path, char **ret_path);
+ldr_status WRAP(path_absolute)(const char *path, char **ret_path);
+ldr_status WRAP(path_absolute)(const char *path, char **ret_path)
+{
+    return count_block(fails("path_absolute") ? LDR_NO_MEMORY
+                                              : REAL(path_absolute)(path, ret_path));
+}
+
+ldr_status REAL(folder_find)(const char *folder, const char *name, char **ret_path);
+ldr_status WRAP(folder_find)(const char *folder, const char *name, char **ret_path);
+ldr_status WRAP(folder_find)(const char *folder, const char *name, char **ret_path)
+{
+    return count_block(fails("folder_find") ? LDR_NO_MEMORY
+                                            : REAL(folder_find)(folder, name, ret_path));
+}
+
+/* ---- Handles ---- */
+
+static ldr_status count_handle(ldr_status status)
+{
+    os.handles += status == LDR_OK;
+    return status;
+}
+
+ldr_status REAL(file_open)(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
+                           ldr__file_id *ret_id);
+ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
+                           ldr__file_id *ret_id);
+ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
+                           ldr__file_id *ret_id)
+{
+    return count_handle(fails("file_open") ? LDR_NO_MEMORY
+                                           : REAL(file_open)(path, ret_file, ret_size, ret_id));
+}
+
+ldr_status REAL(segment_create)(uint64_t size, ldr__handle *ret_segment);
+ldr_status WRAP(segment_create)(uint64_t size, ldr__handle *ret_segment);
+ldr_status WRAP(segment_create)(uint64_t size, ldr__handle *ret_segment)
+{
+    return count_handle(fails("segment_create") ? LDR_OS_ERROR
+                                                : REAL(segment_create)(size, ret_segment));
+}
+
+void REAL(close)(ldr__handle handle);
+void WRAP(close)(ldr__handle handle);
+void WRAP(close)(ldr__handle handle)
+{
+    os.handles -= handle.value >= 0;
+    REAL(close)(handle);
+}
+
+ldr_status REAL(file_read)(ldr__handle file, uint64_t offset, void *bytes, size_t size,
+                           size_t *ret_count);
+ldr_status WRAP(file_read)(ldr__handle file, uint64_t offset, void *bytes, size_t size,
+                           size_t *ret_count);
+ldr_status WRAP(file_read)(ldr__handle file, uint64_t offset, void *bytes, size_t size,
+                           size_t *ret_count)
+{
+    if (fails("file_read"))
+        return LDR_IO_ERROR;
+    ldr_status status = REAL(file_read)(file, offset, bytes, size, ret_count);
+    if (status == LDR_OK && os.read_hook != NULL)
+        os.read_hook(os.reads++, bytes, ret_count);
+    return status;
+}
+
+/* ---- Address space ---- */
+
+ldr_status REAL(reserve)(uint64_t base, uint64_t size, uint64_t alignment, void **ret_address);
+ldr_status WRAP(reserve)(uint64_t base, uint64_t size, uint64_t alignment, void **ret_address);
+ldr_status WRAP(reserve)(uint64_t base, uint64_t size, uint64_t alignment, void **ret_address)
+{
+    ldr_status status =
+        fails("reserve") ? LDR_NO_MEMORY : REAL(reserve)(base, size, alignment, ret_address);
+    if (status == LDR_OK)
+        os.bytes += (long)size;
+    return status;
+}
+
+void REAL(unmap)(void *address, uint64_t size);
+void WRAP(unmap)(void *address, uint64_t size);
+void WRAP(unmap)(void *address, uint64_t size)
+{
+    os.bytes -= (long)size;
+    REAL(unmap)(address, size);
+}
