@@ -1,6 +1,6 @@
 # peload call: arguments of every form arrive, results of every type are printed.
 . "$(dirname "$0")/lib.sh"
-need "$cli_guests/values.dll" "$cli_guests/needy.dll" "$guests/dependent.dll" "$zlib"
+need "$guests/fixed.dll" "$cli_guests/values.dll" "$cli_guests/needy.dll" "$guests/dependent.dll" "$zlib"
 values=$cli_guests/values.dll
 
 call() { # EXPECTED ARG...
@@ -48,6 +48,8 @@ peload call --json --ret wstr "$values" wide_text
 same "call --json: text" "grüß 😀" "$(json 'j["result"]')"
 peload call --json --ret f64 "$values" half 1f64
 same "call --json: double" "0.5" "$(json 'j["result"]')"
+
+call 7 --ret int "$guests/fixed.dll" fixed_value
 
 # Dependencies: beside the image, or in a folder that is named.
 call 42 --ret int "$guests/dependent.dll" dependent_answer

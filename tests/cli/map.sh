@@ -1,6 +1,6 @@
 # peload map: the view of a real DLL, as text, as JSON and as bytes.
 . "$(dirname "$0")/lib.sh"
-need "$zlib"
+need "$zlib" "$guests/fixed.dll"
 
 peload map "$zlib"
 same "map: exit status" 0 "$status"
@@ -47,6 +47,13 @@ for profile in winxp win7 win10; do
     peload map --profile "$profile" "$zlib"
     same "--profile $profile: exit status" 0 "$status"
 done
+
+fixed=$guests/fixed.dll # linked to 0x18000000, without relocations
+peload map --json "$fixed"
+same "a /FIXED image at its base" "0x18000000 STATUS_SUCCESS" \
+    "$(json 'j["view"]["base"] + " " + j["status_name"]')"
+peload map --base 0x30000000 "$fixed"
+fails_clearly "a /FIXED image elsewhere" "STATUS_CONFLICTING_ADDRESSES"
 
 head -c 700 "$zlib" >"$work/cut.dll"
 peload map --json "$work/cut.dll"
