@@ -55,13 +55,20 @@ ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **
     return LDR_OK;
 }
 
+/* Entered anew: the creator may be inside another context by now. */
 static void unload_all(ldr_context *ctx)
 {
+    ldr_thread_scope scope;
+    if (ldr_thread_enter(ctx, &scope) != LDR_OK)
+        return;
+    ldr__os_lock(ctx->lock);
     for (ldr_module *m = ctx->first; m; m = m->next) {
         m->references = 0;
         m->pinned = m->host != NULL;
     }
     ldr__sweep(ctx);
+    ldr__os_unlock(ctx->lock);
+    ldr_thread_leave(&scope);
 }
 
 void ldr_context_destroy(ldr_context *ctx)

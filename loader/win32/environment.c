@@ -112,8 +112,7 @@ static ldr_status environment_thread_enter(void *state, ldr_thread_scope *ret_sc
 
 static void environment_thread_leave(void *state, ldr_thread_scope *scope)
 {
-    (void)state;
-    ldr__thread_leave(scope);
+    ldr__thread_leave(state, scope);
 }
 
 static ldr_status environment_tls_add(void *state, const ldr__tls_template *tls, uint32_t *ret_slot)

@@ -57,7 +57,7 @@ void ldr__dynamic_tls_thread_release(ldr__thread *thread);
 
 /* thread.c */
 ldr_status ldr__thread_enter(ldr__process *process, ldr_thread_scope *ret_scope);
-void ldr__thread_leave(ldr_thread_scope *scope);
+void ldr__thread_leave(ldr__process *process, ldr_thread_scope *scope);
 /*
  * A block for the calling thread, in the process's list, without GS set. `object` is what handles
  * to it refer to (a reference is taken over), NULL for a thread of the host. NULL: out of memory.

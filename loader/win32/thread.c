@@ -156,20 +156,18 @@ void ldr__threads_destroy(ldr__process *process)
 
 /* ---- Entering and leaving ---- */
 
-static ldr__thread *find_thread(ldr__process *process, uint64_t gs)
+/*
+ * The calling thread's block. A new thread has inherited its creator's GS, so that GS alone does
+ * not tell whose block it is.
+ */
+static ldr__thread *find_thread(ldr__process *process)
 {
-    int64_t id = 0;
-    ldr__thread *thread;
+    int64_t id = gettid();
     pthread_mutex_lock(&process->lock);
-    for (thread = process->threads; thread; thread = thread->next)
-        if ((uint64_t)(uintptr_t)thread == gs)
-            break;
-    if (thread == NULL) {
-        id = gettid();
-        for (thread = process->threads; thread; thread = thread->next)
-            if (thread->host_id == id && pthread_equal(thread->host, pthread_self()))
-                break;
-    }
+    ldr__thread *thread = process->threads;
+    while (thread != NULL &&
+           !(thread->host_id == id && pthread_equal(thread->host, pthread_self())))
+        thread = thread->next;
     pthread_mutex_unlock(&process->lock);
     return thread;
 }
@@ -177,7 +175,7 @@ static ldr__thread *find_thread(ldr__process *process, uint64_t gs)
 ldr_status ldr__thread_enter(ldr__process *process, ldr_thread_scope *ret_scope)
 {
     uint64_t previous = ldr__gs_get();
-    ldr__thread *thread = find_thread(process, previous);
+    ldr__thread *thread = find_thread(process);
     bool first = thread == NULL;
     if (first) {
         ldr__threads_reap(process);
@@ -193,8 +191,13 @@ ldr_status ldr__thread_enter(ldr__process *process, ldr_thread_scope *ret_scope)
     return LDR_OK;
 }
 
-void ldr__thread_leave(ldr_thread_scope *scope)
+/* GS is another context's when contexts are not left in the order in which they were entered. */
+void ldr__thread_leave(ldr__process *process, ldr_thread_scope *scope)
 {
-    ldr__thread_self()->depth--;
-    ldr__gs_set(scope->previous_gs);
+    ldr__thread *thread = find_thread(process);
+    if (thread == NULL)
+        return;
+    thread->depth--;
+    if (ldr__gs_get() == (uint64_t)(uintptr_t)thread)
+        ldr__gs_set(scope->previous_gs);
 }

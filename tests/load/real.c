@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,24 +58,25 @@ void occupy_base_of(const char *path)
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
-char *read_mappings(void)
+const char *read_mappings(char text[MAPPINGS_SIZE])
 {
-    static char text[1 << 20];
-    FILE *file = fopen("/proc/self/maps", "r");
-    cr_assert_not_null(file);
-    size_t size = fread(text, 1, sizeof text - 1, file);
+    int file = open("/proc/self/maps", O_RDONLY);
+    size_t size = 0;
+    ssize_t got;
+    cr_assert_geq(file, 0);
+    while ((got = read(file, text + size, MAPPINGS_SIZE - 1 - size)) > 0)
+        size += (size_t)got;
     text[size] = '\0';
-    fclose(file);
-    return strdup(text);
+    close(file);
+    return text;
 }
 
 size_t count_mappings(void)
 {
-    char *text = read_mappings();
+    static char text[MAPPINGS_SIZE];
     size_t count = 0;
-    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+    for (const char *at = read_mappings(text); (at = strchr(at, '\n')) != NULL; at++)
         count++;
-    free(text);
     return count;
 }
 

@@ -19,8 +19,9 @@ ldr_module *real_load(ldr_context *ctx, const char *path);
 /* Occupies the preferred base of the image at `path`, if it is free. */
 void occupy_base_of(const char *path);
 
-/* Mappings of this process, as text that is released with free(). */
-char *read_mappings(void);
+/* Mappings of this process as text, read without allocating; their number. */
+enum { MAPPINGS_SIZE = 1 << 19 };
+const char *read_mappings(char text[MAPPINGS_SIZE]);
 size_t count_mappings(void);
 size_t count_descriptors(void);
 /* Bytes in use in the heap; 0 where a sanitizer has replaced the heap. */
