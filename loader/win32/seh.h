@@ -13,8 +13,12 @@
  *   seh_scope.c     the C language's handler: __try, __except, __finally
  *   seh_call.c      host code that calls the guest: what a walk does when it comes to host frames
  *
- * The host's own frames have no Windows unwind data. Where this library calls the guest, it leaves
- * an ldr__seh_frame that says how a walk goes on beyond; see ldr__seh_walk_look.
+ *   seh_host.c      host frames, by the host's own unwind data
+ *
+ * A walk crosses the frames of host functions without their noticing: what they hold (a lock) when
+ * the guest that they called back leaves them stays held, as in Windows. Where this file's
+ * functions call the guest themselves, they leave an ldr__seh_frame that says how a walk goes on
+ * from there.
  */
 #ifndef PELOAD_SEH_H
 #define PELOAD_SEH_H
@@ -202,6 +206,9 @@ bool ldr__virtual_unwind(const ldr__unwind_source *source, const ldr__function *
                          uint32_t handler_type, ldr__stack_range stack, CONTEXT *context,
                          KNONVOLATILE_CONTEXT_POINTERS *pointers, ldr__unwound *ret_unwound);
 
+/* Copies bytes of the stack; false outside of it. */
+bool ldr__unwind_read_stack(ldr__stack_range stack, uint64_t address, void *ret_bytes, size_t size);
+
 /* Pops the return address: the caller of a leaf function, or the end of every other unwind. */
 bool ldr__unwind_return(ldr__stack_range stack, CONTEXT *context);
 
@@ -228,6 +235,12 @@ bool ldr__unwind_epilog(const ldr__unwind_source *source, const ldr__epilog_rule
 /* The function that a chain of unwind information ends with. */
 bool ldr__unwind_primary(const ldr__unwind_source *source, ldr__function function,
                          ldr__function *ret_primary);
+
+/*
+ * seh_host.c. The same for a frame of the host, by the host's unwind data (DWARF): false where it
+ * has none or where the stack ends; then `context` is as it was.
+ */
+bool ldr__unwind_host(ldr__stack_range stack, CONTEXT *context);
 
 /* ---- Host code that calls the guest (seh_call.c)
  * -------------------------------------------------------------------- */
@@ -273,7 +286,8 @@ void ldr__seh_forget_below(const CONTEXT *context, uint32_t exception);
 
 /*
  * Gives the guest code up without looking at its frames: the innermost ldr__seh_call of this
- * thread returns false with `exception`, or else the process ends with it.
+ * thread returns false with `exception`, or else the guest's process ends with it. Where there is
+ * neither, because the embedder called the guest directly, the whole program is aborted.
  */
 _Noreturn void ldr__seh_abandon(uint32_t exception);
 
@@ -309,10 +323,9 @@ void ldr__seh_walk_start(ldr__seh_walk *walk, const CONTEXT *context);
 
 /*
  * Looks at the current frame for a handler of that type (dispatcher.language_handler or NULL).
- * Host frames on the way to it are passed over as the records say: those of a handler lead to the
- * frames of the exception that it handles. A host function that called the guest back by itself
- * (qsort) is passed over too, together with the guest frames that called it: the exception goes on
- * at the next record outside.
+ * Host frames on the way to it are passed over. Those of a call on record lead to where the record
+ * says: a handler's to the frames of the exception that it handles. Others (qsort, which calls the
+ * guest back) lead to their callers, or if they have no unwind data to the next record outside.
  */
 ldr__seh_step ldr__seh_walk_look(ldr__seh_walk *walk, uint32_t handler_type);
 

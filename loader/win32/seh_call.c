@@ -1,5 +1,7 @@
 #include "win32/seh.h"
 
+#include <stdlib.h>
+
 /* Present in builds with AddressSanitizer: forgets what the frames that are left had poisoned. */
 extern void __asan_handle_no_return(void) __attribute__((weak));
 
@@ -34,6 +36,8 @@ void ldr__seh_abandon(uint32_t exception)
          frame = frame->outer)
         if (frame->kind == LDR__SEH_CALL)
             ldr__seh_leave(frame, exception);
+    if (ldr__thread_self()->exit_jump == NULL)
+        abort(); /* the embedder called the guest directly: nobody is there to return to */
     ldr__process_terminate(exception);
 }
 

@@ -45,7 +45,7 @@ typedef struct prolog_undo {
 /* ---- Stack ------------------------------------------------------------------------------------
  */
 
-static bool read_stack(ldr__stack_range stack, uint64_t address, void *ret_bytes, size_t size)
+bool ldr__unwind_read_stack(ldr__stack_range stack, uint64_t address, void *ret_bytes, size_t size)
 {
     if (address < stack.low || address > stack.high || stack.high - address < size)
         return false;
@@ -55,7 +55,7 @@ static bool read_stack(ldr__stack_range stack, uint64_t address, void *ret_bytes
 
 bool ldr__unwind_return(ldr__stack_range stack, CONTEXT *context)
 {
-    if (!read_stack(stack, context->gpr[LDR__RSP], &context->rip, sizeof context->rip))
+    if (!ldr__unwind_read_stack(stack, context->gpr[LDR__RSP], &context->rip, sizeof context->rip))
         return false;
     context->gpr[LDR__RSP] += 8;
     return true;
@@ -64,7 +64,7 @@ bool ldr__unwind_return(ldr__stack_range stack, CONTEXT *context)
 static bool load_register(ldr__stack_range stack, uint64_t address, uint32_t reg, CONTEXT *context,
                           KNONVOLATILE_CONTEXT_POINTERS *pointers)
 {
-    if (!read_stack(stack, address, &context->gpr[reg], sizeof context->gpr[reg]))
+    if (!ldr__unwind_read_stack(stack, address, &context->gpr[reg], sizeof context->gpr[reg]))
         return false;
     if (pointers != NULL)
         pointers->gpr[reg] = (void *)(uintptr_t)address;
@@ -82,7 +82,8 @@ bool ldr__unwind_pop(ldr__stack_range stack, uint32_t reg, CONTEXT *context,
 static bool load_xmm(const prolog_undo *unwinder, uint64_t address, uint32_t reg)
 {
     CONTEXT *context = unwinder->context;
-    if (!read_stack(unwinder->stack, address, &context->xmm[reg], sizeof context->xmm[reg]))
+    if (!ldr__unwind_read_stack(unwinder->stack, address, &context->xmm[reg],
+                                sizeof context->xmm[reg]))
         return false;
     if (unwinder->pointers != NULL)
         unwinder->pointers->xmm[reg] = (void *)(uintptr_t)address;
@@ -94,7 +95,7 @@ static bool pop_machine_frame(prolog_undo *unwinder, bool error_code)
 {
     uint64_t frame[5];
     uint64_t address = unwinder->context->gpr[LDR__RSP] + (error_code ? 8 : 0);
-    if (!read_stack(unwinder->stack, address, frame, sizeof frame))
+    if (!ldr__unwind_read_stack(unwinder->stack, address, frame, sizeof frame))
         return false;
     unwinder->context->rip = frame[0];
     unwinder->context->gpr[LDR__RSP] = frame[3];

@@ -13,45 +13,44 @@ void ldr__seh_walk_start(ldr__seh_walk *walk, const CONTEXT *context)
     walk->collided = false;
 }
 
-/* Leads the walk from host code to where the record says; true when that is a frame. */
-static bool pass_record(ldr__seh_walk *walk, const ldr__seh_frame *record)
+/* Leads the walk beyond a call into the guest. */
+static ldr__seh_step pass_record(ldr__seh_walk *walk, const ldr__seh_frame *record)
 {
     switch (record->kind) {
+    case LDR__SEH_CALL:
+        return LDR__SEH_TRANSITION;
     case LDR__SEH_DISPATCH:
         if (record->dispatcher != NULL &&
             record->dispatcher->establisher_frame > walk->nested_frame)
             walk->nested_frame = record->dispatcher->establisher_frame;
         walk->current = *record->context;
-        return true;
+        break;
     case LDR__SEH_CONSOLIDATE:
         walk->current = *record->context;
-        return true;
+        break;
     case LDR__SEH_UNWIND:
         walk->current = *record->dispatcher->context;
         walk->dispatcher.scope_index = record->dispatcher->scope_index;
         walk->collided = true;
-        return true;
-    default: /* LDR__SEH_FUNCLET: the record of its handler comes next */
-        return false;
+        break;
+    case LDR__SEH_FUNCLET: /* on to the record of the handler that it belongs to */
+        walk->current.rip = 0;
+        break;
     }
+    walk->record = record->outer;
+    return LDR__SEH_FRAME;
 }
 
-/* Finds the way on from host code. */
+/* One step on from host code. */
 static ldr__seh_step pass_host(ldr__seh_walk *walk)
 {
-    while (walk->record != NULL) {
-        ldr__seh_frame *record = walk->record;
-        if (record->stack >= walk->current.gpr[LDR__RSP]) {
-            if (record->kind == LDR__SEH_CALL)
-                return LDR__SEH_TRANSITION;
-            walk->record = record->outer;
-            if (pass_record(walk, record))
-                return LDR__SEH_FRAME;
-        } else {
-            walk->record = record->outer;
-        }
-    }
-    return LDR__SEH_END;
+    uint64_t rsp = walk->current.gpr[LDR__RSP];
+    while (walk->record != NULL && walk->record->stack < rsp)
+        walk->record = walk->record->outer;
+    bool at_record = walk->record != NULL && walk->record->stack == rsp;
+    if (!at_record && walk->current.rip != 0 && ldr__unwind_host(walk->stack, &walk->current))
+        return LDR__SEH_FRAME;
+    return walk->record != NULL ? pass_record(walk, walk->record) : LDR__SEH_END;
 }
 
 /* A function without a line in the table saves nothing and has no handler. */

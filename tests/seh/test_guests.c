@@ -3,6 +3,7 @@
  * is C++ as mingw's g++ does it. See guest/ for what each export does.
  */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +133,19 @@ Test(try_blocks, unhandled_exception_comes_back_from_the_call)
     cr_assert_eq(call("seh_except", CODE), CODE, "and the guest still works");
 }
 
+Test(try_blocks, unhandled_exception_of_a_direct_call_aborts, .signal = SIGABRT)
+{
+    void(LDR_WINAPI * function)(uint64_t) =
+        (void(LDR_WINAPI *)(uint64_t))ldr_symbol(module, "seh_unhandled");
+    function(CODE);
+}
+
+Test(try_blocks, consolidated_frames_are_as_unwound)
+{
+    cr_assert_eq(call("seh_consolidate", true), 12);
+    cr_assert_eq(call("seh_consolidate", false), 13);
+}
+
 Test(try_blocks, guest_walks_its_own_stack)
 {
     cr_assert_eq(call("seh_count_frames", 0), 2);
@@ -148,10 +162,35 @@ static void LDR_WINAPI call_back(callback function, uint32_t code)
     frame[0] = 1;
 }
 
-Test(try_blocks, exception_does_not_cross_host_code_that_called_back)
+Test(try_blocks, exception_crosses_host_code_that_called_back)
 {
-    cr_assert_eq(call_raises("seh_callback", (uintptr_t)call_back), CODE);
-    cr_assert_eq(call("seh_events", 0), 0);
+    cr_assert_eq(call("seh_callback", (uintptr_t)call_back), 12);
+}
+
+static void LDR_WINAPI call_back_with_registers(callback function, uint32_t code)
+{
+    __asm__ volatile("xorps %%xmm6, %%xmm6; xorps %%xmm7, %%xmm7; xorl %%esi, %%esi" ::
+                         : "xmm6", "xmm7", "xmm8", "xmm9", "rsi", "rdi", "rbx", "r12", "r15");
+    function(code);
+}
+
+Test(try_blocks, registers_that_host_code_saved_come_back)
+{
+    double(LDR_WINAPI * function)(void (*)(callback, uint32_t), double) = (double(LDR_WINAPI *)(
+        void (*)(callback, uint32_t), double))ldr_symbol(module, "seh_callback_register");
+    cr_assert_eq(function((void (*)(callback, uint32_t))call_back_with_registers, 4), 20);
+}
+
+/* The host raises in a function that the guest calls: as where a missing import is called. */
+static void LDR_WINAPI raise_in_host(callback function, uint32_t code)
+{
+    (void)function;
+    ldr__seh_raise(code, 0, 0, NULL);
+}
+
+Test(try_blocks, exception_of_the_host_is_handled_by_the_guest)
+{
+    cr_assert_eq(call("seh_callback", (uintptr_t)raise_in_host), 12);
 }
 
 /* A call inside a call: the exception ends at the inner one. */

@@ -30,6 +30,7 @@ __declspec(dllimport) void *AddVectoredExceptionHandler(u32 first, filter handle
 __declspec(dllimport) u32 RemoveVectoredExceptionHandler(void *handle);
 __declspec(dllimport) filter SetUnhandledExceptionFilter(filter handler);
 __declspec(dllimport) void RtlCaptureContext(void *context);
+__declspec(dllimport) void RtlRestoreContext(void *context, record *exception);
 __declspec(dllimport) void *RtlLookupFunctionEntry(u64 pc, u64 *base, void *history);
 __declspec(dllimport) void *RtlVirtualUnwind(u32 type, u64 base, u64 pc, void *entry, void *context,
                                              void **data, u64 *frame, void *pointers);
@@ -357,8 +358,8 @@ EXPORT u64 seh_longjmp(void)
     return events;
 }
 
-/* Host code calls back, the callback raises, and here nobody is found to handle it. */
-EXPORT u64 seh_callback(void (*host)(void (*)(u32), u32))
+/* Host code calls back, and the callback raises. */
+EXPORT __attribute__((noinline)) u64 seh_callback(void (*host)(void (*)(u32), u32))
 {
     events = 0;
     __try {
@@ -367,6 +368,13 @@ EXPORT u64 seh_callback(void (*host)(void (*)(u32), u32))
         event(2);
     }
     return events;
+}
+
+/* The same with a value in a register that the host function saves and then uses. */
+EXPORT double seh_callback_register(void (*host)(void (*)(u32), u32), double value)
+{
+    double kept = value * 2;
+    return kept + (double)seh_callback(host);
 }
 
 static u64 count_frames(void)
@@ -378,6 +386,41 @@ static u64 count_frames(void)
     for (; (entry = RtlLookupFunctionEntry(*rip, &base, 0)) != 0; count++)
         RtlVirtualUnwind(0, base, *rip, entry, context, &data, &frame, 0);
     return count;
+}
+
+/* RtlRestoreContext has a function called in the place of these frames. */
+static u64 callback_ends, consolidated[154] __attribute__((aligned(16)));
+
+static u64 consolidated_callback(record *exception)
+{
+    event((int)exception->count);
+    if (callback_ends)
+        return consolidated[0xF8 / 8];
+    raise(OTHER);
+    return 0;
+}
+
+__attribute__((noinline)) static void consolidate(void)
+{
+    record exception = {0x80000029, 0, 0, 0, 1, {(u64)consolidated_callback}};
+    RtlRestoreContext(consolidated, &exception);
+}
+
+/* It returns where to go on (2), or raises and is handled where the frames were unwound to (3). */
+EXPORT u64 seh_consolidate(u64 ends)
+{
+    volatile int passes = 0;
+    events = 0;
+    callback_ends = ends;
+    __try {
+        RtlCaptureContext(consolidated);
+        if (passes++ == 0)
+            consolidate();
+        event(2);
+    } __except ((u32)__exception_code() == OTHER) {
+        event(3);
+    }
+    return events;
 }
 
 /* How many frames RtlVirtualUnwind finds between `depth` calls of this function and the host. */
