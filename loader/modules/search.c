@@ -35,7 +35,7 @@ static ldr_status find_in_folder(ldr_context *ctx, const char *folder, const cha
     char *path = NULL;
     ldr_status status = ldr__os_folder_find(folder, name, &path);
     if (status != LDR_OK)
-        return status;
+        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
     status = ldr__map_file(ctx, path, 0, ret_module, diag);
     ldr__os_free(path);
     return status;
@@ -50,7 +50,7 @@ static ldr_status find_beside(ldr_context *ctx, const ldr_module *importer, cons
     size_t length = (size_t)(ldr__base_name(importer->path) - importer->path);
     char *folder = ldr__span_copy((pe_span){(const uint8_t *)importer->path, length});
     if (!folder)
-        return LDR_NO_MEMORY;
+        return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, name);
     ldr_status status = find_in_folder(ctx, folder, name, ret_module, diag);
     ldr__os_free(folder);
     return status;

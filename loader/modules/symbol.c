@@ -66,10 +66,11 @@ static ldr_status follow_to(ldr_module *module, ldr_module *holder, const char *
 {
     ldr_module *target;
     ldr_status status = ldr__find_dll(module->ctx, module, dll, &target, diag);
-    if (status == LDR_OK)
-        status = ldr__module_need(holder, target);
     if (status != LDR_OK)
         return status;
+    status = ldr__module_need(holder, target);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_NO_MEMORY, dll);
     return find(target, holder, request, depth, ret_address, diag);
 }
 

@@ -1,0 +1,91 @@
+/* Every call of the operating system and every allocation failing once while a graph is loaded. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "fake_environment.h"
+#include "support/faulty_os.h"
+
+static void write_graph(void)
+{
+    img_builder builder;
+    static const uint32_t callbacks[] = {0x1100};
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x200, 0x1000);
+    img_add_export(&builder, "fn", 1, builder.entry_point);
+    img_add_forwarder(&builder, "far", 2, "d.fn");
+    img_add_import(&builder, "b.dll", "fn");
+    img_add_import(&builder, "c.dll", "fn");
+    img_add_import(&builder, "host.exe", "host_fn");
+    img_add_tls(&builder, "abcd", 4, 0, callbacks, 1);
+    folder_image("a", &builder);
+    folder_dll("b", "c");
+    folder_dll("c", "a");
+    folder_dll("d", "");
+}
+
+static void expect_same(faulty_os_held before, unsigned call)
+{
+    faulty_os_held after = faulty_os_holds();
+    const char *failed = faulty_os_failed();
+    cr_assert_eq(after.blocks, before.blocks, "call %u (%s) leaks memory", call, failed);
+    cr_assert_eq(after.handles, before.handles, "call %u (%s) leaks a handle", call, failed);
+    cr_assert_eq(after.bytes, before.bytes, "call %u (%s) leaks mappings", call, failed);
+}
+
+/* Loads, asks for a forwarder and unloads with `call` failing; false once there are fewer calls. */
+static bool load_once(ldr_context *ctx, unsigned call)
+{
+    ldr_module *module = NULL;
+    ldr_diag diag = {.status = LDR_OK};
+    faulty_os_held before = faulty_os_holds();
+    faulty_os_fail_at(call, false);
+    ldr_status status = ldr_load(ctx, folder_path("a.dll"), NULL, &module, &diag);
+    if (status == LDR_OK)
+        ldr_symbol(module, "far");
+    bool failed = faulty_os_stop() > call;
+    if (status != LDR_OK) {
+        cr_assert_eq(diag.status, status, "call %u (%s)", call, faulty_os_failed());
+        cr_assert_neq(diag.why.nt_status, PE_NT_SUCCESS);
+    }
+    ldr_unload(module);
+    expect_same(before, call);
+    cr_assert_eq(fake_modules(), 0);
+    cr_assert_eq(fake_tls_slots(), 0);
+    fake_log_clear();
+    return failed;
+}
+
+Test(faults, each_call_failing_once_while_loading_leaves_nothing)
+{
+    write_graph();
+    ldr_context *ctx = fake_context();
+    unsigned calls = 0;
+    load_once(ctx, UINT32_MAX);
+    while (load_once(ctx, calls))
+        calls++;
+    cr_assert_gt(calls, 50);
+    ldr_context_destroy(ctx);
+}
+
+Test(faults, each_call_failing_once_while_a_context_is_made_leaves_nothing)
+{
+    static const int target = 0;
+    static const ldr_export exports[] = {{"f", &target, 0, 0}, {"d", &target, 0, sizeof target}};
+    const char *folders[] = {"/tmp", "/usr"};
+    ldr_context_options options = {
+        .size = sizeof options, .search_folders = folders, .search_folder_count = 2};
+    bool failed = true;
+    for (unsigned call = 0; failed; call++) {
+        faulty_os_held before = faulty_os_holds();
+        ldr_context *ctx = NULL;
+        faulty_os_fail_at(call, false);
+        ldr_status status = ldr_context_create(&options, &ctx);
+        if (status == LDR_OK)
+            status = ldr_host_module_add(ctx, "host.exe", exports, 2);
+        failed = faulty_os_stop() > call;
+        cr_assert_eq(status != LDR_OK, failed);
+        ldr_context_destroy(ctx);
+        expect_same(before, call);
+    }
+}
