@@ -127,6 +127,22 @@ Test(exports, address_inside_the_directory_is_a_forwarder)
     layouts_close(&both);
 }
 
+Test(exports, address_at_the_end_of_the_directory_is_no_forwarder)
+{
+    img_image image = exporter();
+    uint64_t entry = img_directory_at(&image, PE_DIRECTORY_EXPORT);
+    uint32_t end = img_get_u32(&image, entry) + img_get_u32(&image, entry + 4);
+    uint32_t slots = img_get_u32(&image, directory_field(&image, SLOTS));
+    img_set_u32(&image, img_offset_of(&image, slots), end);
+    layouts both = layouts_open(image);
+    pe_exports exports = open_exports(&both.image[0]);
+    pe_export found;
+    cr_assert_eq(pe_export_by_ordinal(&both.image[0], &exports, 5, &found), PE_OK);
+    cr_expect_eq(found.rva.value, end);
+    cr_expect_not(found.is_forwarder);
+    layouts_close(&both);
+}
+
 Test(exports, unsorted_name_is_found_by_its_hint_only)
 {
     img_image image = exporter();
@@ -187,6 +203,18 @@ Test(exports, tables_that_wrap_are_out_of_bounds)
         cr_expect_eq(pe_export_name_at(&both.image[0], &exports, 1, &found), PE_OUT_OF_BOUNDS);
         layouts_close(&both);
     }
+}
+
+Test(exports, ordinal_below_the_base_does_not_wrap)
+{
+    img_image image = exporter();
+    img_set_u32(&image, directory_field(&image, SLOT_COUNT), 0xFFFFFFFF);
+    img_set_u32(&image, directory_field(&image, BASE), 0xFFFFFFFF);
+    layouts both = layouts_open(image);
+    pe_exports exports = open_exports(&both.image[0]);
+    pe_export found;
+    cr_expect_eq(pe_export_by_ordinal(&both.image[0], &exports, 0, &found), PE_NOT_FOUND);
+    layouts_close(&both);
 }
 
 Test(exports, ordinal_of_the_last_slot_does_not_wrap)

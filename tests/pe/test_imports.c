@@ -179,7 +179,9 @@ Test(imports, high_bits_of_a_thunk_are_ignored)
 {
     img_image image = importer(IMG_PE32_PLUS);
     uint32_t lookup = img_get_u32(&image, descriptor_field(&image, 1, LOOKUP));
-    img_set_u32(&image, img_offset_of(&image, lookup) + 4, 0x7FFFFFFF);
+    uint64_t thunk = img_offset_of(&image, lookup);
+    img_set_u32(&image, thunk, img_get_u32(&image, thunk) | 0x80000000);
+    img_set_u32(&image, thunk + 4, 0x7FFFFFFF);
     lookup = img_get_u32(&image, descriptor_field(&image, 0, LOOKUP));
     img_set_u32(&image, img_offset_of(&image, lookup) + 8, 0xFFFF004D);
     expect_in_both(image, "first.dll:one,#77,;second.dll:two,;", PE_END);
