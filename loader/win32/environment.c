@@ -46,6 +46,7 @@ static void environment_destroy(void *state)
     ldr__strings_destroy(process);
     ldr__dynamic_tls_destroy(process);
     ldr__tls_destroy(process);
+    ldr__locale_destroy(process);
     ldr__waits_destroy(process);
     pthread_cond_destroy(&process->changed);
     pthread_mutex_destroy(&process->lock);
@@ -76,10 +77,9 @@ static ldr__process *process_new(ldr_context *ctx)
 static ldr_status environment_create(ldr_context *ctx, void **ret_state)
 {
     static ldr_status (*const parts[])(ldr__process *) = {
-        ldr__waits_create,       ldr__tls_create,
-        ldr__dynamic_tls_create, ldr__strings_create,
-        ldr__memory_create,      ldr__heaps_create,
-        ldr__handles_create,     ldr__standard_handles_create,
+        ldr__waits_create,       ldr__locale_create,  ldr__tls_create,
+        ldr__dynamic_tls_create, ldr__strings_create, ldr__memory_create,
+        ldr__heaps_create,       ldr__handles_create, ldr__standard_handles_create,
         ldr__seh_create,         ldr__crt_create,
     };
     ldr__process *process = process_new(ctx);

@@ -1,6 +1,6 @@
 #include <time.h>
 
-#include "kernel32.h"
+#include "calendar.h"
 
 /* FILETIME counts 100 ns from 1601-01-01; the host's clocks count from 1970. */
 #define UNITS_PER_SECOND INT64_C(10000000)
@@ -67,11 +67,7 @@ static DWORD LDR_WINAPI guest_GetTickCount(void)
 
 /* ---- Calendar ---- */
 
-typedef struct SYSTEMTIME {
-    uint16_t year, month, weekday, day, hour, minute, second, millisecond;
-} SYSTEMTIME;
-
-static bool system_time_from(uint64_t units, SYSTEMTIME *ret_time)
+bool ldr__system_time_from_units(uint64_t units, SYSTEMTIME *ret_time)
 {
     struct tm parts;
     struct timespec time = ldr__timespec_from(units);
@@ -84,7 +80,7 @@ static bool system_time_from(uint64_t units, SYSTEMTIME *ret_time)
     return true;
 }
 
-static bool units_from(const SYSTEMTIME *time, uint64_t *ret_units)
+bool ldr__system_time_to_units(const SYSTEMTIME *time, uint64_t *ret_units)
 {
     struct tm parts = {.tm_year = time->year - 1900,
                        .tm_mon = time->month - 1,
@@ -105,7 +101,7 @@ static bool units_from(const SYSTEMTIME *time, uint64_t *ret_units)
 
 static BOOL LDR_WINAPI guest_FileTimeToSystemTime(const FILETIME *time, SYSTEMTIME *ret_time)
 {
-    return system_time_from(ldr__filetime_join(time), ret_time)
+    return ldr__system_time_from_units(ldr__filetime_join(time), ret_time)
                ? true
                : ldr__win_error(ERROR_INVALID_PARAMETER);
 }
@@ -113,7 +109,7 @@ static BOOL LDR_WINAPI guest_FileTimeToSystemTime(const FILETIME *time, SYSTEMTI
 static BOOL LDR_WINAPI guest_SystemTimeToFileTime(const SYSTEMTIME *time, FILETIME *ret_time)
 {
     uint64_t units;
-    if (!units_from(time, &units))
+    if (!ldr__system_time_to_units(time, &units))
         return ldr__win_error(ERROR_INVALID_PARAMETER);
     *ret_time = ldr__filetime_split(units);
     return true;
@@ -123,7 +119,7 @@ static void LDR_WINAPI guest_GetSystemTime(SYSTEMTIME *ret_time)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    system_time_from(ldr__filetime_from(&now), ret_time);
+    ldr__system_time_from_units(ldr__filetime_from(&now), ret_time);
 }
 
 static LONG LDR_WINAPI guest_CompareFileTime(const FILETIME *a, const FILETIME *b)
@@ -151,7 +147,8 @@ static BOOL LDR_WINAPI guest_FileTimeToDosDateTime(const FILETIME *time, uint16_
     SYSTEMTIME parts;
     /* Windows rounds up to what the format can say. */
     uint64_t units = ldr__filetime_join(time), step = 2 * (uint64_t)UNITS_PER_SECOND;
-    if (units > UINT64_MAX - step || !system_time_from((units + step - 1) / step * step, &parts) ||
+    if (units > UINT64_MAX - step ||
+        !ldr__system_time_from_units((units + step - 1) / step * step, &parts) ||
         parts.year < 1980 || parts.year > 2107)
         return ldr__win_error(ERROR_INVALID_PARAMETER);
     *ret_date = (uint16_t)((parts.year - 1980) << 9 | parts.month << 5 | parts.day);

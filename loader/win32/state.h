@@ -29,6 +29,9 @@ void ldr__strings_destroy(ldr__process *process);
 /* Builds the command line from process->argv. */
 ldr_status ldr__strings_set_arguments(ldr__process *process);
 
+ldr_status ldr__locale_create(ldr__process *process);
+void ldr__locale_destroy(ldr__process *process);
+
 ldr_status ldr__waits_create(ldr__process *process);
 void ldr__waits_destroy(ldr__process *process);
 

@@ -1,19 +1,28 @@
 #include "tables.h"
 
 #define TABLES(X)                \
+    X(ldr__advapi32_random)      \
+    X(ldr__bcrypt_random)        \
+    X(ldr__kernel32_console)     \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \
     X(ldr__kernel32_file)        \
+    X(ldr__kernel32_filename)    \
+    X(ldr__kernel32_find)        \
     X(ldr__kernel32_heap)        \
+    X(ldr__kernel32_locale)      \
     X(ldr__kernel32_locks)       \
     X(ldr__kernel32_memory)      \
+    X(ldr__kernel32_message)     \
     X(ldr__kernel32_module)      \
     X(ldr__kernel32_process)     \
     X(ldr__kernel32_sync)        \
     X(ldr__kernel32_text)        \
     X(ldr__kernel32_thread)      \
     X(ldr__kernel32_time)        \
+    X(ldr__kernel32_timezone)    \
     X(ldr__kernel32_tls)         \
+    X(ldr__kernel32_volume)      \
     X(ldr__ntdll_error)          \
     X(ldr__ntdll_heap)
 

@@ -12,6 +12,7 @@
 #ifndef PELOAD_WIN32_H
 #define PELOAD_WIN32_H
 
+#include <locale.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -90,6 +91,7 @@ typedef struct ldr__process {
     struct ldr__heap *heaps;              /* kernel32_heap.c: list, the process heap first */
     struct ldr__strings *strings;         /* kernel32_environment.c: variables and command line */
     struct ldr__stub *stubs;              /* stubs.c: list */
+    locale_t locale;                      /* kernel32_locale.c: character kinds of Unicode */
     _Atomic(HANDLE) standard[3];          /* input, output, error */
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
