@@ -66,6 +66,8 @@ static void mark_relocations(bench_layout *layout, const pe_image *image)
     pe_reloc_block block;
     pe_relocs(image, &blocks);
     while (pe_reloc_next(&blocks, &block) == PE_OK) {
+        if (layout->page_count < BENCH_PAGES_MAX)
+            layout->pages[layout->page_count++] = block.page.value;
         for (size_t i = 0; i < layout->run_count; i++) {
             bench_run *run = &layout->runs[i];
             if (block.page.value >= run->rva && block.page.value < run->rva + run->size)
@@ -133,19 +135,34 @@ static void map_runs(const bench_layout *layout, uint8_t *image, int fd)
     }
 }
 
-static void open_and_close_runs(const bench_layout *layout, uint8_t *image)
+static void protect_runs(const bench_layout *layout, uint8_t *image, bool open)
 {
-    for (int closing = 0; closing < 2; closing++) {
-        for (size_t i = 0; i < layout->run_count; i++) {
-            const bench_run *run = &layout->runs[i];
-            if (run->has_relocations && (run->protection & PROT_WRITE) == 0)
-                mprotect(image + run->rva, run->size,
-                         closing ? run->protection : PROT_READ | PROT_WRITE);
-        }
+    for (size_t i = 0; i < layout->run_count; i++) {
+        const bench_run *run = &layout->runs[i];
+        if (run->has_relocations && (run->protection & PROT_WRITE) == 0)
+            mprotect(image + run->rva, run->size, open ? PROT_READ | PROT_WRITE : run->protection);
     }
 }
 
-void bench_system_calls(const bench_layout *layout, uint64_t base)
+static void copy_pages(const bench_layout *layout, uint8_t *image)
+{
+    for (size_t i = 0; i < layout->page_count; i++) {
+        volatile uint8_t *page = image + layout->pages[i];
+        *page = *page;
+    }
+}
+
+void bench_touch(uint8_t *image, const bench_layout *layout)
+{
+    const volatile uint8_t *relocs = image + layout->relocs_rva;
+    for (uint64_t i = 0; i < layout->relocs_size; i += 64)
+        (void)relocs[i];
+    protect_runs(layout, image, true);
+    copy_pages(layout, image);
+    protect_runs(layout, image, false);
+}
+
+void bench_system_calls(const bench_layout *layout, uint64_t base, bool copies)
 {
     char headers[PAGE];
     struct stat info;
@@ -154,8 +171,12 @@ void bench_system_calls(const bench_layout *layout, uint64_t base)
         abort();
     uint8_t *image = place(base, layout->size, PROT_NONE);
     map_runs(layout, image, fd);
-    if (base != layout->preferred_base)
-        open_and_close_runs(layout, image);
+    if (base != layout->preferred_base) {
+        protect_runs(layout, image, true);
+        if (copies)
+            copy_pages(layout, image);
+        protect_runs(layout, image, false);
+    }
     munmap(image, layout->size);
     close(fd);
 }
@@ -183,7 +204,7 @@ static uint32_t load_u32(const uint8_t *at)
     return value;
 }
 
-void bench_bare_relocation(uint8_t *image, const bench_layout *layout, uint64_t delta)
+static void relocate(uint8_t *image, const bench_layout *layout, uint64_t delta)
 {
     const uint8_t *block = image + layout->relocs_rva;
     const uint8_t *end = block + layout->relocs_size;
@@ -205,6 +226,13 @@ void bench_bare_relocation(uint8_t *image, const bench_layout *layout, uint64_t 
     }
 }
 
+void bench_bare_relocation(uint8_t *image, const bench_layout *layout)
+{
+    protect_runs(layout, image, true);
+    relocate(image, layout, (uint64_t)(uintptr_t)image - layout->preferred_base);
+    protect_runs(layout, image, false);
+}
+
 void bench_copying_loader(const bench_layout *layout, uint64_t base)
 {
     uint8_t *file = read_all(layout->path);
@@ -216,7 +244,7 @@ void bench_copying_loader(const bench_layout *layout, uint64_t base)
     free(file);
     uint64_t delta = (uint64_t)(uintptr_t)image - layout->preferred_base;
     if (delta != 0)
-        bench_bare_relocation(image, layout, delta);
+        relocate(image, layout, delta);
     for (size_t i = 0; i < layout->run_count; i++) {
         const bench_run *run = &layout->runs[i];
         mprotect(image + run->rva, run->size, run->protection);

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_RUNS_MAX 64
+#define BENCH_RUNS_MAX  64
+#define BENCH_PAGES_MAX 16384
 
 /* Pages that follow one another with one protection and, if from the file, from one place. */
 typedef struct bench_run {
@@ -24,6 +25,8 @@ typedef struct bench_layout {
     const char *path;
     uint64_t preferred_base, size;
     uint64_t relocs_rva, relocs_size;
+    uint32_t pages[BENCH_PAGES_MAX]; /* RVAs of pages with relocations */
+    size_t page_count;
     bench_run runs[BENCH_RUNS_MAX];
     size_t run_count;
 } bench_layout;
@@ -34,14 +37,20 @@ bool bench_layout_read(const char *path, bench_layout *ret_layout);
 /*
  * The bare system calls: open, fstat, read the headers, reserve, one mmap for each run, two
  * mprotect for each run with relocations if `base` is not the preferred one, munmap, close.
- * No byte of the image is touched.
+ * No byte of the image is touched; with `copies`, one byte on each page with relocations is
+ * written, which makes the system copy the page: so much any relocation costs.
  */
-void bench_system_calls(const bench_layout *layout, uint64_t base);
+void bench_system_calls(const bench_layout *layout, uint64_t base, bool copies);
 
 /* Read all of the file, copy its sections to memory, relocate with a bare loop, protect, unmap. */
 void bench_copying_loader(const bench_layout *layout, uint64_t base);
 
-/* The loop alone, over an image whose pages can be written. */
-void bench_bare_relocation(uint8_t *image, const bench_layout *layout, uint64_t delta);
+/* The bare loop alone, over a mapped image: opens the runs with relocations and closes them again.
+ */
+void bench_bare_relocation(uint8_t *image, const bench_layout *layout);
+
+/* Writes to each page with relocations, so that it is a copy already, and reads the relocations:
+ * what is timed afterwards is the loop. */
+void bench_touch(uint8_t *image, const bench_layout *layout);
 
 #endif
