@@ -447,6 +447,7 @@ typedef struct pe_reloc_block {
 typedef struct pe_reloc_iter {
     const pe_image *image;
     uint64_t next, end; /* RVAs, widened */
+    pe_span ahead;      /* what is stored from `next` on, once a block has been found */
     pe_status status;
     pe_diag diag; /* filled when status is an error */
 } pe_reloc_iter;

@@ -60,15 +60,35 @@ static pe_status borrow_block(const pe_image *image, pe_rva at, uint32_t size,
     return PE_OK;
 }
 
-/* Rules D1 to D3. Less than a header at the end of the directory is padding, as in Wine. */
-pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block)
+/*
+ * The next block if it lies in the region of the one before it and nothing is wrong with it: a
+ * region is looked up once and not for each of its blocks.
+ */
+static bool take_ahead(pe_reloc_iter *iter, pe_reloc_block *ret_block)
+{
+    if (iter->ahead.size < BLOCK_HEADER)
+        return false;
+    const uint8_t *data = iter->ahead.data;
+    uint32_t size = pe__load_u32(data + BLOCK_SIZE_FIELD);
+    if (size < BLOCK_HEADER || size > iter->ahead.size || size > iter->end - iter->next)
+        return false;
+    uint32_t count = (size - BLOCK_HEADER) / ENTRY_SIZE;
+    *ret_block = (pe_reloc_block){
+        .at = {(uint32_t)iter->next},
+        .page = {pe__load_u32(data)},
+        .entries = {data + BLOCK_HEADER, (uint64_t)count * ENTRY_SIZE},
+        .count = count,
+    };
+    iter->next += size;
+    iter->ahead = (pe_span){data + size, iter->ahead.size - size};
+    return true;
+}
+
+/* The next block with every check; after it, `ahead` is what follows it. */
+static pe_status find_block(pe_reloc_iter *iter, pe_reloc_block *ret_block)
 {
     uint8_t header[BLOCK_HEADER];
     uint64_t rest = iter->end - iter->next;
-    if (iter->status == PE_OK && rest < BLOCK_HEADER)
-        iter->status = PE_END;
-    if (iter->status != PE_OK)
-        return iter->status;
     if (iter->next > UINT32_MAX)
         return fail_bounds(iter, PE_OUT_OF_BOUNDS, BLOCK_HEADER);
     pe_rva at = {(uint32_t)iter->next};
@@ -85,6 +105,18 @@ pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block)
     if (status != PE_OK)
         return fail_bounds(iter, status, size);
     iter->next += size;
+    iter->ahead = iter->next <= UINT32_MAX ? pe_tail(iter->image, (pe_rva){(uint32_t)iter->next})
+                                           : (pe_span){0};
     *ret_block = block;
     return PE_OK;
+}
+
+/* Rules D1 to D3. Less than a header at the end of the directory is padding, as in Wine. */
+pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block)
+{
+    if (iter->status == PE_OK && iter->end - iter->next < BLOCK_HEADER)
+        iter->status = PE_END;
+    if (iter->status != PE_OK)
+        return iter->status;
+    return take_ahead(iter, ret_block) ? PE_OK : find_block(iter, ret_block);
 }

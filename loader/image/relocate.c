@@ -179,8 +179,11 @@ static ldr_status apply_checked(relocator *r, uint64_t page, uint16_t entry, uin
  */
 static uint32_t apply_fast(uint8_t *page, pe_reloc_block block, uint32_t first, uint64_t delta)
 {
-    for (uint32_t i = first; i < block.count; i++) {
-        uint16_t entry = pe_reloc_entry(&block, i);
+    uint64_t stored = block.entries.size / 2;
+    uint32_t end = stored < block.count ? (uint32_t)stored : block.count;
+    for (uint32_t i = first; i < end; i++) {
+        uint16_t entry;
+        memcpy(&entry, block.entries.data + 2 * (size_t)i, sizeof entry);
         uint8_t *at = page + (entry & 0xFFF);
         if (entry >> 12 == PE_REL_DIR64)
             add_u64(at, delta);
@@ -189,7 +192,7 @@ static uint32_t apply_fast(uint8_t *page, pe_reloc_block block, uint32_t first, 
         else if (entry >> 12 != PE_REL_ABSOLUTE)
             return i;
     }
-    return block.count;
+    return block.count; /* what is not stored says ABSOLUTE */
 }
 
 static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
