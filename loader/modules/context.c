@@ -97,16 +97,6 @@ void *ldr__context_environment(const ldr_context *ctx)
     return ctx->environment;
 }
 
-ldr_status ldr_thread_enter(ldr_context *ctx, ldr_thread_scope *ret_scope)
-{
-    return ldr__default_environment.thread_enter(ctx->environment, ret_scope);
-}
-
-void ldr_thread_leave(ldr_thread_scope *scope)
-{
-    ldr__default_environment.thread_leave(scope->ctx->environment, scope);
-}
-
 ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
 {
     ldr__os_lock(ctx->lock);

@@ -73,8 +73,7 @@ extern const ldr__environment ldr__default_environment;
 /* The state that `create` made for a context. */
 void *ldr__context_environment(const ldr_context *ctx);
 
-/* ---- What the environment asks of the resolver, in the name of the guest
- * ---------------------------- */
+/* ---- What the environment asks of the resolver, in the name of the guest ---- */
 
 /*
  * LoadLibrary. `name` is a bare DLL name ("foo", "foo.dll", "foo.") that is looked for as the

@@ -1,7 +1,9 @@
+#include "modules/host.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "modules/module.h"
+#include "os/os.h"
 
 /* One exported name or number; `sequence` tells which of two equal ones was added last. */
 typedef struct host_entry {
@@ -12,7 +14,7 @@ typedef struct host_entry {
 
 struct ldr__host {
     host_entry *entries; /* sorted by name once `sorted` */
-    size_t count, capacity;
+    size_t count;
     bool sorted;
     void *base; /* a reserved allocation granule */
 };
@@ -28,6 +30,20 @@ static int compare_entries(const void *a, const void *b)
     return left->sequence > right->sequence ? -1 : 1;
 }
 
+ldr_status ldr__host_create(ldr__host **ret_host)
+{
+    ldr__host *host = ldr__os_alloc(sizeof(*host));
+    if (!host)
+        return LDR_NO_MEMORY;
+    ldr_status status = ldr__os_reserve(0, HOST_RANGE, HOST_RANGE, &host->base);
+    if (status != LDR_OK) {
+        ldr__os_free(host);
+        return status;
+    }
+    *ret_host = host;
+    return LDR_OK;
+}
+
 void ldr__host_destroy(ldr__host *host)
 {
     if (!host)
@@ -36,8 +52,7 @@ void ldr__host_destroy(ldr__host *host)
         if (host->entries[i].line->data_size != 0)
             ldr__os_free((void *)(uintptr_t)host->entries[i].address);
     }
-    if (host->base)
-        ldr__os_unmap(host->base, HOST_RANGE);
+    ldr__os_unmap(host->base, HOST_RANGE);
     ldr__os_free(host->entries);
     ldr__os_free(host);
 }
@@ -57,7 +72,7 @@ static ldr_status add_line(ldr__host *host, const ldr_export *line)
     return LDR_OK;
 }
 
-static ldr_status add_lines(ldr__host *host, const ldr_export *exports, size_t count)
+ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t count)
 {
     if (count > SIZE_MAX / sizeof(host_entry) - host->count)
         return LDR_NO_MEMORY;
@@ -72,45 +87,6 @@ static ldr_status add_lines(ldr__host *host, const ldr_export *exports, size_t c
     return status;
 }
 
-static ldr_status create_host(ldr_context *ctx, const char *name, ldr_module **ret_module)
-{
-    ldr_module *module;
-    ldr_status status = ldr__module_create(ctx, name, name, &module);
-    if (status != LDR_OK)
-        return status;
-    module->state = LDR__INITIALISED;
-    module->pinned = true;
-    module->host = ldr__os_alloc(sizeof(*module->host));
-    if (!module->host)
-        status = LDR_NO_MEMORY;
-    else
-        status = ldr__os_reserve(0, HOST_RANGE, HOST_RANGE, &module->host->base);
-    if (status != LDR_OK) {
-        ldr__module_destroy(module);
-        return status;
-    }
-    *ret_module = module;
-    return LDR_OK;
-}
-
-ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_export *exports,
-                               size_t count)
-{
-    if (!ctx || !name || name[0] == '\0' || (!exports && count != 0))
-        return LDR_INVALID_ARGUMENT;
-    ldr__os_lock(ctx->lock);
-    ldr_module *module = ldr__module_by_name(ctx, name);
-    ldr_status status = LDR_OK;
-    if (module && !module->host)
-        status = LDR_INVALID_ARGUMENT;
-    else if (!module)
-        status = create_host(ctx, name, &module);
-    if (status == LDR_OK)
-        status = add_lines(module->host, exports, count);
-    ldr__os_unlock(ctx->lock);
-    return status;
-}
-
 /* As strcmp, for a name that has a length instead of a NUL. */
 static int compare_name(const char *entry, pe_span name)
 {
@@ -122,9 +98,8 @@ static int compare_name(const char *entry, pe_span name)
     return (length > name.size) - (length < name.size);
 }
 
-const void *ldr__host_by_name(const ldr_module *module, pe_span name)
+const void *ldr__host_by_name(ldr__host *host, pe_span name)
 {
-    ldr__host *host = module->host;
     size_t low = 0, high = host->count;
     if (!host->sorted && host->count != 0)
         qsort(host->entries, host->count, sizeof(*host->entries), compare_entries);
@@ -140,9 +115,8 @@ const void *ldr__host_by_name(const ldr_module *module, pe_span name)
     return found ? host->entries[low].address : NULL;
 }
 
-const void *ldr__host_by_ordinal(const ldr_module *module, uint32_t ordinal)
+const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
 {
-    const ldr__host *host = module->host;
     const host_entry *found = NULL;
     for (size_t i = 0; i < host->count && ordinal != 0; i++) {
         const host_entry *entry = &host->entries[i];
@@ -155,15 +129,4 @@ const void *ldr__host_by_ordinal(const ldr_module *module, uint32_t ordinal)
 void *ldr__host_base(const ldr__host *host)
 {
     return host->base;
-}
-
-void *ldr__host_data(ldr_context *ctx, const char *module, const char *name)
-{
-    ldr__os_lock(ctx->lock);
-    ldr_module *found = ldr__module_by_name(ctx, module);
-    const void *data = NULL;
-    if (found && found->host)
-        data = ldr__host_by_name(found, ldr__span_of(name));
-    ldr__os_unlock(ctx->lock);
-    return (void *)(uintptr_t)data;
 }

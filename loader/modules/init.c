@@ -83,27 +83,6 @@ void ldr__notify(ldr_module *module, uint32_t reason, void *reserved)
         call(module, entry, reason, reserved, &result, &exception);
 }
 
-static void attached(ldr_module *module)
-{
-    ldr_context *ctx = module->ctx;
-    module->attached = true;
-    module->attached_before = ctx->attached_last;
-    *(ctx->attached_last ? &ctx->attached_last->attached_after : &ctx->attached_first) = module;
-    ctx->attached_last = module;
-}
-
-void ldr__detached(ldr_module *module)
-{
-    ldr_context *ctx = module->ctx;
-    ldr_module *before = module->attached_before, *after = module->attached_after;
-    if (!module->attached)
-        return;
-    *(before ? &before->attached_after : &ctx->attached_first) = after;
-    *(after ? &after->attached_before : &ctx->attached_last) = before;
-    module->attached = false;
-    module->attached_before = module->attached_after = NULL;
-}
-
 static ldr_status fail_attach(ldr_module *module, uint32_t exception, ldr_diag *diag)
 {
     ldr_status status = ldr__fail(diag, LDR_INIT_FAILED, PE_NT_DLL_INIT_FAILED, module->path);
@@ -127,7 +106,7 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
         module->state = LDR__INITIALISED;
         return LDR_OK;
     }
-    attached(module);
+    ldr__attached(module);
     ldr__call_tls_callbacks(module, LDR__PROCESS_ATTACH);
     bool returned =
         !entry || call(module, entry, LDR__PROCESS_ATTACH, reserved, &result, &exception);
@@ -180,44 +159,4 @@ ldr_status ldr__initialise(ldr_module *module, void *reserved, ldr_diag *diag)
     for (; module; module = module->walk_parent)
         module->state = LDR__BOUND;
     return status;
-}
-
-static void notify_program(ldr_context *ctx, uint32_t reason)
-{
-    if (ctx->main && ctx->has_run)
-        ldr__call_tls_callbacks(ctx->main, reason);
-}
-
-/* No module is released while the list is walked: what the guest unloads goes afterwards. */
-static void notify_all(ldr_context *ctx, bool forward, uint32_t reason, void *reserved)
-{
-    ctx->visits++;
-    ldr_module *module = forward ? ctx->attached_first : ctx->attached_last;
-    while (module) {
-        bool wanted = !module->no_thread_calls || reason == LDR__PROCESS_DETACH;
-        if (module->state == LDR__INITIALISED && wanted)
-            ldr__notify(module, reason, reserved);
-        module = forward ? module->attached_after : module->attached_before;
-    }
-    notify_program(ctx, reason);
-    ctx->visits--;
-}
-
-void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason)
-{
-    ldr__os_lock(ctx->lock);
-    notify_all(ctx, reason == LDR__THREAD_ATTACH, reason, NULL);
-    if (ctx->sweep_wanted)
-        ldr__sweep(ctx);
-    ldr__os_unlock(ctx->lock);
-}
-
-void ldr__modules_process_detach(ldr_context *ctx)
-{
-    ldr__os_lock(ctx->lock);
-    if (!ctx->process_detached) {
-        ctx->process_detached = true;
-        notify_all(ctx, false, LDR__PROCESS_DETACH, ctx);
-    }
-    ldr__os_unlock(ctx->lock);
 }

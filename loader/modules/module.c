@@ -77,6 +77,27 @@ ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *pa
     return LDR_OK;
 }
 
+void ldr__attached(ldr_module *module)
+{
+    ldr_context *ctx = module->ctx;
+    module->attached = true;
+    module->attached_before = ctx->attached_last;
+    *(ctx->attached_last ? &ctx->attached_last->attached_after : &ctx->attached_first) = module;
+    ctx->attached_last = module;
+}
+
+void ldr__detached(ldr_module *module)
+{
+    ldr_context *ctx = module->ctx;
+    ldr_module *before = module->attached_before, *after = module->attached_after;
+    if (!module->attached)
+        return;
+    *(before ? &before->attached_after : &ctx->attached_first) = after;
+    *(after ? &after->attached_before : &ctx->attached_last) = before;
+    module->attached = false;
+    module->attached_before = module->attached_after = NULL;
+}
+
 static void leave_environment(ldr_module *module)
 {
     void *environment = module->ctx->environment;

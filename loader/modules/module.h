@@ -12,6 +12,7 @@
 
 #include "image/tls.h"
 #include "modules/environment.h"
+#include "modules/host.h"
 #include "os/os.h"
 
 /* How far a module has come. */
@@ -22,8 +23,6 @@ typedef enum ldr__state {
     LDR__INITIALISED,
     LDR__DYING, /* being unloaded: not found by anybody any more */
 } ldr__state;
-
-typedef struct ldr__host ldr__host; /* host.c */
 
 struct ldr_module {
     ldr_context *ctx;
@@ -69,14 +68,16 @@ struct ldr_context {
     bool sweep_wanted;
 };
 
-/* ---- module.c
- * ------------------------------------------------------------------------------------ */
+/* ---- module.c ---- */
 
 /* A module at the end of the list, without a view. Copies its strings. LDR_NO_MEMORY. */
 ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *path,
                               ldr_module **ret_module);
 /* Takes a module out of the list and releases it with all it has; does not call its code. */
 void ldr__module_destroy(ldr_module *module);
+/* Into and out of the list of those to be told of threads and to be detached. */
+void ldr__attached(ldr_module *module);
+void ldr__detached(ldr_module *module);
 /* `module` needs `other` from now on. LDR_NO_MEMORY. */
 ldr_status ldr__module_need(ldr_module *module, ldr_module *other);
 /* A living module by base name (ASCII case-insensitive), or by file. NULL if there is none. */
@@ -92,18 +93,7 @@ pe_span ldr__span_of(const char *text);
 char *ldr__text_copy(const char *text);
 char *ldr__span_copy(pe_span text);
 
-/* ---- host.c
- * ------------------------------------------------------------------------------------------ */
-
-/* The export of a host module by name or by ordinal (not 0). NULL if there is none. */
-const void *ldr__host_by_name(const ldr_module *module, pe_span name);
-const void *ldr__host_by_ordinal(const ldr_module *module, uint32_t ordinal);
-void ldr__host_destroy(ldr__host *host);
-/* The address that stands for a host module (its HMODULE): reserved, without access. */
-void *ldr__host_base(const ldr__host *host);
-
-/* ---- search.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- search.c ---- */
 
 /*
  * The module called `name` as `importer` (NULL: the program) means it: API set, loaded module, host
@@ -113,8 +103,7 @@ void *ldr__host_base(const ldr__host *host);
 ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const char *name,
                          ldr_module **ret_module, ldr_diag *diag);
 
-/* ---- map.c
- * ---------------------------------------------------------------------------------------------- */
+/* ---- map.c ---- */
 
 /* Maps and relocates the image at `path` unless that file is loaded already. `base` as in options.
  */
@@ -123,8 +112,7 @@ ldr_status ldr__map_file(ldr_context *ctx, const char *path, uint64_t base, ldr_
 ldr_status ldr__map_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
                            uint64_t base, ldr_module **ret_module, ldr_diag *diag);
 
-/* ---- symbol.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- symbol.c ---- */
 
 /* What an importer asks for: a name (with hint), or an ordinal when `by_ordinal`. */
 typedef struct ldr__request {
@@ -142,9 +130,7 @@ typedef struct ldr__request {
 ldr_status ldr__find_symbol(ldr_module *module, ldr_module *holder, const ldr__request *request,
                             const void **ret_address, ldr_diag *diag);
 
-/* ---- bind.c
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- bind.c ---- */
 
 /* Counts what is missing over a whole load. */
 typedef struct ldr__missing_list {
@@ -160,9 +146,7 @@ typedef struct ldr__missing_list {
 ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
                             ldr__missing_list *missing, ldr_diag *diag);
 
-/* ---- init.c
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- init.c ---- */
 
 /* Tells the environment of a bound module and takes its TLS slot. */
 ldr_status ldr__announce(ldr_module *module, ldr_diag *diag);
@@ -173,11 +157,8 @@ ldr_status ldr__announce(ldr_module *module, ldr_diag *diag);
 ldr_status ldr__initialise(ldr_module *module, void *reserved, ldr_diag *diag);
 /* TLS callbacks, then DllMain, with a reason other than PROCESS_ATTACH. */
 void ldr__notify(ldr_module *module, uint32_t reason, void *reserved);
-/* Takes a module out of the list of those to be detached. */
-void ldr__detached(ldr_module *module);
 
-/* ---- load.c, unload.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- load.c, unload.c ---- */
 
 /* A load in progress; loads nest when a DllMain loads. */
 typedef struct ldr__load {

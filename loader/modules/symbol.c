@@ -34,8 +34,8 @@ static pe_status look_up(const ldr_module *module, const ldr__request *request, 
 static const void *look_up_host(const ldr_module *module, const ldr__request *request)
 {
     if (request->by_ordinal)
-        return ldr__host_by_ordinal(module, request->ordinal);
-    return ldr__host_by_name(module, request->name);
+        return ldr__host_by_ordinal(module->host, request->ordinal);
+    return ldr__host_by_name(module->host, request->name);
 }
 
 static ldr_status follow(ldr_module *module, ldr_module *holder, pe_span text, int depth,

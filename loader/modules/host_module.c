@@ -1,0 +1,47 @@
+#include "modules/module.h"
+
+static ldr_status create_host(ldr_context *ctx, const char *name, ldr_module **ret_module)
+{
+    ldr_module *module;
+    ldr_status status = ldr__module_create(ctx, name, name, &module);
+    if (status != LDR_OK)
+        return status;
+    module->state = LDR__INITIALISED;
+    module->pinned = true;
+    status = ldr__host_create(&module->host);
+    if (status != LDR_OK) {
+        ldr__module_destroy(module);
+        return status;
+    }
+    *ret_module = module;
+    return LDR_OK;
+}
+
+ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_export *exports,
+                               size_t count)
+{
+    if (!ctx || !name || name[0] == '\0' || (!exports && count != 0))
+        return LDR_INVALID_ARGUMENT;
+    ldr__os_lock(ctx->lock);
+    ldr_module *module = ldr__module_by_name(ctx, name);
+    ldr_status status = LDR_OK;
+    if (module && !module->host)
+        status = LDR_INVALID_ARGUMENT;
+    else if (!module)
+        status = create_host(ctx, name, &module);
+    if (status == LDR_OK)
+        status = ldr__host_add(module->host, exports, count);
+    ldr__os_unlock(ctx->lock);
+    return status;
+}
+
+void *ldr__host_data(ldr_context *ctx, const char *module, const char *name)
+{
+    ldr__os_lock(ctx->lock);
+    ldr_module *found = ldr__module_by_name(ctx, module);
+    const void *data = NULL;
+    if (found && found->host)
+        data = ldr__host_by_name(found->host, ldr__span_of(name));
+    ldr__os_unlock(ctx->lock);
+    return (void *)(uintptr_t)data;
+}
