@@ -208,6 +208,77 @@ Test(try_blocks, inner_call_keeps_the_exception)
     cr_assert_eq(call("seh_callback", (uintptr_t)call_inside), 0);
 }
 
+static void LDR_WINAPI jump_inside(callback function, uint32_t code)
+{
+    uint64_t result;
+    uint32_t exception = 0;
+    cr_assert_not(
+        ldr__seh_call((void *)function, (void *)(uintptr_t)code, 0, NULL, &result, &exception));
+    cr_assert_eq(exception, STATUS_LONGJUMP);
+}
+
+Test(try_blocks, long_jump_crosses_host_code_but_no_call)
+{
+    cr_assert_eq(call("seh_longjmp_past", (uintptr_t)call_back), 17);
+    cr_assert_eq(call("seh_longjmp_past", (uintptr_t)jump_inside), 15);
+}
+
+Test(try_blocks, long_jump_without_a_frame_restores_registers)
+{
+    cr_assert_eq(call("seh_longjmp_plain", 0), 7);
+}
+
+/* ---- Threads and tables ---- */
+
+static void *raise_many(void *unused)
+{
+    (void)unused;
+    ldr_thread_scope scope;
+    if (ldr_thread_enter(context, &scope) != LDR_OK)
+        return NULL;
+    uint64_t caught = 0, result;
+    uint32_t exception;
+    for (uint32_t i = 1; i <= 500; i++)
+        caught += ldr__seh_call(ldr_symbol(module, "seh_except"), (void *)(uintptr_t)i, 0, NULL,
+                                &result, &exception) &&
+                  result == i;
+    ldr_thread_leave(&scope);
+    return (void *)(uintptr_t)caught;
+}
+
+Test(try_blocks, threads_raise_at_once)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, raise_many, NULL), 0);
+    for (size_t i = 0; i < 4; i++) {
+        void *caught;
+        pthread_join(threads[i], &caught);
+        cr_assert_eq((uintptr_t)caught, 500);
+    }
+}
+
+Test(try_blocks, functions_of_a_module_are_found_until_it_is_unloaded)
+{
+    uint64_t function = (uintptr_t)ldr_symbol(module, "seh_finally"), base = 0;
+    void *header;
+    const uint8_t *entry = ldr__seh_lookup_entry(function + 1, &base, NULL);
+    cr_assert_eq(base, (uintptr_t)ldr_module_base(module));
+    cr_assert_not_null(entry);
+    uint32_t begin;
+    memcpy(&begin, entry, 4);
+    cr_assert_eq(base + begin, function);
+    cr_assert_null(ldr__seh_lookup_entry(base, &base, NULL), "the headers are no function");
+    cr_assert_eq(ldr__seh_pc_to_header(function, &header), ldr_module_base(module));
+
+    ldr_unload(module);
+    module = NULL;
+    cr_assert_null(ldr__seh_lookup_entry(function + 1, &base, NULL));
+    cr_assert_eq(base, 0);
+    cr_assert_null(ldr__seh_pc_to_header(function, &header));
+    cr_assert_null(header);
+}
+
 /* ---- throw.dll ---- */
 
 /* Present where leaks are looked for. */

@@ -171,3 +171,30 @@ Test(hostile, function_that_ends_with_its_section_has_no_epilog_beyond)
     cr_assert(image_unwind(&image, DATA + 0x1000 - 4));
     cr_assert_eq(image.context.rip, RETURN_ADDRESS);
 }
+
+/* ---- At random ---- */
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
+Test(hostile, random_unwind_information_leads_nowhere_else)
+{
+    uint32_t random = 1;
+    for (int round = 0; round < 20000; round++) {
+        fake_frame frame;
+        frame_start(&frame, 0, 0);
+        for (uint32_t i = INFO; i < MEMORY - 0x80; i++)
+            frame.memory[i] = (uint8_t)next_random(&random);
+        uint8_t *info = &frame.memory[INFO];
+        info[0] = (uint8_t)(1 + next_random(&random) % 2 + 8 * (next_random(&random) % 4));
+        info[2] = (uint8_t)(next_random(&random) % 64);
+        for (uint32_t i = 0; i < 16; i++)
+            frame.context.gpr[i] = frame_at(&frame, next_random(&random) % STACK);
+        if (!frame_unwind(&frame, next_random(&random) % FUNCTION_LENGTH))
+            continue;
+        cr_assert_leq(frame.unwound.handler, UINT32_MAX + (uint64_t)(uintptr_t)frame.memory);
+    }
+}

@@ -358,6 +358,35 @@ EXPORT u64 seh_longjmp(void)
     return events;
 }
 
+static void jump_back(u32 code)
+{
+    (void)code;
+    jump_out();
+}
+
+/* Host code calls back, and the callback jumps out (1); or not that far (5). */
+EXPORT u64 seh_longjmp_past(void (*host)(void (*)(u32), u32))
+{
+    events = 0;
+    int value = _setjmpex(jump_buffer);
+    if (value == 0)
+        host(jump_back, CODE);
+    event(value == 0 ? 5 : value);
+    return events;
+}
+
+/* Without a frame in the buffer: registers only, no termination handler. */
+EXPORT u64 seh_longjmp_plain(void)
+{
+    events = 0;
+    int value = _setjmpex(jump_buffer);
+    jump_buffer[0] = 0;
+    if (value == 0)
+        jump_out();
+    event(value);
+    return events;
+}
+
 /* Host code calls back, and the callback raises. */
 EXPORT __attribute__((noinline)) u64 seh_callback(void (*host)(void (*)(u32), u32))
 {
