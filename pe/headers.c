@@ -15,9 +15,10 @@ struct fields {
 static void copy_at(pe_span bytes, uint64_t offset, uint8_t *ret_bytes, uint64_t size)
 {
     uint64_t stored = offset < bytes.size ? pe__min(size, bytes.size - offset) : 0;
-    memset(ret_bytes, 0, size);
     if (stored != 0)
         memcpy(ret_bytes, bytes.data + offset, stored);
+    if (stored < size)
+        memset(ret_bytes + stored, 0, size - stored);
 }
 
 uint16_t pe__u16_at(pe_span bytes, uint64_t offset)
@@ -220,16 +221,18 @@ uint64_t pe__table_end(const pe_image *image)
 
 pe_section pe__decode_section(const pe_image *image, uint32_t index)
 {
-    struct fields entry = {image->headers, image->section_table.value + (uint64_t)SCN_SIZE * index};
+    uint8_t raw[SCN_SIZE];
+    uint64_t at = image->section_table.value + (uint64_t)SCN_SIZE * index;
+    copy_at(image->headers, at, raw, sizeof raw);
     pe_section section = {
-        .offset = {entry.base},
-        .virtual_size = u32(&entry, SCN_VIRTUAL_SIZE),
-        .rva = {u32(&entry, SCN_VIRTUAL_ADDRESS)},
-        .raw_size = u32(&entry, SCN_RAW_SIZE),
-        .raw = {u32(&entry, SCN_RAW_POINTER)},
-        .characteristics = u32(&entry, SCN_CHARACTERISTICS),
+        .offset = {at},
+        .virtual_size = pe__load_u32(raw + SCN_VIRTUAL_SIZE),
+        .rva = {pe__load_u32(raw + SCN_VIRTUAL_ADDRESS)},
+        .raw_size = pe__load_u32(raw + SCN_RAW_SIZE),
+        .raw = {pe__load_u32(raw + SCN_RAW_POINTER)},
+        .characteristics = pe__load_u32(raw + SCN_CHARACTERISTICS),
     };
-    copy_at(entry.bytes, entry.base + SCN_NAME, (uint8_t *)section.name, SCN_NAME_SIZE);
+    memcpy(section.name, raw + SCN_NAME, SCN_NAME_SIZE);
     return section;
 }
 
