@@ -120,7 +120,8 @@ static const ldr_export shared[] = {
 };
 LDR__CRT_TABLES(ldr__crt_exit, shared);
 
-static const ldr_export purecall_lines[] = {LDR__FN(_purecall)};
+static const ldr_export purecall_lines[] = {LDR__FN(_purecall),
+                                            LDR__FN_AS("__std_terminate", guest_terminate)};
 LDR__TABLE(ldr__crt_exit_vcruntime, "vcruntime140.dll", purecall_lines);
 
 static const ldr_export ucrt_lines[] = {

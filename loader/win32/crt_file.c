@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "win32/files.h"
+
 struct ldr__crt_descriptor {
     HANDLE handle; /* NULL: free */
     int mode;
@@ -236,7 +238,7 @@ ssize_t ldr__crt_descriptor_read(ldr__crt *crt, int descriptor, void *buffer, si
 static bool write_all(int fd, const uint8_t *bytes, size_t size)
 {
     while (size > 0) {
-        ssize_t count = write(fd, bytes, size);
+        ssize_t count = ldr__write_quietly(fd, bytes, size);
         if (count < 0 && errno != EINTR)
             return false;
         if (count > 0) {

@@ -2,9 +2,11 @@
 #include "win32/crt_state.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "win32/crt_environment.h"
 #include "win32/crt_file.h"
+#include "win32/crt_find.h"
 #include "win32/crt_startup.h"
 #include "win32/crt_stream.h"
 
@@ -24,6 +26,13 @@ void *ldr__crt_data(ldr__crt *crt, const char *name)
     return ldr__host_data(crt->process->ctx, "msvcrt.dll", name);
 }
 
+static int64_t milliseconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static ldr_status make_locks(ldr__crt *crt)
 {
     ldr_status status = ldr__crt_recursive_mutex(&crt->lock);
@@ -39,6 +48,7 @@ ldr_status ldr__crt_create(ldr__process *process)
         return LDR_NO_MEMORY;
     crt->process = process;
     process->crt = crt;
+    crt->start_milliseconds = milliseconds_now();
     crt->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     ldr_status status = make_locks(crt);
     if (status == LDR_OK)
@@ -57,6 +67,7 @@ void ldr__crt_destroy(ldr__process *process)
         return;
     ldr__crt_streams_destroy(crt);
     ldr__crt_descriptors_destroy(crt);
+    ldr__crt_finds_destroy(crt);
     ldr__crt_environment_destroy(crt);
     ldr__crt_arguments_destroy(crt);
     free(crt->at_exit.functions);

@@ -100,6 +100,14 @@ typedef struct ldr__crt_strings {
     WCHAR **wide;
 } ldr__crt_strings;
 
+/* The time zone, as the guest may see and change it. */
+typedef struct ldr__crt_zone {
+    int32_t seconds_west, daylight, daylight_bias;
+    char *names[2];
+    char text[2][64];
+} ldr__crt_zone;
+
+struct ldr__crt_find;
 struct ldr__crt_stream;
 struct ldr__crt_descriptor;
 
@@ -111,6 +119,8 @@ struct ldr__crt {
     struct ldr__crt_stream *streams[LDR__CRT_MAX_STREAMS]; /* crt_stream.c */
     ldr__crt_file *static_files; /* msvcrt's _iob, or own_files when the context has none */
     ldr__crt_file own_files[LDR__CRT_MAX_STREAMS];
+
+    struct ldr__crt_find *finds; /* crt_find.c */
 
     ldr__crt_exit_list at_exit, at_quick_exit;
     pthread_mutex_t locks[LDR__CRT_LOCKS]; /* _lock's; recursive */
@@ -135,10 +145,8 @@ struct ldr__crt {
     void *terminate_handler;
     void *new_handler;
     void *math_error_handler;
-    bool time_zone_known;
-    int32_t time_zone, daylight, daylight_bias;
-    char *time_zone_names[2];
-    char time_zone_text[2][64];
+    ldr__crt_zone zone;
+    int64_t start_milliseconds; /* of the monotonic clock, for clock() */
 };
 
 /* The runtime of the process whose guest is calling. */
@@ -181,8 +189,8 @@ typedef struct ldr__crt_thread {
     WCHAR *wcstok_next;
     uint32_t random;
     uint32_t multibyte_state[2]; /* of mbrtowc and mbrlen when the caller has none */
+    int floating_point_error;    /* of the exception being handled; none is here */
     void *exception[2];          /* __current_exception and its context */
-    void *thread_handler;        /* terminate handler of this thread (ucrt) */
 } ldr__crt_thread;
 
 /* The calling thread's block, made on first use; NULL when out of memory. */
