@@ -1,8 +1,6 @@
 #include "modules/apiset.h"
 
-#include <stddef.h>
-#include <string.h>
-#include <strings.h>
+#include "modules/module.h"
 
 /* Contracts by the start of their names: those whose host modules the environment provides. */
 static const struct {
@@ -17,7 +15,7 @@ static const struct {
 const char *ldr__apiset_host(const char *name)
 {
     for (size_t i = 0; i < sizeof(contracts) / sizeof(contracts[0]); i++) {
-        if (strncasecmp(name, contracts[i].prefix, strlen(contracts[i].prefix)) == 0)
+        if (ldr__name_starts(name, contracts[i].prefix))
             return contracts[i].host;
     }
     return NULL;

@@ -22,6 +22,15 @@ bool ldr__same_name(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
+bool ldr__name_starts(const char *name, const char *prefix)
+{
+    while (*prefix != '\0' && lower(*name) == lower(*prefix)) {
+        name++;
+        prefix++;
+    }
+    return *prefix == '\0';
+}
+
 char *ldr__span_copy(pe_span text)
 {
     if (text.size >= SIZE_MAX)

@@ -87,6 +87,9 @@ ldr_module *ldr__module_by_id(ldr_context *ctx, ldr__file_id id);
 const char *ldr__base_name(const char *path);
 /* ASCII case-insensitive equality. */
 bool ldr__same_name(const char *a, const char *b);
+
+/* True if `name` starts with `prefix`, ASCII case-insensitive. */
+bool ldr__name_starts(const char *name, const char *prefix);
 /* A span over the characters of a string. */
 pe_span ldr__span_of(const char *text);
 /* Allocated copies (ldr__os_free), NULL when out of memory. */
