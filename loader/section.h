@@ -43,7 +43,7 @@ extern "C" {
     X(IMPORTS_MISSING, 12, "imported functions are missing")                       \
     X(EXPORT_NOT_FOUND, 13, "no such export")                                      \
     X(FORWARDER_LOOP, 14, "a chain of export forwarders is too long")              \
-    X(INIT_FAILED, 15, "DllMain returned FALSE")                                   \
+    X(INIT_FAILED, 15, "DllMain failed")                                           \
     X(NOT_AN_EXE, 16, "the image is not an executable program")                    \
     X(OS_ERROR, 17, "the operating system refused a call")                         \
     X(POLICY, 18, "the image asks for what the policy forbids")                    \

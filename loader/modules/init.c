@@ -83,14 +83,15 @@ void ldr__notify(ldr_module *module, uint32_t reason, void *reserved)
         call(module, entry, reason, reserved, &result, &exception);
 }
 
-static ldr_status fail_attach(ldr_module *module, uint32_t exception, ldr_diag *diag)
+static ldr_status fail_attach(ldr_module *module, bool returned, uint32_t value, ldr_diag *diag)
 {
-    ldr_status status = ldr__fail(diag, LDR_INIT_FAILED, PE_NT_DLL_INIT_FAILED, module->path);
-    if (diag && exception != 0) {
-        diag->why.value = exception;
-        diag->why.detail = "DllMain raised an exception";
-    }
-    return status;
+    pe_diag why = {.nt_status = PE_NT_DLL_INIT_FAILED,
+                   .rule = returned ? "E61" : "E63",
+                   .offset = ldr_view_image(module->view)->optional.entry_point.value,
+                   .value = value,
+                   .allowed = 1,
+                   .detail = returned ? "it returned FALSE" : "it raised an exception"};
+    return ldr__fail_why(diag, LDR_INIT_FAILED, &why, module->path);
 }
 
 /*
@@ -117,7 +118,7 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
     if (returned)
         ldr__notify(module, LDR__PROCESS_DETACH, NULL);
     ldr__detached(module);
-    return fail_attach(module, returned ? 0 : exception, diag);
+    return fail_attach(module, returned, returned ? result : exception, diag);
 }
 
 /* The next module that `module` needs and that nobody has begun to initialise. */

@@ -49,6 +49,7 @@ Test(failures, dllmain_exception_is_a_failure_without_detach)
     ldr_diag diag;
     cr_assert_eq(try_load(ctx, "a.dll", &diag), LDR_INIT_FAILED);
     cr_assert_eq(diag.why.value, 0xE0000001);
+    cr_assert_str_eq(diag.why.rule, "E63");
     cr_assert_str_eq(fake_log(), "b+");
     expect_nothing_left(ctx, abc);
 }
