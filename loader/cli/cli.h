@@ -97,6 +97,12 @@ void cli_print_hex(FILE *out, const void *bytes, size_t size);
 /* "peload: TEXT" for a diagnostic, as one line on stderr. */
 void cli_report(const ldr_diag *diag);
 
+/* ---- Crashes (crash.c) -------------------------------------------------------------------------
+ */
+
+/* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */
+void cli_catch_crashes(void);
+
 /* ---- Loading (load.c) --------------------------------------------------------------------------
  */
 

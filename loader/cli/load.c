@@ -150,6 +150,7 @@ int cli_session_open(cli_session *session, const char *path)
     session->missing_end = &session->missing_first;
     if (!missing_policy(session->missing, &load.missing))
         return CLI_USAGE;
+    cli_catch_crashes();
     ldr_status status = ldr_context_create(&context, &session->ctx);
     if (status != LDR_OK)
         cli_fail(&diag, status, PE_NT_UNSUCCESSFUL, path);

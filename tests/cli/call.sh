@@ -70,4 +70,12 @@ has "missing imports in JSON" "absent.dll" "$(json '[m["dll"] for m in j["missin
 call 5 --ret int --missing stub "$cli_guests/needy.dll" needs_nothing
 peload call --missing stub "$cli_guests/needy.dll" needs_both
 fails_clearly "a stub is called" "absent.dll!absent_one"
+
+# What the image does to itself is its failure, said in one line (sanitizers say more).
+if ! grep -q '^PELOAD_SANITIZE:BOOL=ON' "$PELOAD_BUILD/CMakeCache.txt"; then
+    peload call "$values" fill 0 u32:4
+    fails_clearly "a crash" "invalid memory access"
+fi
+peload call "$values" end 0
+fails_clearly "an exit" "ended the process"
 finish

@@ -1,5 +1,6 @@
 /* values.dll: functions that show what arguments arrive, for the tests of `peload call`. */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -75,4 +76,9 @@ EXPORT int fill(unsigned char *buffer, uint32_t *size)
 EXPORT void double_it(uint64_t *value)
 {
     *value *= 2;
+}
+
+EXPORT int end(int status)
+{
+    exit(status);
 }
