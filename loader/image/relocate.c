@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-/* The widest fixup, and the span of the offsets in a block. */
-#define FIXUP_MAX  8
-#define BLOCK_SPAN 4096
+/* Bytes: the widest fixup, the span of the offsets in a block, what comes before its entries. */
+#define FIXUP_MAX    8
+#define BLOCK_SPAN   4096
+#define BLOCK_HEADER 8
 
 /*
  * Pages are opened as the fixups come to them, each run of equal protection once, and stay open
@@ -17,8 +18,9 @@ typedef struct relocator {
     ldr_view *view;
     uint64_t delta;
     uint64_t open_start, open_end;
-    bool *opened; /* for each subsection: made writable here */
-    uint64_t lowest;
+    bool *opened;                      /* for each subsection: made writable here */
+    uint64_t stored_start, stored_end; /* content of the image that holds the last block */
+    uint64_t lowest;                   /* page of all blocks */
     pe_diag why; /* rule, offset, value and limit when the relocations are broken */
 } relocator;
 
@@ -174,16 +176,14 @@ static ldr_status apply_checked(relocator *r, uint64_t page, uint16_t entry, uin
 
 /*
  * The types that images are made of, where the whole span of a block is open and inside the image.
- * Returns the first entry that needs more than that. The block is taken by value: what is written
- * could alias it otherwise.
+ * Returns the first entry that needs more than that.
  */
-static uint32_t apply_fast(uint8_t *page, pe_reloc_block block, uint32_t first, uint64_t delta)
+static uint32_t apply_fast(uint8_t *page, const uint8_t *entries, uint32_t first, uint32_t end,
+                           uint64_t delta)
 {
-    uint64_t stored = block.entries.size / 2;
-    uint32_t end = stored < block.count ? (uint32_t)stored : block.count;
     for (uint32_t i = first; i < end; i++) {
         uint16_t entry;
-        memcpy(&entry, block.entries.data + 2 * (size_t)i, sizeof entry);
+        memcpy(&entry, entries + 2 * (size_t)i, sizeof entry);
         uint8_t *at = page + (entry & 0xFFF);
         if (entry >> 12 == PE_REL_DIR64)
             add_u64(at, delta);
@@ -192,7 +192,7 @@ static uint32_t apply_fast(uint8_t *page, pe_reloc_block block, uint32_t first, 
         else if (entry >> 12 != PE_REL_ABSOLUTE)
             return i;
     }
-    return block.count; /* what is not stored says ABSOLUTE */
+    return end;
 }
 
 static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
@@ -201,18 +201,46 @@ static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
            pe_range_ok(r->view->image.optional.size_of_image, rva, size);
 }
 
+/* Finds the end of what is stored in the file around `rva`; behind it is zero fill or a gap. */
+static void find_stored(relocator *r, uint64_t rva)
+{
+    const ldr__plan *plan = ldr__view_plan(r->view);
+    uint32_t i = ldr__plan_find(plan, rva);
+    const ldr__subsection *s = &plan->subsections[i];
+    r->stored_start = s->rva;
+    r->stored_end = s->rva + s->content;
+    while (s->content == s->size && ++i < plan->count && plan->subsections[i].content > 0) {
+        s = &plan->subsections[i];
+        r->stored_end = s->rva + s->content;
+    }
+}
+
+/*
+ * Entries in zero fill say ABSOLUTE. Not to read them keeps the work within what the file can pay
+ * for: a block of 2 GiB costs its author eight bytes.
+ */
+static uint32_t stored_entries(relocator *r, const pe_reloc_block *block)
+{
+    uint64_t start = block->at.value + BLOCK_HEADER;
+    if (start < r->stored_start || start >= r->stored_end)
+        find_stored(r, start);
+    uint64_t stored = start < r->stored_end ? (r->stored_end - start + 1) / 2 : 0;
+    return stored < block->count ? (uint32_t)stored : block->count;
+}
+
 static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
 {
     uint64_t page = block->page.value;
+    uint32_t count = block->count > 0 ? stored_entries(r, block) : 0;
     uint32_t i = 0;
     if (page < r->lowest)
         r->lowest = page;
-    while (i < block->count) {
+    while (i < count) {
         if (is_open(r, page, BLOCK_SPAN + FIXUP_MAX - 1))
-            i = apply_fast(r->view->base + page, *block, i, r->delta);
-        if (i == block->count)
+            i = apply_fast(r->view->base + page, block->entries.data, i, count, r->delta);
+        if (i == count)
             break;
-        uint64_t entry_rva = block->at.value + 8 + 2 * (uint64_t)i;
+        uint64_t entry_rva = block->at.value + BLOCK_HEADER + 2 * (uint64_t)i;
         ldr_status status = apply_checked(r, page, pe_reloc_entry(block, i++), entry_rva);
         if (status != LDR_OK)
             return status;
