@@ -1,26 +1,12 @@
 /*
  * seh_bridge.S: the way into guest code and the two ways out of it other than returning.
  */
-#include "win32/seh_offsets.inc"
+#include "win32/seh_asm.inc"
 
 #define SHADOW_SPACE 0x20
 #define LOCALS       (SHADOW_SPACE + 8)
 #define SAVED        (5 * 8)
 #define USER_FLAGS   0xCD5 /* carry, parity, adjust, zero, sign, direction, overflow */
-
-.macro FUNCTION name
-    .globl \name
-    .hidden \name
-    .type \name, @function
-    .balign 16
-\name:
-    .cfi_startproc
-.endm
-
-.macro FUNCTION_END name
-    .cfi_endproc
-    .size \name, . - \name
-.endm
 
     .text
 

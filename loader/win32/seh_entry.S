@@ -4,7 +4,7 @@
  * A C function could not see its caller's non-volatile registers, so these are captured here, into
  * a CONTEXT as the caller will find them when the export returns.
  */
-#include "win32/seh_offsets.inc"
+#include "win32/seh_asm.inc"
 
 #define CONTEXT_SIZE 0x4D0
 
@@ -39,20 +39,6 @@
     popq %rax
     .cfi_adjust_cfa_offset -8
     movl %eax, CTX_EFLAGS(\base)
-.endm
-
-.macro FUNCTION name
-    .globl \name
-    .hidden \name
-    .type \name, @function
-    .balign 16
-\name:
-    .cfi_startproc
-.endm
-
-.macro FUNCTION_END name
-    .cfi_endproc
-    .size \name, . - \name
 .endm
 
 /*

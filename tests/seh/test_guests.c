@@ -320,6 +320,12 @@ Test(gcc_exceptions, many_frames_and_many_exceptions)
     cr_assert_eq(call("cxx_many", 1000), 1000);
 }
 
+Test(gcc_exceptions, uncaught_exception_comes_back_from_the_call)
+{
+    cr_assert_eq(call_raises("cxx_uncaught", 0), 0x20474343);
+    cr_assert_eq(call("cxx_catch", 4), 124);
+}
+
 Test(gcc_exceptions, long_jump_returns_its_value)
 {
     cr_assert_eq(call("cxx_longjmp", 0), 7);
