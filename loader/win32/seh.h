@@ -11,7 +11,6 @@
  *   seh_virtual.c   that function's unwind codes; seh_epilog.c when it is already returning
  *   seh_scope.c     the C language's handler: __try, __except, __finally
  *   seh_call.c      host code that calls the guest: what a walk does when it comes to host frames
- *
  *   seh_host.c      host frames, by the host's own unwind data
  *
  * A walk crosses the frames of host functions without their noticing: what they hold (a lock) when
@@ -25,8 +24,7 @@
 #include "win32/seh_layouts.h"
 #include "win32/win32.h"
 
-/* ---- Functions and their unwind data (seh_functions.c)
- * ------------------------------------------------------------ */
+/* ---- Functions and their unwind data (seh_functions.c) ---- */
 
 /*
  * Memory that unwind data is read from, by RVA. With an image every read is checked against it;
@@ -66,8 +64,7 @@ bool ldr__seh_find_code(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place);
 /* The source for unwind data of the module (or dynamic table) at `base`. */
 ldr__unwind_source ldr__seh_source_of(ldr__seh *seh, uint64_t base);
 
-/* ---- One frame (seh_virtual.c, seh_epilog.c)
- * --------------------------------------------------------------------- */
+/* ---- One frame (seh_virtual.c, seh_epilog.c) ---- */
 
 /* Addresses [low, high) that the unwinder may read as stack. */
 typedef struct ldr__stack_range {
@@ -126,8 +123,7 @@ bool ldr__unwind_primary(const ldr__unwind_source *source, ldr__function functio
  */
 bool ldr__unwind_host(ldr__stack_range stack, CONTEXT *context);
 
-/* ---- Host code that calls the guest (seh_call.c)
- * -------------------------------------------------------------------- */
+/* ---- Host code that calls the guest (seh_call.c) ---- */
 
 typedef enum ldr__seh_frame_kind {
     LDR__SEH_CALL,        /* ldr__seh_call: every exception and unwind ends here */
@@ -181,8 +177,7 @@ uint64_t ldr__seh_bridge(ldr__seh_frame *frame, void *function, uint64_t a, uint
 _Noreturn void ldr__seh_bridge_exit(const ldr__seh_frame *frame);
 _Noreturn void ldr__seh_restore(const CONTEXT *context);
 
-/* ---- From frame to frame (seh_walk.c)
- * ----------------------------------------------------------------------------- */
+/* ---- From frame to frame (seh_walk.c) ---- */
 
 typedef enum ldr__seh_step {
     LDR__SEH_FRAME,      /* a guest frame; `dispatcher` describes it */
@@ -216,8 +211,7 @@ ldr__seh_step ldr__seh_walk_look(ldr__seh_walk *walk, uint32_t handler_type);
 /* Moves on to the caller. */
 void ldr__seh_walk_next(ldr__seh_walk *walk);
 
-/* ---- The two passes (seh_dispatch.c, seh_unwind.c)
- * ------------------------------------------------------------------ */
+/* ---- The two passes (seh_dispatch.c, seh_unwind.c) ---- */
 
 /* Raises `record` where `context` is. Returns to the guest, or not at all. */
 _Noreturn void ldr__seh_dispatch(EXCEPTION_RECORD *record, CONTEXT *context);
@@ -229,8 +223,7 @@ _Noreturn void ldr__seh_unwind(const CONTEXT *context, uint64_t target_frame, ui
 /* RtlRestoreContext: `record` (or NULL) may ask for a long jump or a consolidated frame. */
 _Noreturn void ldr__seh_continue(CONTEXT *context, EXCEPTION_RECORD *record);
 
-/* ---- Vectored handlers and the last filter (seh_vectored.c)
- * ----------------------------------------------------- */
+/* ---- Vectored handlers and the last filter (seh_vectored.c) ---- */
 
 typedef int32_t(LDR_WINAPI *ldr__seh_filter)(EXCEPTION_POINTERS *pointers);
 
@@ -241,8 +234,7 @@ enum { LDR__VECTORED_EXCEPTION, LDR__VECTORED_CONTINUE, LDR__VECTORED_LISTS };
 /* Calls the handlers of a list in turn; true as soon as one says to continue execution. */
 bool ldr__seh_call_vectored(uint32_t list, EXCEPTION_POINTERS *pointers, const CONTEXT *origin);
 
-/* ---- Exports: what the guest calls. Arguments and results as in Microsoft's documentation -------
- */
+/* ---- Exports: what the guest calls. Arguments and results as in Microsoft's documentation ---- */
 
 /* seh_entry.S; each ldr__seh_do_* is the rest of the export of that name, for its caller. */
 void LDR_WINAPI ldr__seh_capture_context(CONTEXT *ret_context);
@@ -297,8 +289,7 @@ DWORD LDR_WINAPI ldr__seh_remove_continue_handler(const void *handle);
 ldr__seh_filter LDR_WINAPI ldr__seh_set_filter(ldr__seh_filter filter);
 LONG LDR_WINAPI ldr__seh_unhandled_filter(EXCEPTION_POINTERS *pointers);
 
-/* ---- State --------------------------------------------------------------------------------------
- */
+/* ---- State ---- */
 
 typedef struct ldr__code_range ldr__code_range;       /* seh_functions.c: a module */
 typedef struct ldr__dynamic_table ldr__dynamic_table; /* seh_functions.c */

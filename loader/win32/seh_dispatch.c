@@ -117,8 +117,7 @@ void ldr__seh_dispatch(EXCEPTION_RECORD *record, CONTEXT *context)
     ldr__seh_unwind(&raised.origin, 0, 0, record, 0);
 }
 
-/* ---- Exports (seh_entry.S) --------------------------------------------------------------------
- */
+/* ---- Exports (seh_entry.S) ---- */
 
 void ldr__seh_do_raise_exception(CONTEXT *context, DWORD code, DWORD flags, DWORD count,
                                  const uint64_t *arguments)

@@ -60,8 +60,7 @@ bool ldr__unwind_read_function(const ldr__unwind_source *source, uint32_t rva,
     return true;
 }
 
-/* ---- Modules ----------------------------------------------------------------------------------
- */
+/* ---- Modules ---- */
 
 /* The exception directory, cut to what is stored in the image. */
 static void note_table(ldr__code_range *range)
@@ -165,8 +164,7 @@ static bool find_module(ldr__seh *seh, uint64_t address, ldr__code_range *ret_ra
     return found;
 }
 
-/* ---- Lookup -----------------------------------------------------------------------------------
- */
+/* ---- Lookup ---- */
 
 /* The line of a table whose function holds `rva`, or NULL. An unsorted table only hides lines. */
 static const uint8_t *search(const uint8_t *table, uint32_t count, uint32_t rva)
@@ -272,8 +270,7 @@ void ldr__seh_functions_release(ldr__seh *seh)
     }
 }
 
-/* ---- Exports ----------------------------------------------------------------------------------
- */
+/* ---- Exports ---- */
 
 static bool add_dynamic(const ldr__dynamic_table *table)
 {

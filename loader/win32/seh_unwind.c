@@ -90,8 +90,7 @@ void ldr__seh_unwind(const CONTEXT *context, uint64_t target_frame, uint64_t tar
     ldr__seh_continue(&walk->current, unwind.record);
 }
 
-/* ---- Going on at the target --------------------------------------------------------------------
- */
+/* ---- Going on at the target ---- */
 
 static void load_jump_buffer(CONTEXT *context, const JUMP_BUFFER *buffer)
 {
@@ -132,8 +131,7 @@ void ldr__seh_continue(CONTEXT *context, EXCEPTION_RECORD *record)
     ldr__seh_resume(context, code);
 }
 
-/* ---- Exports ----------------------------------------------------------------------------------
- */
+/* ---- Exports ---- */
 
 void ldr__seh_do_rtl_unwind(CONTEXT *context, uint64_t target_frame, uint64_t target_ip,
                             EXCEPTION_RECORD *record, uint64_t return_value)

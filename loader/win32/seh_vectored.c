@@ -83,8 +83,7 @@ void ldr__seh_vectored_release(ldr__seh *seh)
     }
 }
 
-/* ---- Exports ----------------------------------------------------------------------------------
- */
+/* ---- Exports ---- */
 
 static void *add_handler(uint32_t list, DWORD first, ldr__seh_filter function)
 {

@@ -42,8 +42,7 @@ typedef struct prolog_undo {
     bool machine_frame; /* the return address is already taken */
 } prolog_undo;
 
-/* ---- Stack ------------------------------------------------------------------------------------
- */
+/* ---- Stack ---- */
 
 bool ldr__unwind_read_stack(ldr__stack_range stack, uint64_t address, void *ret_bytes, size_t size)
 {
@@ -103,8 +102,7 @@ static bool pop_machine_frame(prolog_undo *unwinder, bool error_code)
     return true;
 }
 
-/* ---- Unwind information -----------------------------------------------------------------------
- */
+/* ---- Unwind information ---- */
 
 static bool read_info(const ldr__unwind_source *source, uint32_t rva, unwind_info *ret_info)
 {
@@ -162,8 +160,7 @@ static bool read_code(const unwind_info *info, uint32_t index, unwind_code *ret_
     return true;
 }
 
-/* ---- Undoing a prolog --------------------------------------------------------------------------
- */
+/* ---- Undoing a prolog ---- */
 
 static bool undo(prolog_undo *unwinder, const unwind_info *info, const unwind_code *code)
 {
@@ -256,8 +253,7 @@ bool ldr__unwind_primary(const ldr__unwind_source *source, ldr__function functio
     return false;
 }
 
-/* ---- One frame ----------------------------------------------------------------------------------
- */
+/* ---- One frame ---- */
 
 /* True once the prolog, at `offset`, has set the frame register. */
 static bool frame_register_set(const unwind_info *info, uint32_t offset)
@@ -316,12 +312,15 @@ static bool find_handler(const ldr__unwind_source *source, const unwind_info *in
 {
     if ((info->flags & UNW_FLAG_CHAININFO) != 0 || (info->flags & handler_type) == 0)
         return true;
-    uint8_t rva[4];
+    uint8_t bytes[4], first;
     uint32_t at = rva_after_codes(info);
-    if (!ldr__unwind_read(source, at, rva, sizeof rva))
+    if (!ldr__unwind_read(source, at, bytes, sizeof bytes))
         return false;
-    unwound->handler = source->base + ((uint32_t)rva[0] | (uint32_t)rva[1] << 8 |
-                                       (uint32_t)rva[2] << 16 | (uint32_t)rva[3] << 24);
+    uint32_t handler = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+                       (uint32_t)bytes[3] << 24;
+    if (!ldr__unwind_read(source, handler, &first, sizeof first))
+        return false; /* not in the image */
+    unwound->handler = source->base + handler;
     unwound->handler_data = source->base + at + 4;
     return true;
 }
@@ -351,8 +350,7 @@ bool ldr__virtual_unwind(const ldr__unwind_source *source, const ldr__function *
     return true;
 }
 
-/* ---- Export -----------------------------------------------------------------------------------
- */
+/* ---- Export ---- */
 
 void *LDR_WINAPI ldr__seh_rtl_virtual_unwind(DWORD handler_type, uint64_t image_base, uint64_t pc,
                                              const void *entry, CONTEXT *context,

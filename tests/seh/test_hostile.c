@@ -148,11 +148,28 @@ Test(hostile, codes_beyond_the_image_are_refused)
     cr_assert_not(image_unwind(&image, DATA + 0x1000 - 4));
 }
 
+/* A function with that handler is unwound or not. */
+static void image_of_handler(uint32_t handler, bool accepted)
+{
+    uint8_t info[8] = {1 | 1 << 3};
+    memcpy(info + 4, &handler, 4);
+    fake_image image;
+    image_start(&image, info, sizeof info);
+    cr_assert_eq(image_unwind(&image, DATA + 0x1000 - 8), accepted);
+}
+
 Test(hostile, handler_beyond_the_image_is_refused)
 {
     fake_image image;
     image_start(&image, (uint8_t[]){1 | 1 << 3, 0, 0, 0}, 4);
     cr_assert_not(image_unwind(&image, DATA + 0x1000 - 4));
+}
+
+Test(hostile, handler_outside_the_image_is_refused)
+{
+    image_of_handler(0x3000, false);
+    image_of_handler(0xFFFFFFFF, false);
+    image_of_handler(CODE + 0x80, true);
 }
 
 Test(hostile, chain_beyond_the_image_is_refused)
