@@ -318,7 +318,7 @@ static bool find_handler(const ldr__unwind_source *source, const unwind_info *in
         return false;
     uint32_t handler = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
                        (uint32_t)bytes[3] << 24;
-    if (!ldr__unwind_read(source, handler, &first, sizeof first))
+    if (source->image != NULL && !ldr__unwind_read(source, handler, &first, sizeof first))
         return false; /* not in the image */
     unwound->handler = source->base + handler;
     unwound->handler_data = source->base + at + 4;
