@@ -64,19 +64,33 @@ static bool thread_reserve(ldr__thread *thread, uint32_t count)
     return true;
 }
 
+/*
+ * Blocks are aligned inside memory from calloc, which is stored in front of them: an image may ask
+ * for gigabytes of zeros, and calloc does not touch them.
+ */
 static void *block_new(const ldr__tls_template *tls)
 {
-    if (tls->zero_size > SIZE_MAX - tls->data_size - BLOCK_ALIGNMENT)
+    size_t spare = BLOCK_ALIGNMENT + sizeof(void *);
+    if (tls->zero_size > SIZE_MAX - spare - tls->data_size)
         return NULL;
-    size_t size = tls->data_size + tls->zero_size;
-    size_t room = (size + BLOCK_ALIGNMENT) & ~(size_t)(BLOCK_ALIGNMENT - 1);
-    char *block = aligned_alloc(BLOCK_ALIGNMENT, room);
-    if (block == NULL)
+    char *memory = calloc(1, spare + tls->data_size + tls->zero_size);
+    if (memory == NULL)
         return NULL;
+    uintptr_t past_pointer = (uintptr_t)memory + spare;
+    char *block = memory + spare - past_pointer % BLOCK_ALIGNMENT;
+    memcpy(block - sizeof memory, &memory, sizeof memory);
     if (tls->data_size != 0)
         memcpy(block, tls->data, tls->data_size);
-    memset(block + tls->data_size, 0, room - tls->data_size);
     return block;
+}
+
+static void block_free(char *block)
+{
+    void *memory;
+    if (block == NULL)
+        return;
+    memcpy(&memory, block - sizeof memory, sizeof memory);
+    free(memory);
 }
 
 static bool thread_fill(ldr__thread *thread, uint32_t slot)
@@ -92,7 +106,7 @@ static void thread_clear(ldr__thread *thread, uint32_t slot)
 {
     if (slot >= thread->static_tls_capacity)
         return;
-    free(thread->teb.static_tls[slot]);
+    block_free(thread->teb.static_tls[slot]);
     thread->teb.static_tls[slot] = NULL;
 }
 
