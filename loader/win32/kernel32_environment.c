@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,40 @@ static DWORD LDR_WINAPI guest_GetEnvironmentVariableW(const WCHAR *name, WCHAR *
     return result;
 }
 
+/* Writes `text` with its %NAME% replaced; what is no variable stays as it is. */
+static void expand(ldr__process *process, const char *text, FILE *out)
+{
+    while (*text != 0) {
+        const char *end = *text == '%' ? strchr(text + 1, '%') : NULL;
+        char *name = end ? strndup(text + 1, (size_t)(end - text - 1)) : NULL;
+        char *value = name ? ldr__environment_get(process, name) : NULL;
+        if (value != NULL)
+            fputs(value, out);
+        else
+            fputc(*text, out);
+        text = value ? end + 1 : text + 1;
+        free(name);
+        free(value);
+    }
+}
+
+static DWORD LDR_WINAPI guest_ExpandEnvironmentStringsA(const char *text, char *ret_text,
+                                                        DWORD size)
+{
+    char *full = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&full, &length);
+    if (out != NULL) {
+        expand(ldr__process_self(), text, out);
+        fclose(out);
+    }
+    if (full == NULL)
+        return (DWORD)ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
+    DWORD result = ldr__answer_text(full, ret_text, size);
+    free(full);
+    return result < size ? result + 1 : result;
+}
+
 /* All variables one after the other with their NULs, and one NUL more. */
 static char *join_variables(const struct ldr__strings *strings, size_t *ret_size)
 {
@@ -350,6 +385,7 @@ static const ldr_export lines[] = {
     LDR__FN(SetEnvironmentVariableW),
     LDR__FN(GetEnvironmentVariableA),
     LDR__FN(GetEnvironmentVariableW),
+    LDR__FN(ExpandEnvironmentStringsA),
     LDR__FN(GetEnvironmentStringsW),
     LDR__FN(FreeEnvironmentStringsW),
     LDR__FN(GetCommandLineA),

@@ -10,11 +10,7 @@
 
 /* ---- Creation ---- */
 
-/*
- * A handle for `fresh`, or for the object of that name when there is one already (then *ret_existed
- * and ERROR_ALREADY_EXISTS). Names are known inside the process.
- */
-static HANDLE publish(ldr__waitable *fresh, const WCHAR *name)
+HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name)
 {
     WCHAR *copy = NULL;
     ldr__process *process = fresh->process;
@@ -63,7 +59,7 @@ static HANDLE LDR_WINAPI guest_CreateMutexW(const SECURITY_ATTRIBUTES *security,
         mutex->owner = ldr__thread_self();
         mutex->recursion = 1;
     }
-    return publish(&mutex->waitable, name);
+    return ldr__waitable_publish(&mutex->waitable, name);
 }
 
 static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *security, LONG initial,
@@ -80,7 +76,7 @@ static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *secur
         return no_memory();
     semaphore->count = initial;
     semaphore->maximum = maximum;
-    return publish(&semaphore->waitable, name);
+    return ldr__waitable_publish(&semaphore->waitable, name);
 }
 
 static HANDLE LDR_WINAPI guest_CreateEventW(const SECURITY_ATTRIBUTES *security, BOOL manual,
@@ -92,7 +88,7 @@ static HANDLE LDR_WINAPI guest_CreateEventW(const SECURITY_ATTRIBUTES *security,
         return no_memory();
     event->manual = manual;
     event->signaled = signaled;
-    return publish(&event->waitable, name);
+    return ldr__waitable_publish(&event->waitable, name);
 }
 
 static HANDLE LDR_WINAPI guest_CreateMutexA(const SECURITY_ATTRIBUTES *security, BOOL own,

@@ -163,25 +163,25 @@ static bool page_bounds(uint64_t address, uint64_t size, uint64_t unit, uint64_t
     return true;
 }
 
-/* `size` bytes without access at `base`, or for 0 anywhere at a multiple of 64 KiB; 0: none. */
-static uint64_t reserve(uint64_t base, uint64_t size)
+void *ldr__memory_reserve(uint64_t base, uint64_t size)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     if (base != 0) {
         void *at = mmap(pointer(base), size, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
-        return at == MAP_FAILED ? 0 : base;
+        return at == MAP_FAILED ? NULL : at;
     }
     if (size > UINT64_MAX - LDR__GRANULARITY)
-        return 0;
+        return NULL;
     void *at = mmap(NULL, size + LDR__GRANULARITY, PROT_NONE, flags, -1, 0);
     if (at == MAP_FAILED)
-        return 0;
+        return NULL;
     uint64_t start = (uint64_t)(uintptr_t)at;
     uint64_t aligned = (start + LDR__GRANULARITY - 1) & ~(uint64_t)(LDR__GRANULARITY - 1);
     if (aligned != start)
         munmap(at, aligned - start);
-    munmap(pointer(aligned + size), start + LDR__GRANULARITY - aligned);
-    return aligned;
+    if (aligned != start + LDR__GRANULARITY)
+        munmap(pointer(aligned + size), start + LDR__GRANULARITY - aligned);
+    return pointer(aligned);
 }
 
 static DWORD commit(struct ldr__memory *memory, uint64_t base, uint64_t size, DWORD protect)
@@ -199,12 +199,13 @@ static DWORD commit(struct ldr__memory *memory, uint64_t base, uint64_t size, DW
 static DWORD reserve_range(struct ldr__memory *memory, uint64_t base, uint64_t size, DWORD protect,
                            uint64_t *ret_base)
 {
-    uint64_t found = reserve(base, size);
-    if (found == 0)
+    void *at = ldr__memory_reserve(base, size);
+    uint64_t found = (uint64_t)(uintptr_t)at;
+    if (at == NULL)
         return base != 0 ? ERROR_INVALID_ADDRESS : ERROR_NOT_ENOUGH_MEMORY;
     range *entry = range_new(found, size, MEM_PRIVATE, protect);
     if (entry == NULL) {
-        munmap(pointer(found), size);
+        munmap(at, size);
         return ERROR_NOT_ENOUGH_MEMORY;
     }
     insert(memory, entry);

@@ -45,7 +45,13 @@ DWORD ldr__memory_protect(ldr__process *process, void *address, uint64_t size, D
 /* The run of like pages that starts with the page of `address`. False above user space. */
 bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_info *ret_info);
 
-/* A mapping of a file that the guest has made (`pages` of it, at `base`), known to queries. */
+/*
+ * `size` bytes (whole pages) without access at `base`, or for 0 anywhere at a multiple of 64 KiB;
+ * NULL if that cannot be had. The caller unmaps them.
+ */
+void *ldr__memory_reserve(uint64_t base, uint64_t size);
+
+/* Notes a view of a file that is mapped at `base`, so that queries know it. A Win32 error. */
 DWORD ldr__memory_add_view(ldr__process *process, void *base, uint64_t size, DWORD protect);
 /* Unmaps the view that holds `address`; false if none does. */
 bool ldr__memory_remove_view(ldr__process *process, const void *address);

@@ -2,6 +2,9 @@
 
 #define TABLES(X)                \
     X(ldr__advapi32_random)      \
+    X(ldr__advapi32_refused)     \
+    X(ldr__advapi32_registry)    \
+    X(ldr__advapi32_user)        \
     X(ldr__bcrypt_random)        \
     X(ldr__kernel32_console)     \
     X(ldr__kernel32_environment) \
@@ -9,19 +12,24 @@
     X(ldr__kernel32_file)        \
     X(ldr__kernel32_filename)    \
     X(ldr__kernel32_find)        \
+    X(ldr__kernel32_handle)      \
     X(ldr__kernel32_heap)        \
     X(ldr__kernel32_locale)      \
+    X(ldr__kernel32_localename)  \
     X(ldr__kernel32_locks)       \
+    X(ldr__kernel32_mapping)     \
     X(ldr__kernel32_memory)      \
     X(ldr__kernel32_message)     \
     X(ldr__kernel32_module)      \
     X(ldr__kernel32_process)     \
+    X(ldr__kernel32_refused)     \
     X(ldr__kernel32_sync)        \
     X(ldr__kernel32_text)        \
     X(ldr__kernel32_thread)      \
     X(ldr__kernel32_time)        \
     X(ldr__kernel32_timezone)    \
     X(ldr__kernel32_tls)         \
+    X(ldr__kernel32_usage)       \
     X(ldr__kernel32_volume)      \
     X(ldr__ntdll_error)          \
     X(ldr__ntdll_heap)

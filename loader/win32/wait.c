@@ -56,7 +56,7 @@ void ldr__wait_unlock(ldr__process *process)
 
 /* ---- Objects ---- */
 
-static void waitable_destroy(ldr__object *object)
+void ldr__waitable_destroy(ldr__object *object)
 {
     ldr__waitable *waitable = (ldr__waitable *)object;
     ldr__wait_lock(waitable->process);
@@ -78,7 +78,7 @@ void *ldr__waitable_new(ldr__process *process, ldr__object_type type, size_t siz
         return NULL;
     waitable->object.type = type;
     waitable->object.references = 1;
-    waitable->object.destroy = waitable_destroy;
+    waitable->object.destroy = ldr__waitable_destroy;
     waitable->process = process;
     return waitable;
 }

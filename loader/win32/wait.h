@@ -22,7 +22,7 @@ enum {
 
 typedef struct ldr__wait_block ldr__wait_block;
 
-/* First member of every object that can be waited for. */
+/* First member of every object that can have a name or be waited for. */
 typedef struct ldr__waitable {
     ldr__object object;
     ldr__process *process;
@@ -60,6 +60,8 @@ typedef struct ldr__thread_object {
 /* A zeroed object of `size` bytes that starts with an ldr__waitable, with one reference; NULL when
  * out of memory. */
 void *ldr__waitable_new(ldr__process *process, ldr__object_type type, size_t size);
+/* What releases one, for those that hold more than memory. */
+void ldr__waitable_destroy(ldr__object *object);
 bool ldr__object_is_waitable(const ldr__object *object);
 
 void ldr__wait_lock(ldr__process *process);
@@ -70,6 +72,13 @@ void ldr__waitable_changed(ldr__waitable *waitable);
 ldr__waitable *ldr__waitable_find(ldr__process *process, const WCHAR *name);
 /* Makes it known under `name`, which it takes over. The lock is held. */
 void ldr__waitable_set_name(ldr__waitable *waitable, WCHAR *name);
+
+/*
+ * kernel32_sync.c. A handle for `fresh`, whose reference it takes over, or for the object of that
+ * name when there is one already (ERROR_ALREADY_EXISTS; of another type: NULL and
+ * ERROR_INVALID_HANDLE). Names are known inside the process.
+ */
+HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name);
 
 /*
  * Waits until one (or all) of the objects are signalled and takes them, as WaitForMultipleObjects;

@@ -104,3 +104,58 @@ Test(memory, heap_knows_its_blocks)
     cr_expect_not_null(HeapAlloc(heap, 0, 10), "left to the end of the context");
     guest_end(ctx);
 }
+
+Test(memory, section_of_the_paging_file_is_one_memory_for_its_views)
+{
+    ldr_context *ctx = guest_begin();
+    VIRTUAL(ctx);
+    K32(ctx, HANDLE, CreateFileMappingA, (HANDLE, const void *, DWORD, DWORD, DWORD, const char *));
+    K32(ctx, HANDLE, OpenFileMappingA, (DWORD, BOOL, const char *));
+    K32(ctx, void *, MapViewOfFile, (HANDLE, DWORD, DWORD, DWORD, size_t));
+    K32(ctx, BOOL, UnmapViewOfFile, (const void *));
+    K32(ctx, BOOL, CloseHandle, (HANDLE));
+    ldr__memory_info info;
+    HANDLE section =
+        CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, LDR_PAGE_READWRITE, 0, 0x20000, "shared");
+    HANDLE again = OpenFileMappingA(2, false, "shared");
+    cr_assert(section && again);
+    char *first = MapViewOfFile(section, 2, 0, 0, 0),
+         *second = MapViewOfFile(again, 4, 0, 0x10000, 0);
+    cr_assert(first && second);
+    CloseHandle(section);
+    CloseHandle(again);
+    first[0x10005] = 7;
+    cr_expect_eq(second[5], 7);
+    cr_expect_eq(VirtualQuery(second, &info, sizeof info), sizeof info);
+    cr_expect_eq(info.type, MEM_MAPPED);
+    cr_expect_eq(info.protect, LDR_PAGE_READONLY);
+    cr_expect_eq(info.size, 0x10000);
+    cr_expect_null(OpenFileMappingA(2, false, "shared"), "the name went with the last handle");
+    cr_expect_eq(last_error(), ERROR_FILE_NOT_FOUND);
+    cr_expect(UnmapViewOfFile(first));
+    cr_expect_not(UnmapViewOfFile(first));
+    cr_expect_eq(last_error(), ERROR_INVALID_ADDRESS);
+    guest_end(ctx);
+}
+
+Test(memory, section_arguments_are_checked_as_on_windows)
+{
+    ldr_context *ctx = guest_begin();
+    K32(ctx, HANDLE, CreateFileMappingA, (HANDLE, const void *, DWORD, DWORD, DWORD, const char *));
+    K32(ctx, void *, MapViewOfFile, (HANDLE, DWORD, DWORD, DWORD, size_t));
+    cr_expect_null(CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, LDR_PAGE_READWRITE, 0, 0, NULL));
+    cr_expect_eq(last_error(), ERROR_INVALID_PARAMETER, "rule H3");
+    cr_expect_null(CreateFileMappingA(NULL, NULL, LDR_PAGE_READWRITE, 0, 1, NULL));
+    cr_expect_eq(last_error(), ERROR_INVALID_HANDLE, "rule H4");
+    cr_expect_null(CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, LDR_PAGE_EXECUTE, 0, 1, NULL));
+    cr_expect_eq(last_error(), ERROR_INVALID_PARAMETER, "rule H1");
+    HANDLE section =
+        CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, LDR_PAGE_READONLY, 0, 0x20000, NULL);
+    cr_expect_null(MapViewOfFile(section, 4, 0, 0x1000, 0));
+    cr_expect_eq(last_error(), 1132, "rule H30");
+    cr_expect_null(MapViewOfFile(section, 4, 0, 0x10000, 0x10001));
+    cr_expect_eq(last_error(), ERROR_ACCESS_DENIED, "rule H34");
+    cr_expect_null(MapViewOfFile(section, 2, 0, 0, 0));
+    cr_expect_eq(last_error(), ERROR_ACCESS_DENIED, "rule H36");
+    guest_end(ctx);
+}
