@@ -274,9 +274,10 @@ static bool put_pointer(formatter *f, const spec *s)
     ldr__crt_number number = {.finite = true};
     spec fixed = *s;
     fixed.precision = 2 * (int)sizeof(void *);
-    if (s->alternate)
+    uint64_t address = __builtin_va_arg(f->arguments, uint64_t);
+    if (s->alternate && address)
         memcpy(number.prefix, "0X", 3);
-    return put_digits(f, fixed, &number, __builtin_va_arg(f->arguments, uint64_t), 16, true);
+    return put_digits(f, fixed, &number, address, 16, true);
 }
 
 static bool put_float(formatter *f, const spec *s)

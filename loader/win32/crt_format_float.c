@@ -237,22 +237,38 @@ static void split_exponent(ldr__crt_number *number, char mark)
     *tail = '\0';
 }
 
+/* What %g stands for. Done here because glibc's %#g loses zeros when rounding makes a digit more.
+ */
+static char choose_notation(double magnitude, int significant, int *ret_precision)
+{
+    char text[MAX_PRECISION + 16];
+    snprintf(text, sizeof text, "%.*e", significant - 1, magnitude);
+    int exponent = atoi(strchr(text, 'e') + 1);
+    bool scientific = exponent < -4 || exponent >= significant;
+    *ret_precision = scientific ? significant - 1 : significant - 1 - exponent;
+    return scientific ? 'e' : 'f';
+}
+
 static void format_ucrt(double value, const ldr__crt_float_request *request,
                         ldr__crt_number *number)
 {
     char conversion = (char)(request->conversion | 0x20);
+    bool general = conversion == 'g';
     int precision = request->precision < 0 ? 6 : request->precision;
     int shown = precision < MAX_PRECISION ? precision : MAX_PRECISION;
     double magnitude = fabs(value);
     if (!(request->style.options & LDR__CRT_PRINTF_STANDARD_ROUNDING))
         magnitude = legacy_rounding(magnitude, conversion, shown);
+    number->zeros = (size_t)(precision - shown);
+    if (general)
+        conversion = choose_notation(magnitude, shown ? shown : 1, &shown);
     char format[] = {'%', '#', '.', '*', conversion, '\0'};
     if (!request->alternate)
         memmove(format + 1, format + 2, 4);
     snprintf(number->text, sizeof number->text, format, shown, magnitude);
     split_exponent(number, 'e');
-    if (conversion != 'g' || request->alternate)
-        number->zeros = (size_t)(precision - shown);
+    if (general && !request->alternate)
+        strip_zeros(number);
     if (request->style.options & LDR__CRT_PRINTF_THREE_DIGIT_EXPONENTS)
         widen_exponent(number->tail);
 }

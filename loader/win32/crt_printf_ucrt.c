@@ -38,13 +38,15 @@ static int print_standard(const ldr__crt_target *target, const void *format,
     return total;
 }
 
-/* Without options: terminated, but a text that was cut off is -2. */
+/* Without options: terminated, but a text that was cut off is -2, and no room at all -1. */
 static int print_plain(const ldr__crt_target *target, const void *format,
                        ldr__crt_format_style style, __builtin_ms_va_list arguments)
 {
-    enum { CUT_OFF = -2 };
+    enum { NO_ROOM = -1, CUT_OFF = -2 };
     int total = print_standard(target, format, style, arguments);
-    return target->buffer && total >= 0 && (size_t)total >= target->capacity ? CUT_OFF : total;
+    if (!target->buffer || total < 0 || (size_t)total < target->capacity)
+        return total;
+    return target->capacity ? CUT_OFF : NO_ROOM;
 }
 
 static int print(const ldr__crt_target *target, const void *format, uint64_t options,
