@@ -13,9 +13,23 @@ enum {
     RUNTIME_ERROR_EXIT_CODE = 255,
 };
 
+typedef void(LDR_WINAPI *thread_local_callback)(void *module, DWORD reason, void *reserved);
+
+/* The program's destructors of thread-local objects come before everything else. */
+static void destroy_thread_locals(ldr__crt *crt)
+{
+    ldr__crt_lock(crt);
+    thread_local_callback callback = (thread_local_callback)crt->thread_local_callback;
+    crt->thread_local_callback = NULL;
+    ldr__crt_unlock(crt);
+    if (callback)
+        callback(NULL, LDR__PROCESS_DETACH, NULL);
+}
+
 /* What exit does before the process ends. */
 static void clean_up(ldr__crt *crt)
 {
+    destroy_thread_locals(crt);
     ldr__crt_run_exit_list(crt, &crt->at_exit);
     ldr__crt_streams_flush(crt);
 }
@@ -81,6 +95,11 @@ static void *exchange(void **slot, void *value)
     return previous;
 }
 
+static void LDR_WINAPI guest__register_thread_local_exe_atexit_callback(void *callback)
+{
+    exchange(&ldr__crt_self()->thread_local_callback, callback);
+}
+
 static void *LDR_WINAPI guest_set_terminate(void *handler)
 {
     return exchange(&ldr__crt_self()->terminate_handler, handler);
@@ -126,6 +145,7 @@ LDR__TABLE(ldr__crt_exit_vcruntime, "vcruntime140.dll", purecall_lines);
 
 static const ldr_export ucrt_lines[] = {
     LDR__FN(quick_exit),
+    LDR__FN(_register_thread_local_exe_atexit_callback),
     LDR__FN_AS("_Exit", guest__exit),
     LDR__FN(terminate),
     LDR__FN(set_terminate),

@@ -305,6 +305,37 @@ static int LDR_WINAPI guest__dup2(int descriptor, int target)
     return ldr__crt_descriptor_copy_to(ldr__crt_self(), descriptor, target);
 }
 
+/* The mode of files opened without one, of the universal runtime; msvcrt's is exported data. */
+static int LDR_WINAPI guest__set_fmode(int mode)
+{
+    if (mode != LDR__CRT_O_TEXT && mode != LDR__CRT_O_BINARY && mode != LDR__CRT_O_WTEXT) {
+        ldr__crt_invalid_parameter(EINVAL);
+        return EINVAL;
+    }
+    ldr__crt_self()->default_mode = mode;
+    return 0;
+}
+
+static int LDR_WINAPI guest__get_fmode(int *ret_mode)
+{
+    if (!ret_mode) {
+        ldr__crt_invalid_parameter(EINVAL);
+        return EINVAL;
+    }
+    *ret_mode = ldr__crt_self()->default_mode;
+    return 0;
+}
+
+static int *LDR_WINAPI guest___p__fmode(void)
+{
+    return &ldr__crt_self()->default_mode;
+}
+
+static int *LDR_WINAPI guest___p__commode(void)
+{
+    return &ldr__crt_self()->default_commit;
+}
+
 static int pipe_end(ldr__crt *crt, int fd, int mode)
 {
     HANDLE handle = ldr__handle_from_fd(crt->process, fd, false, NULL);
@@ -351,3 +382,7 @@ static const ldr_export shared[] = {
     LDR__FN(_open_osfhandle), LDR__FN(_dup),      LDR__FN(_dup2),    LDR__FN(_pipe),
 };
 LDR__CRT_TABLES(ldr__crt_io, shared);
+
+static const ldr_export ucrt_lines[] = {LDR__FN(_set_fmode), LDR__FN(_get_fmode),
+                                        LDR__FN(__p__fmode), LDR__FN(__p__commode)};
+LDR__TABLE(ldr__crt_io_ucrt_only, "ucrtbase.dll", ucrt_lines);

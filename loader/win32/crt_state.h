@@ -143,6 +143,7 @@ struct ldr__crt {
     void *invalid_parameter_handler;
     void *purecall_handler;
     void *terminate_handler;
+    void *thread_local_callback;
     void *new_handler;
     void *math_error_handler;
     ldr__crt_zone zone;

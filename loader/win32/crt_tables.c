@@ -34,6 +34,7 @@ const ldr__host_table *const ldr__crt_tables[] = {
     &ldr__crt_heap_ucrt_only,
     &ldr__crt_io_msvcrt,
     &ldr__crt_io_ucrt,
+    &ldr__crt_io_ucrt_only,
     &ldr__crt_locale_msvcrt,
     &ldr__crt_locale_ucrt,
     &ldr__crt_locale_msvcrt_only,

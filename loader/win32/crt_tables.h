@@ -47,6 +47,7 @@ extern const ldr__host_table ldr__crt_heap_msvcrt_only;
 extern const ldr__host_table ldr__crt_heap_ucrt_only;
 extern const ldr__host_table ldr__crt_io_msvcrt;
 extern const ldr__host_table ldr__crt_io_ucrt;
+extern const ldr__host_table ldr__crt_io_ucrt_only;
 extern const ldr__host_table ldr__crt_locale_msvcrt;
 extern const ldr__host_table ldr__crt_locale_ucrt;
 extern const ldr__host_table ldr__crt_locale_msvcrt_only;
