@@ -53,7 +53,7 @@ static double median(double *values, size_t count)
     return values[count / 2];
 }
 
-static void stop(const ldr_diag *diag)
+_Noreturn static void stop(const ldr_diag *diag)
 {
     char text[512];
     fprintf(stderr, "%s\n", ldr_diag_text(diag, text, sizeof text));
