@@ -96,7 +96,9 @@ typedef struct ldr_section_options {
 
 /*
  * An image section from the file at `path` (UTF-8). `options` may be NULL. On success the caller
- * owns the section and releases it with ldr_section_close.
+ * owns the section and releases it with ldr_section_close. What a PE section claims beyond the end
+ * of the file is zero (rule B16). A FILE_BACKED section goes on using the file: to cut it off while
+ * views exist takes pages from them.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_NO_MEMORY, LDR_OS_ERROR.
  */
@@ -139,8 +141,10 @@ LDR_API void ldr_view_unmap(ldr_view *view);
 
 /*
  * Applies the base relocations for where the view is, as ntdll does after mapping: nothing when it
- * is at its preferred base. LDR_NOT_RELOCATABLE (rules C.11, D.1), LDR_BAD_RELOCATIONS; protections
- * are as before in every case.
+ * is at its preferred base, or relocated already. ImageBase in the view's header stays as it is in
+ * the file. LDR_NOT_RELOCATABLE (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_NO_MEMORY,
+ * LDR_OS_ERROR; protections are as before in every case, but a view that could not be relocated is
+ * good for nothing but to be unmapped.
  */
 LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
 
@@ -191,7 +195,9 @@ typedef struct ldr_region {
 
 /*
  * The region that starts at or holds `rva`. Regions follow one another without holes, so that
- * starting at 0 and going on at rva + size visits the view. LDR_INVALID_ARGUMENT beyond its end.
+ * starting at 0 and going on at rva + size visits the view. A page of zero fill or of the file that
+ * this view has written to is private. LDR_INVALID_ARGUMENT beyond the view's end, LDR_OS_ERROR
+ * when the system does not tell which pages are copies.
  */
 LDR_API ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_region);
 

@@ -1,5 +1,4 @@
-/* relocate.c: base relocations, as ntdll applies them after mapping (rules C.11 and D of
- * SEC_IMAGE). */
+/* relocate.c: base relocations, as ntdll applies them after mapping (rules D of pe/RULES.md). */
 #include "section/diag.h"
 #include "section/view.h"
 

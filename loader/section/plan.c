@@ -101,8 +101,7 @@ static void emit_run(planner *p, content_run run)
 
 /* ---- The rules ---- */
 
-/* B.3 of SEC_IMAGE: by MEM_READ, MEM_WRITE and MEM_EXECUTE; writable SHARED pages are not copied.
- */
+/* B.3: by MEM_READ, MEM_WRITE and MEM_EXECUTE; writable SHARED pages are not copied. */
 static uint32_t protect_of(uint32_t characteristics)
 {
     static const uint32_t plain[2][2][2] = {

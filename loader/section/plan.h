@@ -3,7 +3,7 @@
  *
  * A plan is plain data, computed from the headers alone: no allocation, no system call. It is an
  * array of subsections in ascending order that covers the image from RVA 0 to its end without holes
- * (SEC_IMAGE rules B1 to B21 in pe/RULES.md). A PE section becomes up to three of them: file pages
+ * (rules B1 to B21 in pe/RULES.md). A PE section becomes up to three of them: file pages
  * that can be mapped as they are, pages that have to be put together in the section's segment, and
  * zero fill. What follows it up to the next PE section is a fourth, reserved and without access.
  */

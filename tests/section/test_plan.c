@@ -230,7 +230,7 @@ Test(plan, flat_image_is_cut_at_size_of_image)
     EXPECT(&p, {0, 0x1000, 0, 0x500, SEGMENT, LDR_PAGE_EXECUTE_WRITECOPY, -1});
 }
 
-/* B.3 of SEC_IMAGE: rights by MEM_EXECUTE, MEM_READ, MEM_WRITE; with SHARED; backing of SHARED. */
+/* B.3: rights by MEM_EXECUTE, MEM_READ, MEM_WRITE; with SHARED; backing of SHARED. */
 Test(plan, protection_of_each_combination_of_section_rights)
 {
     static const struct {

@@ -254,16 +254,6 @@ Test(sharing, views_of_a_shared_section_are_one_memory)
     ldr_section_close(section);
 }
 
-Test(sharing, another_section_of_the_same_file_has_its_own_shared_memory)
-{
-    ldr_view *first = fixture_view(data_section(IMG_RW | PE_SCN_MEM_SHARED), 0);
-    ldr_view *second = fixture_view(data_section(IMG_RW | PE_SCN_MEM_SHARED), 0);
-    strcpy(data_of(first), "written");
-    cr_assert_str_eq(data_of(second), "initial");
-    ldr_view_unmap(first);
-    ldr_view_unmap(second);
-}
-
 Test(sharing, view_outlives_the_section)
 {
     fixture_state before = fixture_state_take();
