@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
@@ -90,6 +92,19 @@ typedef struct MEMORYSTATUS {
 /* What a 64-bit Windows program can address. */
 #define USER_SPACE UINT64_C(0x7FFFFFFE0000)
 
+/* How much of its address space the process has in use. */
+static uint64_t used_virtual(void)
+{
+    uint64_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%" SCNu64, &pages) != 1)
+        pages = 0;
+    fclose(file);
+    return pages * LDR__PAGE_SIZE;
+}
+
 static bool fill_status(MEMORYSTATUSEX *status)
 {
     struct sysinfo host;
@@ -101,7 +116,7 @@ static bool fill_status(MEMORYSTATUSEX *status)
     status->total_page_file = (host.totalram + host.totalswap) * unit;
     status->free_page_file = status->free_physical + host.freeswap * unit;
     status->total_virtual = USER_SPACE;
-    status->free_virtual = USER_SPACE;
+    status->free_virtual = USER_SPACE - used_virtual();
     status->free_extended_virtual = 0;
     status->load = (DWORD)(100 - status->free_physical * 100 / status->total_physical);
     return true;

@@ -179,6 +179,16 @@ static void *LDR_WINAPI guest_FlsGetValue(DWORD index)
     return values != NULL && index < FLS_COUNT ? values[index] : NULL;
 }
 
+/* Under the lock, since FlsFree looks at every thread's values. */
+static void **make_fls(ldr__thread *thread)
+{
+    void **values = calloc(FLS_COUNT, sizeof *values);
+    pthread_mutex_lock(&thread->process->lock);
+    thread->fls = values;
+    pthread_mutex_unlock(&thread->process->lock);
+    return values;
+}
+
 static BOOL LDR_WINAPI guest_FlsSetValue(DWORD index, void *value)
 {
     ldr__thread *thread = ldr__thread_self();
@@ -186,7 +196,7 @@ static BOOL LDR_WINAPI guest_FlsSetValue(DWORD index, void *value)
     if (index == 0 || index >= FLS_COUNT)
         return ldr__win_error(ERROR_INVALID_PARAMETER);
     if (values == NULL)
-        values = thread->fls = calloc(FLS_COUNT, sizeof *values);
+        values = make_fls(thread);
     if (values == NULL)
         return ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
     values[index] = value;

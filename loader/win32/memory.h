@@ -36,7 +36,7 @@ typedef struct ldr__memory_info {
 /* Host protection for LDR_PAGE_*; -1 for what is not exactly one of them. */
 int ldr__host_protection(DWORD protect);
 
-/* VirtualAlloc, VirtualFree, VirtualProtect: a Win32 error. */
+/* VirtualAlloc, VirtualFree (memory.c), VirtualProtect (memory_query.c): a Win32 error. */
 DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, DWORD type,
                            DWORD protect, void **ret_address);
 DWORD ldr__memory_free(ldr__process *process, void *address, uint64_t size, DWORD type);
