@@ -114,7 +114,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
                         const ldr_section_options *options, ldr_diag *diag)
 {
     section->profile = options->profile;
-    ldr__headers headers;
+    ldr__headers headers = {0};
     ldr_status status = take_headers(section, source, &headers, diag);
     if (status == LDR_OK)
         status = judge(section, &headers, source->size, options->profile, diag);

@@ -91,7 +91,7 @@ static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
 {
     const ldr_section *section = view->section;
     uint64_t size = section->plan.size;
-    void *address;
+    void *address = NULL;
     ldr_status status = base != 0 ? place_at(base, size, section->name, &address, diag)
                                   : place_anywhere(section->image.optional.image_base, size,
                                                    section->name, &address, diag);
