@@ -117,12 +117,12 @@ static int64_t LDR_WINAPI guest__wtoi64(const WCHAR *text)
 /* ---- Floating point from text ------------------------------------------------------------------
  */
 
-static double parse_float(ldr__crt_text text, void *ret_end)
+static double parse_float(ldr__crt_text text, void *ret_end, ldr__crt_flavour flavour)
 {
     size_t used = 0;
     double value = 0;
     if (text.units)
-        value = ldr__crt_read_float(text, SIZE_MAX, &used);
+        value = ldr__crt_read_float(text, SIZE_MAX, flavour, &used);
     else
         ldr__crt_invalid_parameter(EINVAL);
     if (ret_end) {
@@ -141,34 +141,54 @@ static float to_float(double value)
     return result;
 }
 
-static double LDR_WINAPI guest_strtod(const char *text, char **ret_end)
+static double LDR_WINAPI msvcrt_strtod(const char *text, char **ret_end)
 {
-    return parse_float(narrow(text), ret_end);
+    return parse_float(narrow(text), ret_end, LDR__CRT_MSVCRT);
 }
 
-static double LDR_WINAPI guest_wcstod(const WCHAR *text, WCHAR **ret_end)
+static double LDR_WINAPI ucrt_strtod(const char *text, char **ret_end)
 {
-    return parse_float(wide(text), ret_end);
+    return parse_float(narrow(text), ret_end, LDR__CRT_UCRT);
+}
+
+static double LDR_WINAPI msvcrt_wcstod(const WCHAR *text, WCHAR **ret_end)
+{
+    return parse_float(wide(text), ret_end, LDR__CRT_MSVCRT);
+}
+
+static double LDR_WINAPI ucrt_wcstod(const WCHAR *text, WCHAR **ret_end)
+{
+    return parse_float(wide(text), ret_end, LDR__CRT_UCRT);
 }
 
 static float LDR_WINAPI guest_strtof(const char *text, char **ret_end)
 {
-    return to_float(parse_float(narrow(text), ret_end));
+    return to_float(parse_float(narrow(text), ret_end, LDR__CRT_UCRT));
 }
 
 static float LDR_WINAPI guest_wcstof(const WCHAR *text, WCHAR **ret_end)
 {
-    return to_float(parse_float(wide(text), ret_end));
+    return to_float(parse_float(wide(text), ret_end, LDR__CRT_UCRT));
 }
 
-static double LDR_WINAPI guest_atof(const char *text)
+static double LDR_WINAPI msvcrt_atof(const char *text)
 {
-    return parse_float(narrow(text), NULL);
+    return parse_float(narrow(text), NULL, LDR__CRT_MSVCRT);
 }
 
-static double LDR_WINAPI guest__wtof(const WCHAR *text)
+static double LDR_WINAPI ucrt_atof(const char *text)
 {
-    return parse_float(wide(text), NULL);
+    return parse_float(narrow(text), NULL, LDR__CRT_UCRT);
+}
+
+static double LDR_WINAPI msvcrt_wtof(const WCHAR *text)
+{
+    return parse_float(wide(text), NULL, LDR__CRT_MSVCRT);
+}
+
+static double LDR_WINAPI ucrt_wtof(const WCHAR *text)
+{
+    return parse_float(wide(text), NULL, LDR__CRT_UCRT);
 }
 
 /* ---- Text from integers ------------------------------------------------------------------------
@@ -268,10 +288,6 @@ static const ldr_export shared[] = {
     LDR__FN(_atoi64),
     LDR__FN(_wtoi),
     LDR__FN(_wtoi64),
-    LDR__FN(strtod),
-    LDR__FN(wcstod),
-    LDR__FN(atof),
-    LDR__FN(_wtof),
     LDR__FN(_itoa),
     LDR__FN(_itoa_s),
     LDR__FN(_itow),
@@ -301,8 +317,12 @@ LDR__CRT_TABLES(ldr__crt_convert, shared);
 static const ldr_export ucrt_lines[] = {
     LDR__FN(strtof),
     LDR__FN(wcstof),
-    LDR__FN_AS("strtold", guest_strtod),
-    LDR__FN_AS("wcstold", guest_wcstod),
+    LDR__FN_AS("strtod", ucrt_strtod),
+    LDR__FN_AS("wcstod", ucrt_wcstod),
+    LDR__FN_AS("atof", ucrt_atof),
+    LDR__FN_AS("_wtof", ucrt_wtof),
+    LDR__FN_AS("strtold", ucrt_strtod),
+    LDR__FN_AS("wcstold", ucrt_wcstod),
     LDR__FN_AS("strtoll", guest__strtoi64),
     LDR__FN_AS("strtoull", guest__strtoui64),
     LDR__FN_AS("strtoimax", guest__strtoi64),
@@ -312,3 +332,11 @@ static const ldr_export ucrt_lines[] = {
     LDR__FN_AS("atoll", guest__atoi64),
 };
 LDR__TABLE(ldr__crt_convert_ucrt_only, "ucrtbase.dll", ucrt_lines);
+
+static const ldr_export msvcrt_lines[] = {
+    LDR__FN_AS("strtod", msvcrt_strtod),
+    LDR__FN_AS("wcstod", msvcrt_wcstod),
+    LDR__FN_AS("atof", msvcrt_atof),
+    LDR__FN_AS("_wtof", msvcrt_wtof),
+};
+LDR__TABLE(ldr__crt_convert_msvcrt_only, "msvcrt.dll", msvcrt_lines);

@@ -3,6 +3,8 @@
 
 #include <wctype.h>
 
+#include "win32/crt_locale.h"
+
 /* What Windows has for -1 (EOF) to 127, and nothing above, in the locale "C". */
 static const uint16_t classes[257] = {
     0x0,   0x20,  0x20,  0x20,  0x20,  0x20,  0x20,  0x20,  0x20,  0x20,  0x28,  0x28,  0x28,
@@ -94,23 +96,18 @@ static int LDR_WINAPI guest___iscsymf(int c)
 /* ---- Wide characters ---------------------------------------------------------------------------
  */
 
-/* Latin-1 without the host's help: Windows classifies these alike in every locale. */
-static bool is_latin_lower(WCHAR c)
-{
-    return (c >= 0xDF && c != 0xF7) || c == 0xAA || c == 0xB5 || c == 0xBA;
-}
-
+/* Latin-1, alike in every locale. */
 static uint16_t latin_class(WCHAR c)
 {
     if (c < 0xA0)
-        return c == 0x85 ? LDR__CRT_CONTROL | LDR__CRT_SPACE : LDR__CRT_CONTROL;
+        return LDR__CRT_CONTROL;
     if (c == 0xA0)
         return LDR__CRT_SPACE | LDR__CRT_BLANK;
     if (c == 0xB2 || c == 0xB3 || c == 0xB9)
         return LDR__CRT_DIGIT | LDR__CRT_PUNCT;
-    if (is_latin_lower(c))
-        return LDR__CRT_LOWER | LDR__CRT_ALPHA;
-    return c >= 0xC0 && c != 0xD7 ? LDR__CRT_UPPER | LDR__CRT_ALPHA : LDR__CRT_PUNCT;
+    if (c < 0xC0 || c == 0xD7 || c == 0xF7)
+        return LDR__CRT_PUNCT;
+    return LDR__CRT_ALPHA | (c < 0xDF ? LDR__CRT_UPPER : LDR__CRT_LOWER);
 }
 
 uint16_t ldr__crt_class_of(WCHAR character)
@@ -135,11 +132,18 @@ uint16_t ldr__crt_class_of(WCHAR character)
     return class;
 }
 
+/* In the locale "C" only ASCII has cases. */
+static locale_t locale_of_cases(void)
+{
+    ldr__crt *crt = ldr__crt_self();
+    return ldr__crt_is_utf8(crt) ? crt->unicode : (locale_t)0;
+}
+
 WCHAR ldr__crt_to_lower(WCHAR character)
 {
     if (character < 0x80)
         return (WCHAR)guest_tolower(character);
-    locale_t unicode = ldr__crt_self()->unicode;
+    locale_t unicode = locale_of_cases();
     wint_t lower = unicode ? towlower_l(character, unicode) : character;
     return lower <= UINT16_MAX ? (WCHAR)lower : character;
 }
@@ -148,7 +152,7 @@ WCHAR ldr__crt_to_upper(WCHAR character)
 {
     if (character < 0x80)
         return (WCHAR)guest_toupper(character);
-    locale_t unicode = ldr__crt_self()->unicode;
+    locale_t unicode = locale_of_cases();
     wint_t upper = unicode ? towupper_l(character, unicode) : character;
     return upper <= UINT16_MAX ? (WCHAR)upper : character;
 }

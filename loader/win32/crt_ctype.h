@@ -20,7 +20,7 @@ enum {
 /* The bits of a 16-bit character; 0 for what the host's Unicode tables do not know. */
 uint16_t ldr__crt_class_of(WCHAR character);
 
-/* Simple case mapping, within the 16-bit range. */
+/* Simple case mapping, within the 16-bit range; of ASCII only in the locale "C". */
 WCHAR ldr__crt_to_lower(WCHAR character);
 WCHAR ldr__crt_to_upper(WCHAR character);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "win32/crt_arguments.h"
 #include "win32/crt_locale.h"
 
 const ldr__crt_format_style ldr__crt_msvcrt_style = {
@@ -36,7 +37,7 @@ typedef struct formatter {
     ldr__crt_format_style style;
     bool utf8;
     int64_t written;
-    __builtin_ms_va_list arguments;
+    ldr__crt_arguments arguments;
 } formatter;
 
 /* ---- Output ------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ static bool read_count(formatter *f, int *ret_count)
 {
     int count = 0;
     if (accept(f, '*')) {
-        *ret_count = __builtin_va_arg(f->arguments, int);
+        *ret_count = (int)ldr__crt_argument(&f->arguments);
         return true;
     }
     for (; peek(f) >= '0' && peek(f) <= '9'; f->at++)
@@ -211,8 +212,8 @@ static bool read_spec(formatter *f, spec *ret_spec)
 static uint64_t read_integer(formatter *f, const spec *s, bool is_signed)
 {
     if (s->size == SIZE_64)
-        return __builtin_va_arg(f->arguments, uint64_t);
-    int32_t value = __builtin_va_arg(f->arguments, int32_t);
+        return ldr__crt_argument(&f->arguments);
+    int32_t value = (int32_t)ldr__crt_argument(&f->arguments);
     if (s->size == SIZE_SHORT)
         value = is_signed ? (int16_t)value : (uint16_t)value;
     else if (s->size == SIZE_CHAR)
@@ -274,7 +275,7 @@ static bool put_pointer(formatter *f, const spec *s)
     ldr__crt_number number = {.finite = true};
     spec fixed = *s;
     fixed.precision = 2 * (int)sizeof(void *);
-    uint64_t address = __builtin_va_arg(f->arguments, uint64_t);
+    uint64_t address = ldr__crt_argument(&f->arguments);
     if (s->alternate && address)
         memcpy(number.prefix, "0X", 3);
     return put_digits(f, fixed, &number, address, 16, true);
@@ -283,7 +284,7 @@ static bool put_pointer(formatter *f, const spec *s)
 static bool put_float(formatter *f, const spec *s)
 {
     ldr__crt_number number;
-    double value = __builtin_va_arg(f->arguments, double);
+    double value = ldr__crt_double_argument(&f->arguments);
     ldr__crt_float_request request = {s->conversion, s->precision, s->alternate, f->style};
     ldr__crt_format_float(value, &request, &number);
     char sign = signbit(value) ? '-' : s->plus ? '+' : s->space ? ' ' : '\0';
@@ -374,7 +375,7 @@ static bool put_string(formatter *f, const spec *s)
 {
     static const WCHAR wide_null[] = {'(', 'n', 'u', 'l', 'l', ')', 0};
     bool wide = argument_is_wide(f, s);
-    const void *text = __builtin_va_arg(f->arguments, const void *);
+    const void *text = ldr__crt_pointer_argument(&f->arguments);
     if (!text)
         text = wide ? (const void *)wide_null : "(null)";
     size_t limit = s->precision < 0 ? INT_MAX : (size_t)s->precision;
@@ -385,7 +386,7 @@ static bool put_string(formatter *f, const spec *s)
 
 static bool put_character(formatter *f, const spec *s)
 {
-    WCHAR unit = (WCHAR) __builtin_va_arg(f->arguments, int);
+    WCHAR unit = (WCHAR)(int)ldr__crt_argument(&f->arguments);
     char byte = (char)unit;
     bool wide = argument_is_wide(f, s);
     if (wide == f->sink->wide)
@@ -410,7 +411,7 @@ static bool put_character(formatter *f, const spec *s)
  */
 static bool store_count(formatter *f, const spec *s)
 {
-    void *to = __builtin_va_arg(f->arguments, void *);
+    void *to = ldr__crt_pointer_argument(&f->arguments);
     if (f->style.flavour == LDR__CRT_UCRT || !to) {
         ldr__crt_invalid_parameter(EINVAL);
         return false;
@@ -494,10 +495,11 @@ static bool run(formatter *f)
 int ldr__crt_format(ldr__crt_sink *sink, const void *format, ldr__crt_format_style style,
                     __builtin_ms_va_list arguments)
 {
-    formatter f = {
-        .sink = sink, .format = format, .style = style, .utf8 = ldr__crt_is_utf8(ldr__crt_self())};
-    __builtin_ms_va_copy(f.arguments, arguments);
+    formatter f = {.sink = sink,
+                   .format = format,
+                   .style = style,
+                   .utf8 = ldr__crt_is_utf8(ldr__crt_self()),
+                   .arguments = {arguments}};
     bool done = run(&f);
-    __builtin_ms_va_end(f.arguments);
     return done ? (int)f.written : -1;
 }

@@ -96,14 +96,14 @@ static size_t LDR_WINAPI guest_mbstowcs(WCHAR *out, const char *text, size_t cap
 static int finish(size_t converted, size_t capacity, bool has_buffer, bool truncate, bool cut,
                   size_t *ret_needed)
 {
-    enum { TRUNCATED = LDR__CRT_STRUNCATE };
     if (converted == SIZE_MAX)
         return LDR__CRT_EILSEQ;
+    bool fits = !has_buffer || (!cut && converted < capacity);
+    if (!fits && !truncate)
+        return ERANGE;
     if (ret_needed)
         *ret_needed = converted + 1;
-    if (!has_buffer || (!cut && converted < capacity))
-        return 0;
-    return truncate ? TRUNCATED : ERANGE;
+    return fits ? 0 : LDR__CRT_STRUNCATE;
 }
 
 static int LDR_WINAPI guest_wcstombs_s(size_t *ret_needed, char *out, size_t capacity,
@@ -113,9 +113,11 @@ static int LDR_WINAPI guest_wcstombs_s(size_t *ret_needed, char *out, size_t cap
         ldr__crt_invalid_parameter(EINVAL);
         return EINVAL;
     }
+    if (ret_needed)
+        *ret_needed = 0;
     const WCHAR *rest = NULL;
     size_t limit = out ? capacity - 1 : 0;
-    bool bounded = count != SIZE_MAX && count < limit;
+    bool bounded = count != SIZE_MAX && count <= limit;
     size_t done = narrow_string(out, text, SIZE_MAX, bounded ? count : limit, &rest);
     int error =
         finish(done, capacity, out != NULL, count == SIZE_MAX, rest && !bounded, ret_needed);
@@ -133,9 +135,11 @@ static int LDR_WINAPI guest_mbstowcs_s(size_t *ret_needed, WCHAR *out, size_t ca
         ldr__crt_invalid_parameter(EINVAL);
         return EINVAL;
     }
+    if (ret_needed)
+        *ret_needed = 0;
     const char *rest = NULL;
     size_t limit = out ? capacity - 1 : 0;
-    bool bounded = count != SIZE_MAX && count < limit;
+    bool bounded = count != SIZE_MAX && count <= limit;
     size_t done = widen_string(out, text, SIZE_MAX, bounded ? count : limit, &rest);
     int error =
         finish(done, capacity, out != NULL, count == SIZE_MAX, rest && !bounded, ret_needed);

@@ -69,14 +69,14 @@ static size_t count_digits(ldr__crt_text text, size_t at, size_t limit, unsigned
 }
 
 /* Where a number that starts at `at` ends; `at` itself if there is none. */
-static size_t end_of_float(ldr__crt_text text, size_t at, size_t limit)
+static size_t end_of_float(ldr__crt_text text, size_t at, size_t limit, ldr__crt_flavour flavour)
 {
     size_t start = at;
     unsigned sign = unit_at(text, at, limit);
     if (sign == '-' || sign == '+')
         at++;
     unsigned base = 16;
-    size_t digits_at = skip_prefix(text, at, limit, &base);
+    size_t digits_at = flavour == LDR__CRT_UCRT ? skip_prefix(text, at, limit, &base) : at;
     base = digits_at > at ? 16 : 10;
     size_t whole = count_digits(text, digits_at, limit, base);
     at = digits_at + whole;
@@ -136,13 +136,14 @@ static double convert(ldr__crt_text text, size_t from, size_t to)
     return value;
 }
 
-double ldr__crt_read_float(ldr__crt_text text, size_t limit, size_t *ret_used)
+double ldr__crt_read_float(ldr__crt_text text, size_t limit, ldr__crt_flavour flavour,
+                           size_t *ret_used)
 {
     size_t start = 0;
     while (is_space(unit_at(text, start, limit)))
         start++;
-    size_t end = end_of_float(text, start, limit);
-    if (end == start)
+    size_t end = end_of_float(text, start, limit, flavour);
+    if (end == start && flavour == LDR__CRT_UCRT)
         end = end_of_word(text, start, limit);
     *ret_used = end > start ? end : 0;
     return end > start ? convert(text, start, end) : 0;

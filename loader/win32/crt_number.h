@@ -19,7 +19,11 @@ typedef struct ldr__crt_integer {
 /* As strtol reads: white space, sign, prefix, digits. At most `limit` units. */
 ldr__crt_integer ldr__crt_read_integer(ldr__crt_text text, unsigned base, size_t limit);
 
-/* As strtod reads; *ret_used is 0 if there is no number. Sets errno to ERANGE as strtod does. */
-double ldr__crt_read_float(ldr__crt_text text, size_t limit, size_t *ret_used);
+/*
+ * As strtod reads; *ret_used is 0 if there is no number. Sets errno to ERANGE as strtod does.
+ * msvcrt knows neither hexadecimal floating point nor words for infinity.
+ */
+double ldr__crt_read_float(ldr__crt_text text, size_t limit, ldr__crt_flavour flavour,
+                           size_t *ret_used);
 
 #endif

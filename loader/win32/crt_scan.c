@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "win32/crt_arguments.h"
 #include "win32/crt_locale.h"
 
 typedef enum scan_size {
@@ -31,8 +32,9 @@ typedef struct scanner {
     size_t at;        /* in the text */
     size_t format_at; /* in the format */
     uint64_t options;
+    ldr__crt_flavour flavour;
     int assigned, converted; /* the latter with what the format suppresses */
-    __builtin_ms_va_list arguments;
+    ldr__crt_arguments arguments;
 } scanner;
 
 static unsigned text_unit(const scanner *s, size_t index)
@@ -159,7 +161,7 @@ static ldr__crt_text rest(const scanner *s)
 
 static void store(scanner *s, uint64_t value, size_t bytes)
 {
-    void *to = __builtin_va_arg(s->arguments, void *);
+    void *to = ldr__crt_pointer_argument(&s->arguments);
     memcpy(to, &value, bytes);
     s->assigned++;
 }
@@ -187,7 +189,7 @@ static bool scan_float(scanner *s, const conversion *c)
 {
     size_t used;
     skip_space(s);
-    double value = ldr__crt_read_float(rest(s), number_limit(s, c), &used);
+    double value = ldr__crt_read_float(rest(s), number_limit(s, c), s->flavour, &used);
     if (used == 0)
         return false;
     s->at += used;
@@ -252,10 +254,10 @@ static bool store_units(scanner *s, const conversion *c, size_t count, bool term
     if (c->suppress)
         return true;
     bool wide = argument_is_wide(s, c);
-    void *to = __builtin_va_arg(s->arguments, void *);
+    void *to = ldr__crt_pointer_argument(&s->arguments);
     size_t capacity = SIZE_MAX;
     if (s->options & LDR__CRT_SCANF_SECURE)
-        capacity = __builtin_va_arg(s->arguments, uint32_t);
+        capacity = (uint32_t)ldr__crt_argument(&s->arguments);
     int64_t copied = -1;
     if (capacity > (size_t)terminate)
         copied = copy_units(s, count, to, wide, capacity - terminate);
@@ -382,14 +384,17 @@ static bool step(scanner *s)
 }
 
 int ldr__crt_scan(ldr__crt_text text, size_t limit, const void *format, uint64_t options,
-                  __builtin_ms_va_list arguments)
+                  ldr__crt_flavour flavour, __builtin_ms_va_list arguments)
 {
-    scanner s = {.text = text, .format = {format, text.wide}, .limit = limit, .options = options};
-    __builtin_ms_va_copy(s.arguments, arguments);
+    scanner s = {.text = text,
+                 .format = {format, text.wide},
+                 .limit = limit,
+                 .options = options,
+                 .flavour = flavour,
+                 .arguments = {arguments}};
     bool matching = true;
     while (matching && format_unit(&s, s.format_at))
         matching = step(&s);
-    __builtin_ms_va_end(s.arguments);
     skip_space(&s);
     return !matching && s.converted == 0 && at_end(&s) ? EOF : s.assigned;
 }

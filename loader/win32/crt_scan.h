@@ -14,6 +14,6 @@ enum {
  * arguments assigned, or -1 when the text ended before the first.
  */
 int ldr__crt_scan(ldr__crt_text text, size_t limit, const void *format, uint64_t options,
-                  __builtin_ms_va_list arguments);
+                  ldr__crt_flavour flavour, __builtin_ms_va_list arguments);
 
 #endif

@@ -2,14 +2,14 @@
 #include "win32/crt_scan.h"
 
 static int scan(const void *text, bool wide, size_t limit, const void *format, uint64_t options,
-                __builtin_ms_va_list arguments)
+                ldr__crt_flavour flavour, __builtin_ms_va_list arguments)
 {
     if (!text || !format) {
         ldr__crt_invalid_parameter(EINVAL);
         return -1;
     }
     ldr__crt_text source = {text, wide};
-    return ldr__crt_scan(source, limit, format, options, arguments);
+    return ldr__crt_scan(source, limit, format, options, flavour, arguments);
 }
 
 static int LDR_WINAPI guest___stdio_common_vsscanf(uint64_t options, const char *text, size_t limit,
@@ -17,7 +17,7 @@ static int LDR_WINAPI guest___stdio_common_vsscanf(uint64_t options, const char 
                                                    __builtin_ms_va_list arguments)
 {
     (void)locale; /* there is one locale for all */
-    return scan(text, false, limit, format, options, arguments);
+    return scan(text, false, limit, format, options, LDR__CRT_UCRT, arguments);
 }
 
 static int LDR_WINAPI guest___stdio_common_vswscanf(uint64_t options, const WCHAR *text,
@@ -25,16 +25,16 @@ static int LDR_WINAPI guest___stdio_common_vswscanf(uint64_t options, const WCHA
                                                     __builtin_ms_va_list arguments)
 {
     (void)locale;
-    return scan(text, true, limit, format, options, arguments);
+    return scan(text, true, limit, format, options, LDR__CRT_UCRT, arguments);
 }
 
 /* In a variadic function: count = scan(...), with the arguments behind `format`. */
-#define SCAN(count, text, wide, format, options)                          \
-    do {                                                                  \
-        __builtin_ms_va_list arguments;                                   \
-        __builtin_ms_va_start(arguments, format);                         \
-        (count) = scan(text, wide, SIZE_MAX, format, options, arguments); \
-        __builtin_ms_va_end(arguments);                                   \
+#define SCAN(count, text, wide, format, options)                                           \
+    do {                                                                                   \
+        __builtin_ms_va_list arguments;                                                    \
+        __builtin_ms_va_start(arguments, format);                                          \
+        (count) = scan(text, wide, SIZE_MAX, format, options, LDR__CRT_MSVCRT, arguments); \
+        __builtin_ms_va_end(arguments);                                                    \
     } while (0)
 
 static int LDR_WINAPI guest_sscanf(const char *text, const char *format, ...)

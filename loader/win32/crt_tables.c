@@ -5,6 +5,7 @@ const ldr__host_table *const ldr__crt_tables[] = {
     &ldr__crt_convert_msvcrt,
     &ldr__crt_convert_ucrt,
     &ldr__crt_convert_ucrt_only,
+    &ldr__crt_convert_msvcrt_only,
     &ldr__crt_ctype_msvcrt,
     &ldr__crt_ctype_ucrt,
     &ldr__crt_ctype_ucrt_only,

@@ -18,6 +18,7 @@
 extern const ldr__host_table ldr__crt_convert_msvcrt;
 extern const ldr__host_table ldr__crt_convert_ucrt;
 extern const ldr__host_table ldr__crt_convert_ucrt_only;
+extern const ldr__host_table ldr__crt_convert_msvcrt_only;
 extern const ldr__host_table ldr__crt_ctype_msvcrt;
 extern const ldr__host_table ldr__crt_ctype_ucrt;
 extern const ldr__host_table ldr__crt_ctype_ucrt_only;
