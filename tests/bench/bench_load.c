@@ -228,14 +228,14 @@ static const char *shell32_path(int argc, char **argv, char *buffer, size_t size
 
 int main(int argc, char **argv)
 {
-    static const bench_recipe small = {2048, 1024, 1024, 16};
+    static const bench_recipe small = {3584, 1024, 1024, 16};
     static const bench_recipe large = {20u << 20, 9u << 20, 6u << 20, 200000};
     char folder[] = "/tmp/peload-bench-XXXXXX";
     char buffer[512];
     if (mkdtemp(folder) == NULL)
         return 1;
     print_heading();
-    bench_generated(folder, "small (6 KB)", &small);
+    bench_generated(folder, "small (7 KB)", &small);
     const char *shell32 = shell32_path(argc, argv, buffer, sizeof buffer);
     if (shell32 != NULL)
         bench_image("shell32.dll (14 MB)", shell32);
