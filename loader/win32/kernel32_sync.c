@@ -348,3 +348,16 @@ static const ldr_export lines[] = {
 };
 
 LDR__TABLE(ldr__kernel32_sync, "kernel32.dll", lines);
+
+/* Winsock's events are events. */
+static HANDLE LDR_WINAPI guest_WSACreateEvent(void)
+{
+    return guest_CreateEventW(NULL, true, false, NULL);
+}
+
+static const ldr_export ws2_32_lines[] = {
+    LDR__FN(WSACreateEvent),
+    LDR__FN_AS("WSACloseEvent", guest_CloseHandle),
+};
+
+LDR__TABLE(ldr__ws2_32_events, "ws2_32.dll", ws2_32_lines);

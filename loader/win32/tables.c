@@ -32,7 +32,11 @@
     X(ldr__kernel32_usage)       \
     X(ldr__kernel32_volume)      \
     X(ldr__ntdll_error)          \
-    X(ldr__ntdll_heap)
+    X(ldr__ntdll_heap)           \
+    X(ldr__user32_none)          \
+    X(ldr__ws2_32_events)        \
+    X(ldr__ws2_32_options)       \
+    X(ldr__ws2_32_sockets)
 
 #define X(table) extern const ldr__host_table table;
 TABLES(X)

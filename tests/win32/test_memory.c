@@ -59,7 +59,8 @@ Test(memory, protection_changes_and_the_old_one_is_told)
     ldr_context *ctx = guest_begin();
     VIRTUAL(ctx);
     DWORD old = 0;
-    char *base = VirtualAlloc(NULL, 0x2000, MEM_RESERVE | MEM_COMMIT, LDR_PAGE_READWRITE);
+    char *base = VirtualAlloc(NULL, 0x10000, MEM_RESERVE, LDR_PAGE_READWRITE);
+    cr_expect_eq(VirtualAlloc(base, 0x2000, MEM_COMMIT, LDR_PAGE_READWRITE), base);
     cr_expect(VirtualProtect(base, 1, LDR_PAGE_READONLY, &old));
     cr_expect_eq(old, LDR_PAGE_READWRITE);
     cr_expect(VirtualProtect(base, 0x2000, LDR_PAGE_NOACCESS, &old));
@@ -67,7 +68,7 @@ Test(memory, protection_changes_and_the_old_one_is_told)
     cr_expect_not(VirtualProtect(base, 0x2000, 3, &old));
     cr_expect_eq(last_error(), ERROR_INVALID_PARAMETER);
     cr_expect_not(VirtualProtect(base + 0x8000, 0x1000, LDR_PAGE_READONLY, &old));
-    cr_expect_eq(last_error(), ERROR_INVALID_ADDRESS);
+    cr_expect_eq(last_error(), ERROR_INVALID_ADDRESS, "reserved only");
     guest_end(ctx);
 }
 
