@@ -262,19 +262,6 @@ INTEGER_TO_TEXT(_ultow, WCHAR, DWORD, put_digits, value, false)
 INTEGER_TO_TEXT(_ui64toa, char, uint64_t, put_digits, value, false)
 INTEGER_TO_TEXT(_ui64tow, WCHAR, uint64_t, put_digits, value, false)
 
-/* ---- Text from floating point ------------------------------------------------------------------
- */
-
-static char *LDR_WINAPI guest__gcvt(double value, int count, char *out)
-{
-    if (!out || count < 0) {
-        ldr__crt_invalid_parameter(EINVAL);
-        return NULL;
-    }
-    sprintf(out, "%.*g", count < 17 ? count : 17, value);
-    return out;
-}
-
 static const ldr_export shared[] = {
     LDR__FN(strtol),
     LDR__FN(strtoul),
@@ -304,7 +291,6 @@ static const ldr_export shared[] = {
     LDR__FN(_ui64toa_s),
     LDR__FN(_ui64tow),
     LDR__FN(_ui64tow_s),
-    LDR__FN(_gcvt),
     LDR__FN_AS("atol", guest_atoi),
     LDR__FN_AS("_wtol", guest__wtoi),
     LDR__FN_AS("_ltoa", guest__itoa),

@@ -26,22 +26,22 @@ static size_t LDR_WINAPI guest_wcsnlen(const WCHAR *text, size_t limit)
 /* ---- Comparing ---------------------------------------------------------------------------------
  */
 
+/* The difference of the first characters that differ. */
 static int compare(const WCHAR *a, const WCHAR *b, size_t limit, bool fold)
 {
     for (size_t i = 0; i < limit; i++) {
         WCHAR x = fold ? ldr__crt_to_lower(a[i]) : a[i];
         WCHAR y = fold ? ldr__crt_to_lower(b[i]) : b[i];
-        if (x != y)
-            return x < y ? -1 : 1;
-        if (!x)
-            break;
+        if (x != y || !x)
+            return x - y;
     }
     return 0;
 }
 
 static int LDR_WINAPI guest_wcscmp(const WCHAR *a, const WCHAR *b)
 {
-    return compare(a, b, SIZE_MAX, false);
+    int difference = compare(a, b, SIZE_MAX, false);
+    return (difference > 0) - (difference < 0);
 }
 
 static int LDR_WINAPI guest_wcsncmp(const WCHAR *a, const WCHAR *b, size_t limit)
