@@ -42,6 +42,13 @@ static uint64_t LDR_WINAPI no_more_providers(void)
     return 0;
 }
 
+/* There are no certificates, and nowhere to keep any. */
+static uint64_t LDR_WINAPI no_store(void)
+{
+    ldr__set_last_error(ERROR_FILE_NOT_FOUND);
+    return 0;
+}
+
 static const ldr_export kernel32_lines[] = {
     LDR__FN_AS("ConvertThreadToFiber", not_supported),
     LDR__FN_AS("ConvertThreadToFiberEx", not_supported),
@@ -78,5 +85,17 @@ static const ldr_export advapi32_lines[] = {
     LDR__FN_AS("DeregisterEventSource", no_such_handle),
 };
 
+static const ldr_export crypt32_lines[] = {
+    LDR__FN_AS("CertOpenStore", no_store),
+    LDR__FN_AS("CertOpenSystemStoreW", no_store),
+    LDR__FN_AS("CertCloseStore", no_such_handle),
+    LDR__FN_AS("CertEnumCertificatesInStore", no_such_handle),
+    LDR__FN_AS("CertFindCertificateInStore", no_such_handle),
+    LDR__FN_AS("CertDuplicateCertificateContext", no_such_handle),
+    LDR__FN_AS("CertFreeCertificateContext", no_such_handle),
+    LDR__FN_AS("CertGetCertificateContextProperty", no_such_handle),
+};
+
 LDR__TABLE(ldr__kernel32_refused, "kernel32.dll", kernel32_lines);
 LDR__TABLE(ldr__advapi32_refused, "advapi32.dll", advapi32_lines);
+LDR__TABLE(ldr__crypt32_refused, "crypt32.dll", crypt32_lines);

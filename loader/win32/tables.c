@@ -6,6 +6,7 @@
     X(ldr__advapi32_registry)    \
     X(ldr__advapi32_user)        \
     X(ldr__bcrypt_random)        \
+    X(ldr__crypt32_refused)      \
     X(ldr__kernel32_console)     \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \

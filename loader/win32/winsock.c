@@ -304,6 +304,13 @@ static int LDR_WINAPI no_socket_events(void)
     return ldr__socket_failed(WSAEOPNOTSUPP);
 }
 
+/* Names of hosts and services, in memory of the library's own: not provided. */
+static uint64_t LDR_WINAPI no_names(void)
+{
+    ldr__set_last_error(WSAEOPNOTSUPP);
+    return 0;
+}
+
 static const ldr_export lines[] = {
     LDR__WINSOCK_AT("accept", guest_accept, 1),
     LDR__WINSOCK_AT("bind", guest_bind, 2),
@@ -314,6 +321,7 @@ static const ldr_export lines[] = {
     LDR__WINSOCK_AT("htonl", guest_htonl, 8),
     LDR__WINSOCK_AT("htons", guest_htons, 9),
     LDR__WINSOCK_AT("inet_addr", guest_inet_addr, 11),
+    LDR__WINSOCK_AT("inet_ntoa", no_names, 12),
     LDR__WINSOCK_AT("listen", guest_listen, 13),
     LDR__WINSOCK_AT("ntohl", guest_htonl, 14), /* its own inverse */
     LDR__WINSOCK_AT("ntohs", guest_htons, 15),
@@ -323,6 +331,10 @@ static const ldr_export lines[] = {
     LDR__WINSOCK_AT("sendto", guest_sendto, 20),
     LDR__WINSOCK_AT("shutdown", guest_shutdown, 22),
     LDR__WINSOCK_AT("socket", guest_socket, 23),
+    LDR__WINSOCK_AT("gethostbyaddr", no_names, 51),
+    LDR__WINSOCK_AT("gethostbyname", no_names, 52),
+    LDR__WINSOCK_AT("getservbyname", no_names, 55),
+    LDR__WINSOCK_AT("getservbyport", no_names, 56),
     LDR__WINSOCK_AT("WSAGetLastError", guest_WSAGetLastError, 111),
     LDR__WINSOCK_AT("WSASetLastError", guest_WSASetLastError, 112),
     LDR__WINSOCK_AT("WSAStartup", guest_WSAStartup, 115),
