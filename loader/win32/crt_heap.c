@@ -35,10 +35,15 @@ static void *LDR_WINAPI guest_malloc(size_t size)
 
 static void *LDR_WINAPI guest_calloc(size_t count, size_t size)
 {
-    void *block;
+    size_t bytes;
+    void *block = NULL;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        ldr__crt_set_errno(ENOMEM);
+        return NULL;
+    }
     do
-        block = calloc(count ? count : 1, size ? size : 1);
-    while (!block && try_again(size));
+        block = calloc(bytes ? bytes : 1, 1);
+    while (!block && try_again(bytes));
     return block;
 }
 
