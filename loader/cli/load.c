@@ -50,18 +50,17 @@ static void print_text(FILE *out, const char *text)
     cli_print_bytes(out, text, strlen(text));
 }
 
-/* "  DLL!function (for IMPORTER)" */
+/* "  DLL!function (for IMPORTER)", "  DLL!#ordinal (no such DLL, for IMPORTER)" */
 static void print_missing(const missing *entry)
 {
     fputs("  ", stderr);
     print_text(stderr, entry->dll != NULL ? entry->dll : "?");
-    if (entry->function != NULL) {
-        fputc('!', stderr);
+    fputc('!', stderr);
+    if (entry->function != NULL)
         print_text(stderr, entry->function);
-    } else if (!entry->dll_missing) {
-        fprintf(stderr, "!#%u", entry->ordinal);
-    }
-    fputs(entry->dll_missing ? " not found (for " : " (for ", stderr);
+    else
+        fprintf(stderr, "#%u", entry->ordinal);
+    fputs(entry->dll_missing ? " (no such DLL, for " : " (for ", stderr);
     print_text(stderr, entry->importer != NULL ? entry->importer : "?");
     fputs(")\n", stderr);
 }
@@ -74,7 +73,7 @@ static void print_missing_json(cli_json *json, const missing *entry)
         cli_json_text(json, "importer", entry->importer);
         cli_json_text(json, "dll", entry->dll);
         cli_json_bool(json, "dll_missing", entry->dll_missing);
-        if (entry->function == NULL && !entry->dll_missing)
+        if (entry->function == NULL)
             cli_json_number(json, "ordinal", entry->ordinal);
         else
             cli_json_text(json, "function", entry->function);
