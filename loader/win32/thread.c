@@ -48,6 +48,7 @@ static void set_stack_bounds(ldr__teb *teb)
 
 static void thread_release(ldr__thread *thread)
 {
+    ldr__crt_thread_detach(thread);
     ldr__tls_thread_release(thread);
     ldr__dynamic_tls_thread_release(thread);
     if (thread->object != NULL)
@@ -110,11 +111,12 @@ ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
 
 /* ---- Reaping ---- */
 
-/* A thread of the host gives no sign when it ends, so the kernel is asked. */
+/* A thread of the host gives no sign when it ends, so the kernel is asked. The thread that ends the
+ * process stays known to ldr_run, which waits for it. */
 static bool is_gone(const ldr__thread *thread)
 {
     if (thread->made_by_guest)
-        return atomic_load(&thread->ended);
+        return atomic_load(&thread->ended) && atomic_load(&thread->process->exit_thread) != thread;
     return thread->depth == 0 && syscall(SYS_tgkill, getpid(), (pid_t)thread->host_id, 0) != 0 &&
            errno == ESRCH;
 }

@@ -45,6 +45,19 @@ Test(threads, nested_enter_of_another_context_is_restored)
     guest_end(outer);
 }
 
+Test(threads, contexts_end_in_the_order_of_their_beginning)
+{
+    ldr_context *first = guest_begin(), *second = NULL;
+    cr_assert_eq(ldr_context_create(NULL, &second), LDR_OK);
+    ldr__thread *block = ldr__thread_self();
+    ldr_context_destroy(first);
+    cr_expect_eq(ldr__thread_self(), block, "still inside the second");
+    K32(second, DWORD, GetLastError, (void));
+    ldr__set_last_error(5);
+    cr_expect_eq(GetLastError(), 5);
+    guest_end(second);
+}
+
 static void *enter_twice(void *ctx)
 {
     ldr_thread_scope scope;
