@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "win32/kernel32.h"
+
 static size_t count_of(char *const *strings)
 {
     size_t count = 0;
@@ -107,8 +109,21 @@ static bool put_entry(ldr__crt_strings *strings, size_t index, char *narrow, WCH
     return true;
 }
 
+/* GetEnvironmentVariable knows what the runtime sets; the other way round it does not. */
+static bool tell_process(ldr__crt *crt, const char *name, size_t name_length, const char *value)
+{
+    char *copy = strndup(name, name_length);
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    if (copy)
+        error = ldr__environment_set(crt->process, copy, *value ? value : NULL);
+    free(copy);
+    return error == ERROR_SUCCESS || error == ERROR_ENVVAR_NOT_FOUND;
+}
+
 static int set_variable(ldr__crt *crt, const char *name, size_t name_length, const char *value)
 {
+    if (!tell_process(crt, name, name_length, value))
+        return ldr__crt_set_errno(ENOMEM);
     ldr__crt_lock(crt);
     size_t index = find(&crt->environment, name, name_length);
     bool done = true;

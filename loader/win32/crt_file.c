@@ -322,3 +322,14 @@ bool ldr__crt_descriptor_is_terminal(ldr__crt *crt, int descriptor)
     ldr__object_release(&file->object);
     return terminal;
 }
+
+bool ldr__crt_descriptor_is_device(ldr__crt *crt, int descriptor)
+{
+    ldr__file *file = ldr__crt_descriptor_file(crt, descriptor);
+    if (!file)
+        return false;
+    struct stat status;
+    bool device = fstat(file->fd, &status) == 0 && S_ISCHR(status.st_mode);
+    ldr__object_release(&file->object);
+    return device;
+}

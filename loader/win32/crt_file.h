@@ -71,5 +71,7 @@ int ldr__crt_descriptor_set_mode(ldr__crt *crt, int descriptor, int mode);
 /* True if lines end in CR LF in this file. */
 bool ldr__crt_descriptor_translates(ldr__crt *crt, int descriptor);
 bool ldr__crt_descriptor_is_terminal(ldr__crt *crt, int descriptor);
+/* A terminal or another character device, as the null device is. */
+bool ldr__crt_descriptor_is_device(ldr__crt *crt, int descriptor);
 
 #endif

@@ -276,7 +276,7 @@ static int LDR_WINAPI guest__setmode(int descriptor, int mode)
 static int LDR_WINAPI guest__isatty(int descriptor)
 {
     enum { CHARACTER_DEVICE = 0x40 };
-    return ldr__crt_descriptor_is_terminal(ldr__crt_self(), descriptor) ? CHARACTER_DEVICE : 0;
+    return ldr__crt_descriptor_is_device(ldr__crt_self(), descriptor) ? CHARACTER_DEVICE : 0;
 }
 
 static intptr_t LDR_WINAPI guest__get_osfhandle(int descriptor)

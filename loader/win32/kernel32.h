@@ -63,6 +63,8 @@ bool ldr__heap_free(ldr__process *process, void *memory);
 /* kernel32_environment.c: a variable's value, allocated (free); NULL with errno (ENOENT, ENOMEM).
  */
 char *ldr__environment_get(ldr__process *process, const char *name);
+/* Sets a variable, or removes it (`value` NULL); a Win32 error. The C runtimes call it too. */
+DWORD ldr__environment_set(ldr__process *process, const char *name, const char *value);
 /*
  * A text into a buffer of `size` units, as GetEnvironmentVariable and its like answer: the length
  * without NUL, or when it does not fit the size that it needs, and nothing is written.

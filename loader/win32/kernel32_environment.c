@@ -88,14 +88,20 @@ static DWORD set_variable(struct ldr__strings *strings, const char *name, const 
     return ERROR_SUCCESS;
 }
 
-static BOOL LDR_WINAPI guest_SetEnvironmentVariableA(const char *name, const char *value)
+DWORD ldr__environment_set(ldr__process *process, const char *name, const char *value)
 {
-    struct ldr__strings *strings = ldr__process_self()->strings;
+    struct ldr__strings *strings = process->strings;
     if (name == NULL || name[0] == 0 || strchr(name + 1, '=') != NULL)
-        return ldr__win_error(ERROR_INVALID_PARAMETER);
+        return ERROR_INVALID_PARAMETER;
     pthread_mutex_lock(&strings->lock);
     DWORD error = set_variable(strings, name, value);
     pthread_mutex_unlock(&strings->lock);
+    return error;
+}
+
+static BOOL LDR_WINAPI guest_SetEnvironmentVariableA(const char *name, const char *value)
+{
+    DWORD error = ldr__environment_set(ldr__process_self(), name, value);
     return error == ERROR_SUCCESS ? true : ldr__win_error(error);
 }
 
