@@ -96,9 +96,9 @@ enum { PF_NX_ENABLED = 12 };
 static BOOL LDR_WINAPI guest_IsProcessorFeaturePresent(DWORD number)
 {
     uint32_t registers[4];
-    /* Fast fail, interrupt 0x29, is no more than a fault here; only Windows reports it. */
     if (number == PF_NX_ENABLED)
         return true;
+    /* PF_FASTFAIL_AVAILABLE is not among them: interrupt 0x29 is only a fault here. */
     for (size_t i = 0; i < sizeof features / sizeof features[0]; i++) {
         if (features[i].number != number)
             continue;

@@ -220,3 +220,25 @@ Test(threads, fls_callback_runs_at_thread_end_and_at_free)
     cr_expect_eq(fls_calls, 2);
     guest_end(ctx);
 }
+
+Test(threads, a_thousand_threads_leave_nothing)
+{
+    ldr_context *ctx = guest_begin();
+    CREATE_THREAD(ctx);
+    ldr__process *process = ldr__process_self();
+    HANDLE first = NULL;
+    for (int i = 0; i < 1000; i++) {
+        HANDLE thread = CreateThread(NULL, 0, add_one, NULL, 0, NULL);
+        cr_assert_not_null(thread);
+        first = first ? first : thread;
+        cr_expect_eq(thread, first, "handles are reused");
+        cr_expect_eq(WaitForSingleObject(thread, LDR__INFINITE), WAIT_OBJECT_0);
+        cr_expect(CloseHandle(thread));
+    }
+    int blocks = 0;
+    for (ldr__thread *at = process->threads; at; at = at->next)
+        blocks++;
+    cr_expect_leq(blocks, 2);
+    cr_expect_eq(process->guest_threads, 0);
+    guest_end(ctx);
+}
