@@ -6,38 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "win32/crt_arguments.h"
+#include "win32/crt_format_spec.h"
 #include "win32/crt_locale.h"
 
 const ldr__crt_format_style ldr__crt_msvcrt_style = {
     LDR__CRT_MSVCRT, LDR__CRT_PRINTF_LEGACY_WIDE | LDR__CRT_PRINTF_THREE_DIGIT_EXPONENTS};
 
-typedef enum size_prefix {
-    SIZE_NONE,
-    SIZE_CHAR,
-    SIZE_SHORT,
-    SIZE_LONG,
-    SIZE_64,
-    SIZE_WIDE
-} size_prefix;
-
-/* One conversion specification. */
-typedef struct spec {
-    bool left, plus, space, alternate, zero;
-    int width;
-    int precision; /* -1: none given */
-    size_prefix size;
-    char conversion;
-} spec;
-
 typedef struct formatter {
     ldr__crt_sink *sink;
-    const void *format;
-    size_t at; /* index of the next unit of the format */
+    ldr__crt_format_cursor cursor;
     ldr__crt_format_style style;
     bool utf8;
     int64_t written;
-    ldr__crt_arguments arguments;
 } formatter;
 
 /* ---- Output ------------------------------------------------------------------------------------
@@ -82,7 +62,8 @@ static bool repeat(formatter *f, char c, int64_t count)
 }
 
 /* A sign or radix prefix, zeros and digits in a field. */
-static bool put_number(formatter *f, const spec *s, const ldr__crt_number *number, int64_t zeros)
+static bool put_number(formatter *f, const ldr__crt_spec *s, const ldr__crt_number *number,
+                       int64_t zeros)
 {
     size_t prefix = strlen(number->prefix), text = strlen(number->text);
     size_t tail = strlen(number->tail);
@@ -98,125 +79,17 @@ static bool put_number(formatter *f, const spec *s, const ldr__crt_number *numbe
            (!s->left || repeat(f, ' ', pad));
 }
 
-/* ---- Reading the format ------------------------------------------------------------------------
- */
-
-static unsigned unit_at(const formatter *f, size_t index)
-{
-    return f->sink->wide ? ((const WCHAR *)f->format)[index]
-                         : ((const unsigned char *)f->format)[index];
-}
-
-static unsigned peek(const formatter *f)
-{
-    return unit_at(f, f->at);
-}
-
-static bool accept(formatter *f, char c)
-{
-    if (peek(f) != (unsigned char)c)
-        return false;
-    f->at++;
-    return true;
-}
-
-static bool accept_two(formatter *f, char first, char second)
-{
-    if (unit_at(f, f->at) != (unsigned char)first || unit_at(f, f->at + 1) != (unsigned char)second)
-        return false;
-    f->at += 2;
-    return true;
-}
-
-static void read_flags(formatter *f, spec *s)
-{
-    for (;;) {
-        if (accept(f, '-'))
-            s->left = true;
-        else if (accept(f, '+'))
-            s->plus = true;
-        else if (accept(f, ' '))
-            s->space = true;
-        else if (accept(f, '#'))
-            s->alternate = true;
-        else if (accept(f, '0'))
-            s->zero = true;
-        else
-            return;
-    }
-}
-
-/* Digits or an asterisk. False on overflow. */
-static bool read_count(formatter *f, int *ret_count)
-{
-    int count = 0;
-    if (accept(f, '*')) {
-        *ret_count = (int)ldr__crt_argument(&f->arguments);
-        return true;
-    }
-    for (; peek(f) >= '0' && peek(f) <= '9'; f->at++)
-        if (__builtin_mul_overflow(count, 10, &count) ||
-            __builtin_add_overflow(count, (int)peek(f) - '0', &count))
-            return false;
-    *ret_count = count;
-    return true;
-}
-
-static size_prefix read_size(formatter *f)
-{
-    if (accept(f, 'h'))
-        return accept(f, 'h') ? SIZE_CHAR : SIZE_SHORT;
-    if (accept(f, 'l'))
-        return accept(f, 'l') ? SIZE_64 : SIZE_LONG;
-    if (accept(f, 'I')) {
-        if (accept_two(f, '3', '2'))
-            return SIZE_LONG;
-        accept_two(f, '6', '4');
-        return SIZE_64;
-    }
-    if (accept(f, 'z') || accept(f, 't') || accept(f, 'j'))
-        return SIZE_64;
-    if (accept(f, 'w'))
-        return SIZE_WIDE;
-    accept(f, 'L'); /* long double is double */
-    return SIZE_NONE;
-}
-
-/* What follows a percent sign. False if a count is too large to mean anything. */
-static bool read_spec(formatter *f, spec *ret_spec)
-{
-    spec s = {.precision = -1};
-    read_flags(f, &s);
-    if (!read_count(f, &s.width) || s.width == INT_MIN)
-        return false;
-    if (s.width < 0) {
-        s.left = true;
-        s.width = -s.width;
-    }
-    if (accept(f, '.') && !read_count(f, &s.precision))
-        return false;
-    if (s.precision < 0)
-        s.precision = -1;
-    s.size = read_size(f);
-    unsigned conversion = peek(f);
-    s.conversion = conversion < 0x80 ? (char)conversion : '?';
-    if (conversion)
-        f->at++;
-    *ret_spec = s;
-    return true;
-}
-
 /* ---- Integers ----------------------------------------------------------------------------------
  */
 
-static uint64_t read_integer(formatter *f, const spec *s, bool is_signed)
+static uint64_t read_integer(formatter *f, const ldr__crt_spec *s, bool is_signed)
 {
-    if (s->size == SIZE_64)
-        return ldr__crt_argument(&f->arguments);
-    int32_t value = (int32_t)ldr__crt_argument(&f->arguments);
-    if (s->size == SIZE_SHORT)
+    if (s->size == LDR__CRT_SIZE_64)
+        return ldr__crt_argument(&f->cursor.arguments);
+    int32_t value = (int32_t)ldr__crt_argument(&f->cursor.arguments);
+    if (s->size == LDR__CRT_SIZE_SHORT)
         value = is_signed ? (int16_t)value : (uint16_t)value;
-    else if (s->size == SIZE_CHAR)
+    else if (s->size == LDR__CRT_SIZE_CHAR)
         value = is_signed ? (int8_t)value : (uint8_t)value;
     return is_signed ? (uint64_t)(int64_t)value : (uint32_t)value;
 }
@@ -235,7 +108,7 @@ static size_t digits_of(uint64_t value, unsigned radix, bool upper, char *ret_te
 }
 
 /* Digits with at least as many as precision asks for; a precision switches the flag 0 off. */
-static bool put_digits(formatter *f, spec s, ldr__crt_number *number, uint64_t value,
+static bool put_digits(formatter *f, ldr__crt_spec s, ldr__crt_number *number, uint64_t value,
                        unsigned radix, bool upper)
 {
     size_t count = digits_of(value, radix, upper, number->text);
@@ -247,7 +120,7 @@ static bool put_digits(formatter *f, spec s, ldr__crt_number *number, uint64_t v
     return put_number(f, &s, number, precision > (int)count ? precision - (int)count : 0);
 }
 
-static bool put_signed(formatter *f, const spec *s)
+static bool put_signed(formatter *f, const ldr__crt_spec *s)
 {
     ldr__crt_number number = {.finite = true};
     int64_t value = (int64_t)read_integer(f, s, true);
@@ -256,7 +129,7 @@ static bool put_signed(formatter *f, const spec *s)
     return put_digits(f, *s, &number, magnitude, 10, false);
 }
 
-static bool put_unsigned(formatter *f, const spec *s)
+static bool put_unsigned(formatter *f, const ldr__crt_spec *s)
 {
     ldr__crt_number number = {.finite = true};
     uint64_t value = read_integer(f, s, false);
@@ -270,21 +143,21 @@ static bool put_unsigned(formatter *f, const spec *s)
 }
 
 /* All digits of an address, whatever the precision. */
-static bool put_pointer(formatter *f, const spec *s)
+static bool put_pointer(formatter *f, const ldr__crt_spec *s)
 {
     ldr__crt_number number = {.finite = true};
-    spec fixed = *s;
+    ldr__crt_spec fixed = *s;
     fixed.precision = 2 * (int)sizeof(void *);
-    uint64_t address = ldr__crt_argument(&f->arguments);
+    uint64_t address = ldr__crt_argument(&f->cursor.arguments);
     if (s->alternate && address)
         memcpy(number.prefix, "0X", 3);
     return put_digits(f, fixed, &number, address, 16, true);
 }
 
-static bool put_float(formatter *f, const spec *s)
+static bool put_float(formatter *f, const ldr__crt_spec *s)
 {
     ldr__crt_number number;
-    double value = ldr__crt_double_argument(&f->arguments);
+    double value = ldr__crt_double_argument(&f->cursor.arguments);
     ldr__crt_float_request request = {s->conversion, s->precision, s->alternate, f->style};
     ldr__crt_format_float(value, &request, &number);
     char sign = signbit(value) ? '-' : s->plus ? '+' : s->space ? ' ' : '\0';
@@ -299,7 +172,7 @@ static bool put_float(formatter *f, const spec *s)
 /* ---- Strings and characters --------------------------------------------------------------------
  */
 
-static bool put_field(formatter *f, const spec *s, const void *units, size_t count)
+static bool put_field(formatter *f, const ldr__crt_spec *s, const void *units, size_t count)
 {
     int64_t pad = s->width > (int64_t)count ? s->width - (int64_t)count : 0;
     char filler = s->zero && !s->left ? '0' : ' ';
@@ -339,7 +212,7 @@ static int64_t convert(formatter *f, const void *text, size_t limit, bool out)
     return (int64_t)total;
 }
 
-static bool put_converted(formatter *f, const spec *s, const void *text, size_t limit)
+static bool put_converted(formatter *f, const ldr__crt_spec *s, const void *text, size_t limit)
 {
     int64_t count = convert(f, text, limit, false);
     if (count < 0)
@@ -350,11 +223,11 @@ static bool put_converted(formatter *f, const spec *s, const void *text, size_t 
 }
 
 /* Whether the argument of %s, %c (or with upper case %S, %C) is wide. */
-static bool argument_is_wide(const formatter *f, const spec *s)
+static bool argument_is_wide(const formatter *f, const ldr__crt_spec *s)
 {
-    if (s->size == SIZE_SHORT)
+    if (s->size == LDR__CRT_SIZE_SHORT)
         return false;
-    if (s->size == SIZE_LONG || s->size == SIZE_WIDE)
+    if (s->size == LDR__CRT_SIZE_LONG || s->size == LDR__CRT_SIZE_WIDE)
         return true;
     bool upper = s->conversion == 'S' || s->conversion == 'C';
     bool legacy = f->style.options & LDR__CRT_PRINTF_LEGACY_WIDE;
@@ -371,11 +244,11 @@ static size_t bounded_length(const void *text, bool wide, size_t limit)
     return length;
 }
 
-static bool put_string(formatter *f, const spec *s)
+static bool put_string(formatter *f, const ldr__crt_spec *s)
 {
     static const WCHAR wide_null[] = {'(', 'n', 'u', 'l', 'l', ')', 0};
     bool wide = argument_is_wide(f, s);
-    const void *text = ldr__crt_pointer_argument(&f->arguments);
+    const void *text = ldr__crt_pointer_argument(&f->cursor.arguments);
     if (!text)
         text = wide ? (const void *)wide_null : "(null)";
     size_t limit = s->precision < 0 ? INT_MAX : (size_t)s->precision;
@@ -384,9 +257,9 @@ static bool put_string(formatter *f, const spec *s)
     return put_converted(f, s, text, limit);
 }
 
-static bool put_character(formatter *f, const spec *s)
+static bool put_character(formatter *f, const ldr__crt_spec *s)
 {
-    WCHAR unit = (WCHAR)(int)ldr__crt_argument(&f->arguments);
+    WCHAR unit = (WCHAR)(int)ldr__crt_argument(&f->cursor.arguments);
     char byte = (char)unit;
     bool wide = argument_is_wide(f, s);
     if (wide == f->sink->wide)
@@ -409,21 +282,24 @@ static bool put_character(formatter *f, const spec *s)
 
 /* The universal runtime refuses %n unless the program has asked for it, which cannot be done here.
  */
-static bool store_count(formatter *f, const spec *s)
+static bool store_count(formatter *f, const ldr__crt_spec *s)
 {
-    void *to = ldr__crt_pointer_argument(&f->arguments);
+    void *to = ldr__crt_pointer_argument(&f->cursor.arguments);
     if (f->style.flavour == LDR__CRT_UCRT || !to) {
         ldr__crt_invalid_parameter(EINVAL);
         return false;
     }
     int64_t count = f->written;
-    size_t size = s->size == SIZE_64 ? 8 : s->size == SIZE_SHORT ? 2 : s->size == SIZE_CHAR ? 1 : 4;
+    size_t size = s->size == LDR__CRT_SIZE_64      ? 8
+                  : s->size == LDR__CRT_SIZE_SHORT ? 2
+                  : s->size == LDR__CRT_SIZE_CHAR  ? 1
+                                                   : 4;
     memcpy(to, &count, size); /* little-endian: the low bytes */
     return true;
 }
 
 /* msvcrt prints what it does not know; the universal runtime takes it for a mistake. */
-static bool put_unknown(formatter *f, const spec *s)
+static bool put_unknown(formatter *f, const ldr__crt_spec *s)
 {
     if (f->style.flavour == LDR__CRT_UCRT && s->conversion != '%') {
         ldr__crt_invalid_parameter(EINVAL);
@@ -432,7 +308,7 @@ static bool put_unknown(formatter *f, const spec *s)
     return put_ascii(f, &s->conversion, s->conversion != '\0');
 }
 
-static bool put_conversion(formatter *f, const spec *s)
+static bool put_conversion(formatter *f, const ldr__crt_spec *s)
 {
     switch (s->conversion) {
     case 'd':
@@ -469,21 +345,21 @@ static bool put_conversion(formatter *f, const spec *s)
 
 static bool put_literal(formatter *f)
 {
-    size_t start = f->at;
-    while (peek(f) && peek(f) != '%')
-        f->at++;
+    size_t start = f->cursor.at;
+    while (ldr__crt_format_peek(&f->cursor) && ldr__crt_format_peek(&f->cursor) != '%')
+        f->cursor.at++;
     size_t unit_size = f->sink->wide ? sizeof(WCHAR) : 1;
-    return put(f, (const uint8_t *)f->format + start * unit_size, f->at - start);
+    return put(f, (const uint8_t *)f->cursor.format + start * unit_size, f->cursor.at - start);
 }
 
 static bool run(formatter *f)
 {
-    while (peek(f)) {
-        spec s;
-        if (!accept(f, '%')) {
+    while (ldr__crt_format_peek(&f->cursor)) {
+        ldr__crt_spec s;
+        if (!ldr__crt_format_accept(&f->cursor, '%')) {
             if (!put_literal(f))
                 return false;
-        } else if (!read_spec(f, &s)) {
+        } else if (!ldr__crt_format_read(&f->cursor, &s)) {
             return ldr__crt_set_errno(LDR__CRT_EOVERFLOW), false;
         } else if (!put_conversion(f, &s)) {
             return false;
@@ -496,10 +372,9 @@ int ldr__crt_format(ldr__crt_sink *sink, const void *format, ldr__crt_format_sty
                     __builtin_ms_va_list arguments)
 {
     formatter f = {.sink = sink,
-                   .format = format,
+                   .cursor = {format, sink->wide, 0, {arguments}},
                    .style = style,
-                   .utf8 = ldr__crt_is_utf8(ldr__crt_self()),
-                   .arguments = {arguments}};
+                   .utf8 = ldr__crt_is_utf8(ldr__crt_self())};
     bool done = run(&f);
     return done ? (int)f.written : -1;
 }

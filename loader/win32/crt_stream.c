@@ -59,7 +59,6 @@ static void attach(ldr__crt_stream *stream, int descriptor, int flags)
     stream->unbuffered = false;
     stream->direction = LDR__CRT_IDLE;
     stream->at = stream->end = stream->pushed_count = 0;
-    stream->child = 0;
     int shown = !stream->writable   ? LDR__CRT_FILE_READ
                 : !stream->readable ? LDR__CRT_FILE_WRITE
                                     : LDR__CRT_FILE_BOTH;

@@ -39,7 +39,6 @@ typedef struct ldr__crt_stream {
     size_t capacity, at, end;
     uint8_t pushed[8]; /* by ungetc, last is next */
     size_t pushed_count;
-    int child; /* of _popen, or 0 */
 } ldr__crt_stream;
 
 /* msvcrt's _iob: the first LDR__CRT_STATIC_STREAMS streams. */

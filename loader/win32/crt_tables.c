@@ -26,6 +26,8 @@ const ldr__host_table *const ldr__crt_tables[] = {
     &ldr__crt_find_msvcrt,
     &ldr__crt_find_ucrt,
     &ldr__crt_find_msvcrt_only,
+    &ldr__crt_fopen_msvcrt,
+    &ldr__crt_fopen_ucrt,
     &ldr__crt_fpu_msvcrt,
     &ldr__crt_fpu_ucrt,
     &ldr__crt_fpu_ucrt_only,

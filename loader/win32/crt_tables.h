@@ -39,6 +39,8 @@ extern const ldr__host_table ldr__crt_exit_msvcrt_only;
 extern const ldr__host_table ldr__crt_find_msvcrt;
 extern const ldr__host_table ldr__crt_find_ucrt;
 extern const ldr__host_table ldr__crt_find_msvcrt_only;
+extern const ldr__host_table ldr__crt_fopen_msvcrt;
+extern const ldr__host_table ldr__crt_fopen_ucrt;
 extern const ldr__host_table ldr__crt_fpu_msvcrt;
 extern const ldr__host_table ldr__crt_fpu_ucrt;
 extern const ldr__host_table ldr__crt_fpu_ucrt_only;
