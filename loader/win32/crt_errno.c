@@ -173,6 +173,7 @@ int ldr__crt_set_host_errno(int host_errno)
     ldr__thread *self = ldr__thread_self();
     self->crt_errno = ldr__crt_errno_from_host(host_errno);
     self->crt_doserrno = ldr__error_from_errno(host_errno);
+    self->teb.last_error = self->crt_doserrno;
     return -1;
 }
 

@@ -125,6 +125,7 @@ static int next(struct ldr__crt_find *find, find_layout layout, void *out)
             write_result(&host, entry->d_name, layout, out))
             return 0;
     }
+    ldr__set_last_error(ERROR_NO_MORE_FILES); /* mingw's readdir asks for it */
     return ldr__crt_set_errno(ENOENT);
 }
 

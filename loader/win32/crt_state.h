@@ -35,13 +35,14 @@ enum {
 int ldr__crt_errno_from_host(int host_errno);
 /* Sets the calling thread's errno to a Windows number; returns -1 for `return set_errno(...)`. */
 int ldr__crt_set_errno(int windows_errno);
-/* The same from a host errno. */
+/* The same from a host errno; GetLastError and _doserrno say it too, as of a failed Win32 call. */
 int ldr__crt_set_host_errno(int host_errno);
 /* The text for a Windows number; never NULL. */
 const char *ldr__crt_errno_text(int windows_errno);
 /*
  * What the runtimes do with an argument they cannot accept: errno is set to `windows_errno` and the
- * guest's invalid parameter handler, if it has set one, is called.
+ * guest's invalid parameter handler, if it has set one, is called. Without one the universal
+ * runtime would end the process; here the call fails, as in msvcrt.
  */
 void ldr__crt_invalid_parameter(int windows_errno);
 

@@ -1,9 +1,7 @@
 /* crt_stdio.c: the functions on FILE that move bytes and positions. */
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "win32/crt_stream.h"
 

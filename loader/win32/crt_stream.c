@@ -246,17 +246,22 @@ static ldr__crt_stream *lock_open_slot(ldr__crt *crt, size_t index)
     return NULL;
 }
 
+/* Leaves alone what has nothing to write: another thread may wait for input with the lock held. */
 int ldr__crt_streams_flush(ldr__crt *crt)
 {
     int count = 0;
     for (size_t i = 0; i < LDR__CRT_MAX_STREAMS; i++) {
-        ldr__crt_stream *stream = lock_open_slot(crt, i);
+        ldr__crt_lock(crt);
+        const ldr__crt_stream *open = crt->streams[i];
+        bool is_open = open && open->descriptor >= 0;
+        bool writing = is_open && open->direction == LDR__CRT_WRITING;
+        ldr__crt_unlock(crt);
+        count += is_open;
+        ldr__crt_stream *stream = writing ? lock_open_slot(crt, i) : NULL;
         if (!stream)
             continue;
-        if (stream->direction == LDR__CRT_WRITING)
-            ldr__crt_stream_flush(stream);
+        ldr__crt_stream_flush(stream);
         pthread_mutex_unlock(&stream->lock);
-        count++;
     }
     return count;
 }

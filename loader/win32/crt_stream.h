@@ -32,9 +32,9 @@ typedef struct ldr__crt_stream {
     ldr__crt_file *file;
     int descriptor; /* -1: not open */
     bool readable, writable;
-    bool unbuffered; /* written out when the guest's call returns */
-    bool translates; /* found anew at each call */
-    ldr__crt_direction direction;
+    bool unbuffered;                      /* written out when the guest's call returns */
+    bool translates;                      /* found anew at each call */
+    _Atomic ldr__crt_direction direction; /* exit looks before it locks */
     uint8_t *buffer; /* READING: [at, end) is unread; WRITING: [0, at) is unwritten */
     size_t capacity, at, end;
     uint8_t pushed[8]; /* by ungetc, last is next */

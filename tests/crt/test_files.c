@@ -275,6 +275,7 @@ Test(crt_files, search_finds_names_whatever_their_case)
     cr_expect_eq(found[40], 'f');
     cr_expect_eq(_wfindnext64(handle, found), -1);
     cr_expect_eq(guest_errno(), ENOENT);
+    cr_expect_eq(ldr__thread_self()->teb.last_error, ERROR_NO_MORE_FILES);
     cr_expect_eq(_findclose(handle), 0);
     cr_expect_eq(_findclose(handle), -1);
     free(wide);
