@@ -20,11 +20,12 @@ static ldr_status measure(const ldr_view *view, uint64_t rva, uint64_t end, bool
             return status;
         if (at == rva)
             first = own[0];
-        for (uint64_t i = 0; i < count && end > at; i++) {
-            if (own[i] != first)
-                end = at + i * LDR__PAGE;
-        }
-        at += count * LDR__PAGE;
+        uint64_t same = 0;
+        while (same < count && own[same] == first)
+            same++;
+        at += same * LDR__PAGE;
+        if (same < count)
+            end = at;
     }
     *ret_private = first;
     *ret_end = end;

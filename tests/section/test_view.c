@@ -332,6 +332,25 @@ Test(query, zero_page_is_private_when_written_but_not_when_read)
     ldr_view_unmap(view);
 }
 
+Test(query, regions_end_at_the_first_page_that_differs)
+{
+    img_builder b;
+    img_start(&b, IMG_PE32_PLUS);
+    img_add_section(&b, ".data", IMG_RW, NULL, 0x200, 0x9000);
+    img_image image = img_finish(&b);
+    ldr_view *view = fixture_view(fixture_memory_section(&image), 0);
+    char *zeros = data_of(view) + 0x1000;
+    zeros[0x2000] = zeros[0x4000] = zeros[0x5000] = 1;
+    static const uint64_t starts[] = {0x2000, 0x4000, 0x5000, 0x6000, 0x8000, 0xA000};
+    for (size_t i = 0; i + 1 < sizeof starts / sizeof starts[0]; i++) {
+        ldr_region region = query(view, starts[i]);
+        cr_assert_eq(region.size, starts[i + 1] - starts[i], "region %zu", i);
+        cr_assert_eq(region.backing, i % 2 ? LDR_BACKING_PRIVATE : LDR_BACKING_ZERO);
+    }
+    ldr_view_unmap(view);
+    img_free(&image);
+}
+
 Test(query, gap_is_reserved)
 {
     img_builder b;
