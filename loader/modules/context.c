@@ -55,12 +55,8 @@ ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **
     return LDR_OK;
 }
 
-/* Entered anew: the creator may be inside another context by now. */
-static void unload_all(ldr_context *ctx)
+static void sweep_all(ldr_context *ctx)
 {
-    ldr_thread_scope scope;
-    if (ldr_thread_enter(ctx, &scope) != LDR_OK)
-        return;
     ldr__os_lock(ctx->lock);
     for (ldr_module *m = ctx->first; m; m = m->next) {
         m->references = 0;
@@ -68,7 +64,21 @@ static void unload_all(ldr_context *ctx)
     }
     ldr__sweep(ctx);
     ldr__os_unlock(ctx->lock);
-    ldr_thread_leave(&scope);
+}
+
+/*
+ * Entered anew: the creator may be inside another context by now. What a DllMain loads while it is
+ * detached goes in a second round, which runs no guest code and so cannot bring in more.
+ */
+static void unload_all(ldr_context *ctx)
+{
+    ldr_thread_scope scope;
+    if (ldr_thread_enter(ctx, &scope) == LDR_OK) {
+        sweep_all(ctx);
+        ldr_thread_leave(&scope);
+    }
+    ctx->process_detached = true;
+    sweep_all(ctx);
 }
 
 void ldr_context_destroy(ldr_context *ctx)
