@@ -176,9 +176,10 @@ static void *symbol(ldr_module *module, const ldr__request *request)
     ldr_thread_scope scope;
     if (!module || ldr_thread_enter(module->ctx, &scope) != LDR_OK)
         return NULL;
-    ldr__os_lock(module->ctx->lock);
+    ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
+    ldr__os_lock(ctx->lock);
     void *address = symbol_locked(module, request);
-    ldr__os_unlock(module->ctx->lock);
+    ldr__os_unlock(ctx->lock);
     ldr_thread_leave(&scope);
     return address;
 }

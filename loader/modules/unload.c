@@ -1,8 +1,9 @@
 #include "modules/module.h"
 
+/* What is being initialised stays, whatever its DllMain gives back: its code runs. */
 static bool is_root(const ldr_module *module)
 {
-    return module->references != 0 || module->pinned;
+    return module->references != 0 || module->pinned || module->state == LDR__INITIALISING;
 }
 
 /* The next module needed by `module` that has not been reached yet. */
@@ -67,11 +68,12 @@ static void detach_dying(ldr_context *ctx)
     }
 }
 
+/* A load that failed during the detach may have condemned others, whose detach is still to come. */
 static void destroy_dying(ldr_context *ctx)
 {
     for (ldr_module *m = ctx->last; m;) {
         ldr_module *previous = m->previous;
-        if (m->state == LDR__DYING)
+        if (m->state == LDR__DYING && !m->attached)
             ldr__module_destroy(m);
         m = previous;
     }
@@ -94,18 +96,50 @@ void ldr__sweep(ldr_context *ctx)
     }
 }
 
-/* Condemns those that need a condemned one; true if there were any. */
-static bool condemn_dependents(ldr_context *ctx)
+static void condemn(ldr_module *module)
+{
+    module->state = LDR__DYING;
+    module->references = 0;
+    module->pinned = false;
+}
+
+/* Takes back what `module` has come to need of the condemned. */
+static void forget_dying(ldr_module *module)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < module->need_count; i++) {
+        if (module->needs[i]->state != LDR__DYING)
+            module->needs[kept++] = module->needs[i];
+        else if (i < module->walk_next)
+            module->walk_next--;
+    }
+    module->need_count = kept;
+}
+
+static bool needs_dying(const ldr_module *module)
+{
+    for (size_t i = 0; i < module->need_count; i++) {
+        if (module->needs[i]->state == LDR__DYING)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What was loaded within the load, and needs a condemned module, goes with it; true if there was
+ * any. What was there before has only followed a forwarder to it, and can do without.
+ */
+static bool condemn_dependents(ldr_context *ctx, uint64_t load)
 {
     bool any = false;
     for (ldr_module *m = ctx->first; m; m = m->next) {
-        for (size_t i = 0; i < m->need_count && m->state != LDR__DYING; i++) {
-            if (m->needs[i]->state == LDR__DYING) {
-                m->state = LDR__DYING;
-                m->references = 0;
-                m->pinned = false;
-                any = true;
-            }
+        if (m->state == LDR__DYING || !needs_dying(m))
+            continue;
+        if (m->load < load) {
+            forget_dying(m);
+        } else {
+            condemn(m);
+            any = true;
         }
     }
     return any;
@@ -114,13 +148,10 @@ static bool condemn_dependents(ldr_context *ctx)
 void ldr__roll_back(ldr_context *ctx, uint64_t load)
 {
     for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (m->load == load && m->state != LDR__INITIALISED) {
-            m->state = LDR__DYING;
-            m->references = 0;
-            m->pinned = false;
-        }
+        if (m->load == load && m->state != LDR__INITIALISED)
+            condemn(m);
     }
-    while (condemn_dependents(ctx))
+    while (condemn_dependents(ctx, load))
         continue;
     ldr__sweep(ctx);
 }

@@ -12,6 +12,7 @@ static char fails[64], raises[64], loads_from[64], loads_what[64];
 static int modules, slots;
 static bool next_module_fails, next_tls_fails;
 static ldr_context *context;
+static void (*call_hook)(ldr_module *module, uint32_t reason);
 
 const char *fake_log(void)
 {
@@ -45,6 +46,11 @@ void fake_attach_loads(const char *module, const char *other)
     snprintf(loads_what, sizeof(loads_what), "%s", other);
 }
 
+void fake_on_call(void (*hook)(ldr_module *module, uint32_t reason))
+{
+    call_hook = hook;
+}
+
 int fake_modules(void)
 {
     return modules;
@@ -74,8 +80,11 @@ static ldr_status env_create(ldr_context *ctx, void **ret_state)
     return LDR_OK;
 }
 
+/* What the environment keeps for a module is gone with its state. */
 static void env_destroy(void *state)
 {
+    cr_assert_eq(modules, 0, "a module outlives the environment");
+    cr_assert_eq(slots, 0, "a TLS slot outlives the environment");
     (void)state;
 }
 
@@ -162,6 +171,8 @@ static bool env_call_entry(void *state, void *function, void *base, uint32_t rea
     bool attach = reason == LDR__PROCESS_ATTACH;
     if (attach && strcmp(name, loads_from) == 0)
         ldr__guest_load(context, loads_what, &other, NULL);
+    if (call_hook)
+        call_hook(module, reason);
     *ret_exception = 0xE0000001;
     *ret_result = !(attach && strcmp(name, fails) == 0);
     return !(attach && strcmp(name, raises) == 0);
@@ -285,4 +296,9 @@ ldr_context *fake_context(void)
     cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
     cr_assert_eq(ldr_host_module_add(ctx, "host.exe", exports, 1), LDR_OK);
     return ctx;
+}
+
+ldr_context *fake_current(void)
+{
+    return context;
 }

@@ -21,6 +21,8 @@ void fake_attach_fails(const char *module);
 void fake_attach_raises(const char *module);
 /* DllMain(PROCESS_ATTACH) of `module` loads `other`, as LoadLibrary does, and ignores failure. */
 void fake_attach_loads(const char *module, const char *other);
+/* Anything else that a module does when it is called: `hook` runs in its place, once recorded. */
+void fake_on_call(void (*hook)(ldr_module *module, uint32_t reason));
 
 /* How many modules the environment knows, and how many TLS slots are taken. */
 int fake_modules(void);
@@ -45,5 +47,7 @@ void folder_image(const char *name, img_builder *builder);
 
 /* A context that looks for DLLs in the folder, with host module "host.exe" exporting "host_fn". */
 ldr_context *fake_context(void);
+/* The context that was made last, for what modules do when they are called. */
+ldr_context *fake_current(void);
 
 #endif

@@ -1,0 +1,149 @@
+/* What guest code may do while it is being told something: load, unload, ask for symbols. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "fake_environment.h"
+
+static ldr_module *load(ldr_context *ctx, const char *name)
+{
+    ldr_diag diag;
+    char text[512];
+    ldr_module *module;
+    ldr_status status = ldr_load(ctx, folder_path(name), NULL, &module, &diag);
+    cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof(text)));
+    return module;
+}
+
+static ldr_context *context_of(ldr_module *module, const char *name, uint32_t reason,
+                               uint32_t wanted)
+{
+    bool is_it = reason == wanted && strcmp(ldr_module_name(module), name) == 0;
+    return is_it ? fake_current() : NULL;
+}
+
+/* a.dll, whose export "fn" forwards to `target`. */
+static void forwarding_dll(const char *target)
+{
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x200, 0x1000);
+    img_add_forwarder(&builder, "fn", 1, target);
+    folder_image("a", &builder);
+}
+
+Test(nesting, forwarder_to_a_missing_export_costs_the_module_nothing)
+{
+    forwarding_dll("b.gone");
+    folder_dll("b", "");
+    ldr_context *ctx = fake_context();
+    ldr_module *a = load(ctx, "a.dll");
+    cr_assert_null(ldr_symbol(a, "fn"));
+    cr_assert_eq(ldr_module_find(ctx, "a.dll"), a);
+    cr_assert_null(ldr_module_find(ctx, "b.dll"));
+    cr_assert_str_eq(fake_log(), "a+");
+    ldr_unload(a);
+    ldr_context_destroy(ctx);
+}
+
+Test(nesting, forwarder_to_a_dll_that_fails_costs_the_module_nothing)
+{
+    forwarding_dll("b.fn");
+    folder_dll("b", "");
+    fake_attach_fails("b.dll");
+    ldr_context *ctx = fake_context();
+    ldr_module *a = load(ctx, "a.dll");
+    cr_assert_null(ldr_symbol(a, "fn"));
+    cr_assert_eq(ldr_module_find(ctx, "a.dll"), a);
+    cr_assert_null(ldr_module_find(ctx, "b.dll"));
+    cr_assert_str_eq(fake_log(), "a+ b+ b-");
+    ldr_unload(a);
+    cr_assert_str_eq(fake_log(), "a+ b+ b- a-");
+    ldr_context_destroy(ctx);
+}
+
+static void load_c_when_a_leaves(ldr_module *module, uint32_t reason)
+{
+    ldr_module *c;
+    ldr_context *ctx = context_of(module, "a.dll", reason, LDR__PROCESS_DETACH);
+    if (ctx)
+        ldr__guest_load(ctx, "c", &c, NULL);
+}
+
+Test(nesting, dll_loaded_while_the_context_ends_is_released_before_the_environment)
+{
+    folder_dll("a", "");
+    folder_dll("c", "");
+    fake_on_call(load_c_when_a_leaves);
+    ldr_context *ctx = fake_context();
+    load(ctx, "a.dll");
+    ldr_context_destroy(ctx);
+    cr_assert_eq(fake_modules(), 0);
+}
+
+static void unload_a_when_b_arrives(ldr_module *module, uint32_t reason)
+{
+    ldr_context *ctx = context_of(module, "b.dll", reason, LDR__PROCESS_ATTACH);
+    if (ctx)
+        ldr_unload(ldr_module_find(ctx, "a.dll"));
+}
+
+Test(nesting, module_unloaded_while_it_is_loaded_stays_until_the_load_ends)
+{
+    folder_dll("a", "b");
+    folder_dll("b", "");
+    fake_on_call(unload_a_when_b_arrives);
+    ldr_context *ctx = fake_context();
+    ldr_module *a = load(ctx, "a.dll");
+    cr_assert_str_eq(fake_log(), "b+ a+");
+    ldr_unload(a);
+    cr_assert_str_eq(fake_log(), "b+ a+ a- b-");
+    ldr_context_destroy(ctx);
+}
+
+static void load_d_when_a_leaves(ldr_module *module, uint32_t reason)
+{
+    ldr_module *d;
+    ldr_context *ctx = context_of(module, "a.dll", reason, LDR__PROCESS_DETACH);
+    if (ctx)
+        cr_assert_eq(ldr__guest_load(ctx, "d", &d, NULL), LDR_INIT_FAILED);
+}
+
+/* d and e need each other: e has been attached when d fails. */
+Test(nesting, load_that_fails_during_a_detach_has_its_modules_detached)
+{
+    folder_dll("a", "");
+    folder_dll("d", "e");
+    folder_dll("e", "d");
+    fake_attach_fails("d.dll");
+    fake_on_call(load_d_when_a_leaves);
+    ldr_context *ctx = fake_context();
+    ldr_unload(load(ctx, "a.dll"));
+    cr_assert_str_eq(fake_log(), "a+ a- e+ d+ d- e-");
+    cr_assert_eq(fake_modules(), 0);
+    ldr_context_destroy(ctx);
+}
+
+static void ask_for_forwarder_when_c_arrives(ldr_module *module, uint32_t reason)
+{
+    ldr_context *ctx = context_of(module, "c.dll", reason, LDR__PROCESS_ATTACH);
+    if (ctx)
+        cr_assert_not_null(ldr_symbol(ldr_module_find(ctx, "a.dll"), "fn"));
+}
+
+/* a forwards to b, which needs c; c asks a for b's function and then fails. */
+Test(nesting, failed_load_leaves_earlier_modules_that_forward_to_it)
+{
+    forwarding_dll("b.fn");
+    folder_dll("b", "c");
+    folder_dll("c", "");
+    fake_attach_fails("c.dll");
+    fake_on_call(ask_for_forwarder_when_c_arrives);
+    ldr_context *ctx = fake_context();
+    ldr_module *a = load(ctx, "a.dll"), *b;
+    cr_assert_eq(ldr_load(ctx, folder_path("b.dll"), NULL, &b, NULL), LDR_INIT_FAILED);
+    cr_assert_eq(ldr_module_find(ctx, "a.dll"), a);
+    cr_assert_null(ldr_module_find(ctx, "b.dll"));
+    cr_assert_str_eq(fake_log(), "a+ c+ c-");
+    ldr_context_destroy(ctx);
+}
