@@ -146,6 +146,8 @@ ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *
 ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
                            const ldr_load_options *options, ldr_module **ret_module, ldr_diag *diag)
 {
+    if (!bytes && size != 0)
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
     /* An empty buffer is an empty image, not the absence of one. */
     source from = {.name = name, .bytes = size != 0 ? bytes : "", .size = size};
     return load(ctx, &from, options, ret_module, diag);
