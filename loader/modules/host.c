@@ -44,14 +44,21 @@ ldr_status ldr__host_create(ldr__host **ret_host)
     return LDR_OK;
 }
 
+/* Drops all entries but the first `count`. */
+static void drop_from(ldr__host *host, size_t count)
+{
+    while (host->count > count) {
+        const host_entry *entry = &host->entries[--host->count];
+        if (entry->line->data_size != 0)
+            ldr__os_free((void *)(uintptr_t)entry->address);
+    }
+}
+
 void ldr__host_destroy(ldr__host *host)
 {
     if (!host)
         return;
-    for (size_t i = 0; i < host->count; i++) {
-        if (host->entries[i].line->data_size != 0)
-            ldr__os_free((void *)(uintptr_t)host->entries[i].address);
-    }
+    drop_from(host, 0);
     ldr__os_unmap(host->base, HOST_RANGE);
     ldr__os_free(host->entries);
     ldr__os_free(host);
@@ -81,9 +88,12 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
         return LDR_NO_MEMORY;
     host->entries = grown;
     host->sorted = false;
+    size_t before = host->count;
     ldr_status status = LDR_OK;
     for (size_t i = 0; i < count && status == LDR_OK; i++)
         status = add_line(host, &exports[i]);
+    if (status != LDR_OK)
+        drop_from(host, before);
     return status;
 }
 

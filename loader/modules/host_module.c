@@ -23,14 +23,16 @@ ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_exp
     if (!ctx || !name || name[0] == '\0' || (!exports && count != 0))
         return LDR_INVALID_ARGUMENT;
     ldr__os_lock(ctx->lock);
-    ldr_module *module = ldr__module_by_name(ctx, name);
+    ldr_module *known = ldr__module_by_name(ctx, name), *module = known;
     ldr_status status = LDR_OK;
-    if (module && !module->host)
+    if (known && !known->host)
         status = LDR_INVALID_ARGUMENT;
-    else if (!module)
+    else if (!known)
         status = create_host(ctx, name, &module);
     if (status == LDR_OK)
         status = ldr__host_add(module->host, exports, count);
+    if (status != LDR_OK && !known)
+        ldr__module_destroy(module);
     ldr__os_unlock(ctx->lock);
     return status;
 }

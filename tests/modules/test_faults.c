@@ -89,3 +89,33 @@ Test(faults, each_call_failing_once_while_a_context_is_made_leaves_nothing)
         expect_same(before, call);
     }
 }
+
+/* The caller's table may be gone after a failure: nothing may refer to it. */
+Test(faults, host_module_that_could_not_be_added_provides_nothing)
+{
+    static const int target = 0;
+    static const ldr_export exports[] = {{"new", &target, 9, 0},
+                                         {"data", &target, 0, sizeof target}};
+    ldr_context *ctx = fake_context();
+    bool failed = true;
+    for (unsigned call = 0; failed; call++) {
+        faulty_os_held before = faulty_os_holds();
+        faulty_os_fail_at(call, false);
+        ldr_status status = ldr_host_module_add(ctx, "other.exe", exports, 2);
+        failed = faulty_os_stop() > call;
+        cr_assert_eq(status != LDR_OK, failed);
+        if (failed)
+            cr_assert_null(ldr_module_find(ctx, "other.exe"), "call %u leaves the module", call);
+        if (failed)
+            expect_same(before, call);
+    }
+    for (unsigned call = 0, more = 1; more; call++) {
+        faulty_os_fail_at(call, false);
+        ldr_status status = ldr_host_module_add(ctx, "host.exe", exports, 2);
+        more = faulty_os_stop() > call;
+        if (status != LDR_OK)
+            cr_assert_null(ldr_symbol(ldr_module_find(ctx, "host.exe"), "new"));
+    }
+    cr_assert_not_null(ldr_symbol(ldr_module_find(ctx, "host.exe"), "new"));
+    ldr_context_destroy(ctx);
+}
