@@ -10,7 +10,8 @@ typedef struct binding {
     const ldr_load_options *options;
     ldr__missing_list *missing;
     ldr_diag *diag;
-    ldr_diag dll_diag; /* why the current DLL was not found */
+    bool dll_missing;  /* the current DLL was not found */
+    ldr_diag dll_diag; /* why */
 } binding;
 
 static bool is_missing(ldr_status status)
@@ -42,7 +43,7 @@ static ldr_status handle_missing(binding *self, const char *dll, const char *fun
                                  .dll = dll,
                                  .function = function,
                                  .ordinal = ordinal,
-                                 .dll_missing = why->status == LDR_DLL_NOT_FOUND};
+                                 .dll_missing = self->dll_missing};
     if (options->on_missing)
         options->on_missing(options->user, &import);
     *ret_address = NULL;
@@ -80,7 +81,8 @@ static ldr_status find_dll(void *user, const pe_import_dll *dll, void **ret_prov
     self->dll_diag = (ldr_diag){0};
     ldr_status status = ldr__find_dll(module->ctx, module, name, &found, &self->dll_diag);
     ldr__os_free(name);
-    if (status == LDR_DLL_NOT_FOUND)
+    self->dll_missing = status == LDR_DLL_NOT_FOUND;
+    if (self->dll_missing)
         return LDR_OK;
     if (status == LDR_OK && ldr__module_need(module, found) != LDR_OK)
         return fail_without_memory(self);

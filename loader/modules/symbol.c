@@ -10,7 +10,8 @@ enum { FORWARDER_LIMIT = 32 };
 static ldr_status not_found(const ldr_module *module, const ldr__request *request, ldr_diag *diag)
 {
     char subject[sizeof(diag->subject)];
-    int length = request->name.size < sizeof(subject) ? (int)request->name.size : 0;
+    uint64_t size = request->name.size;
+    int length = size < sizeof(subject) ? (int)size : (int)sizeof(subject);
     if (request->by_ordinal)
         snprintf(subject, sizeof(subject), "%s!#%u", module->name, request->ordinal);
     else

@@ -269,6 +269,54 @@ Test(failures, import_name_with_a_path_leads_nowhere)
     expect_nothing_left(ctx, abc);
 }
 
+Test(failures, forwarder_to_a_missing_dll_does_not_make_its_own_dll_missing)
+{
+    missing_log log = {""};
+    ldr_load_options options = {.size = sizeof(options), .on_missing = note_missing, .user = &log};
+    ldr_diag diag;
+    ldr_module *module;
+    img_builder builder;
+    folder_dll("a", "b");
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    img_add_forwarder(&builder, "fn", 1, "none.fn");
+    folder_image("b", &builder);
+    ldr_context *ctx = fake_context();
+    ldr_status status = ldr_load(ctx, folder_path("a.dll"), &options, &module, &diag);
+    cr_assert_eq(status, LDR_DLL_NOT_FOUND);
+    cr_assert_str_eq(diag.subject, "none");
+    cr_assert_str_eq(log.text, "a.dll:b!fn#0;");
+    expect_nothing_left(ctx, abc);
+}
+
+Test(failures, long_name_of_a_missing_function_is_cut_and_not_dropped)
+{
+    char name[400] = "";
+    ldr_diag diag;
+    img_builder builder;
+    memset(name, 'x', sizeof(name) - 1);
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    img_add_import(&builder, "host.exe", name);
+    folder_image("a", &builder);
+    ldr_context *ctx = fake_context();
+    cr_assert_eq(try_load(ctx, "a.dll", &diag), LDR_IMPORTS_MISSING);
+    cr_assert_eq(strlen(diag.subject), sizeof(diag.subject) - 1);
+    cr_assert_eq(strncmp(diag.subject, "host.exe!xxx", 12), 0);
+    expect_nothing_left(ctx, abc);
+}
+
+Test(failures, missing_buffer_is_invalid_and_no_file_name)
+{
+    folder_dll("a", "");
+    ldr_context *ctx = fake_context();
+    ldr_module *module = NULL;
+    ldr_status status = ldr_load_memory(ctx, folder_path("a.dll"), NULL, 1, NULL, &module, NULL);
+    cr_assert_eq(status, LDR_INVALID_ARGUMENT);
+    cr_assert_null(module);
+    expect_nothing_left(ctx, abc);
+}
+
 Test(failures, arguments_that_are_missing_are_invalid)
 {
     ldr_context *ctx = fake_context();
