@@ -302,3 +302,13 @@ ldr_context *fake_current(void)
 {
     return context;
 }
+
+ldr_module *folder_load(ldr_context *ctx, const char *name)
+{
+    ldr_diag diag;
+    char text[512];
+    ldr_module *module;
+    ldr_status status = ldr_load(ctx, folder_path(name), NULL, &module, &diag);
+    cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof(text)));
+    return module;
+}

@@ -47,6 +47,8 @@ void folder_image(const char *name, img_builder *builder);
 
 /* A context that looks for DLLs in the folder, with host module "host.exe" exporting "host_fn". */
 ldr_context *fake_context(void);
+/* Loads a file of the folder, with its extension; fails the test with the diagnostic's text. */
+ldr_module *folder_load(ldr_context *ctx, const char *name);
 /* The context that was made last, for what modules do when they are called. */
 ldr_context *fake_current(void);
 

@@ -4,16 +4,6 @@
 
 #include "fake_environment.h"
 
-static ldr_module *load(ldr_context *ctx, const char *name)
-{
-    ldr_diag diag;
-    char text[512];
-    ldr_module *module;
-    ldr_status status = ldr_load(ctx, folder_path(name), NULL, &module, &diag);
-    cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof(text)));
-    return module;
-}
-
 static ldr_context *context_of(ldr_module *module, const char *name, uint32_t reason,
                                uint32_t wanted)
 {
@@ -37,7 +27,7 @@ Test(nesting, forwarder_to_a_missing_export_costs_the_module_nothing)
     forwarding_dll("b.gone");
     folder_dll("b", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_null(ldr_symbol(a, "fn"));
     cr_assert_eq(ldr_module_find(ctx, "a.dll"), a);
     cr_assert_null(ldr_module_find(ctx, "b.dll"));
@@ -52,7 +42,7 @@ Test(nesting, forwarder_to_a_dll_that_fails_costs_the_module_nothing)
     folder_dll("b", "");
     fake_attach_fails("b.dll");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_null(ldr_symbol(a, "fn"));
     cr_assert_eq(ldr_module_find(ctx, "a.dll"), a);
     cr_assert_null(ldr_module_find(ctx, "b.dll"));
@@ -76,7 +66,7 @@ Test(nesting, dll_loaded_while_the_context_ends_is_released_before_the_environme
     folder_dll("c", "");
     fake_on_call(load_c_when_a_leaves);
     ldr_context *ctx = fake_context();
-    load(ctx, "a.dll");
+    folder_load(ctx, "a.dll");
     ldr_context_destroy(ctx);
     cr_assert_eq(fake_modules(), 0);
 }
@@ -94,7 +84,7 @@ Test(nesting, module_unloaded_while_it_is_loaded_stays_until_the_load_ends)
     folder_dll("b", "");
     fake_on_call(unload_a_when_b_arrives);
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_str_eq(fake_log(), "b+ a+");
     ldr_unload(a);
     cr_assert_str_eq(fake_log(), "b+ a+ a- b-");
@@ -118,7 +108,7 @@ Test(nesting, load_that_fails_during_a_detach_has_its_modules_detached)
     fake_attach_fails("d.dll");
     fake_on_call(load_d_when_a_leaves);
     ldr_context *ctx = fake_context();
-    ldr_unload(load(ctx, "a.dll"));
+    ldr_unload(folder_load(ctx, "a.dll"));
     cr_assert_str_eq(fake_log(), "a+ a- e+ d+ d- e-");
     cr_assert_eq(fake_modules(), 0);
     ldr_context_destroy(ctx);
@@ -140,7 +130,7 @@ Test(nesting, failed_load_leaves_earlier_modules_that_forward_to_it)
     fake_attach_fails("c.dll");
     fake_on_call(ask_for_forwarder_when_c_arrives);
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll"), *b;
+    ldr_module *a = folder_load(ctx, "a.dll"), *b;
     cr_assert_eq(ldr_load(ctx, folder_path("b.dll"), NULL, &b, NULL), LDR_INIT_FAILED);
     cr_assert_eq(ldr_module_find(ctx, "a.dll"), a);
     cr_assert_null(ldr_module_find(ctx, "b.dll"));

@@ -4,23 +4,13 @@
 
 #include "fake_environment.h"
 
-static ldr_module *load(ldr_context *ctx, const char *name)
-{
-    ldr_diag diag;
-    char text[512];
-    ldr_module *module;
-    ldr_status status = ldr_load(ctx, folder_path(name), NULL, &module, &diag);
-    cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof(text)));
-    return module;
-}
-
 Test(order, chain_is_attached_dependencies_first_and_detached_in_reverse)
 {
     folder_dll("a", "b");
     folder_dll("b", "c.dll");
     folder_dll("c", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_str_eq(fake_log(), "c+ b+ a+");
     ldr_unload(a);
     cr_assert_str_eq(fake_log(), "c+ b+ a+ a- b- c-");
@@ -33,7 +23,7 @@ Test(order, cycle_skips_the_one_in_progress)
     folder_dll("a", "b");
     folder_dll("b", "a");
     ldr_context *ctx = fake_context();
-    ldr_unload(load(ctx, "a.dll"));
+    ldr_unload(folder_load(ctx, "a.dll"));
     cr_assert_str_eq(fake_log(), "b+ a+ a- b-");
     cr_assert_null(ldr_module_find(ctx, "a.dll"));
     ldr_context_destroy(ctx);
@@ -46,7 +36,7 @@ Test(order, diamond_is_loaded_once)
     folder_dll("c", "d");
     folder_dll("d", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_str_eq(fake_log(), "d+ b+ c+ a+");
     ldr_unload(a);
     cr_assert_str_eq(fake_log(), "d+ b+ c+ a+ a- c- b- d-");
@@ -59,7 +49,7 @@ Test(order, shared_dependency_stays_for_the_other_dependent)
     folder_dll("b", "c");
     folder_dll("c", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll"), *b = load(ctx, "b.dll");
+    ldr_module *a = folder_load(ctx, "a.dll"), *b = folder_load(ctx, "b.dll");
     ldr_unload(a);
     cr_assert_str_eq(fake_log(), "c+ a+ b+ a-");
     ldr_unload(b);
@@ -71,7 +61,7 @@ Test(order, second_load_of_a_file_is_one_module_with_two_references)
 {
     folder_dll("a", "");
     ldr_context *ctx = fake_context();
-    ldr_module *first = load(ctx, "a.dll"), *second = load(ctx, "./a.dll");
+    ldr_module *first = folder_load(ctx, "a.dll"), *second = folder_load(ctx, "./a.dll");
     cr_assert_eq(first, second);
     ldr_unload(first);
     cr_assert_eq(ldr_module_find(ctx, "A.DLL"), second);
@@ -85,7 +75,7 @@ Test(order, context_destroy_unloads_everything)
     folder_dll("a", "b");
     folder_dll("b", "");
     ldr_context *ctx = fake_context();
-    load(ctx, "a.dll");
+    folder_load(ctx, "a.dll");
     ldr_context_destroy(ctx);
     cr_assert_str_eq(fake_log(), "b+ a+ a- b-");
     cr_assert_eq(fake_modules(), 0);
@@ -100,7 +90,7 @@ Test(order, program_has_static_dlls_with_reserved_argument)
     folder_image("prog.exe", &builder);
     folder_dll("a", "");
     ldr_context *ctx = fake_context();
-    ldr_module *program = load(ctx, "prog.exe");
+    ldr_module *program = folder_load(ctx, "prog.exe");
     cr_assert_str_eq(fake_log(), "a+!");
     cr_assert_eq(ldr__module_main(ctx), program);
     ldr_context_destroy(ctx);
@@ -112,8 +102,8 @@ Test(order, threads_are_announced_in_order_and_leave_in_reverse)
     folder_dll("b", "");
     folder_dll("c", "");
     ldr_context *ctx = fake_context();
-    load(ctx, "a.dll");
-    ldr__module_no_thread_calls(load(ctx, "c.dll"));
+    folder_load(ctx, "a.dll");
+    ldr__module_no_thread_calls(folder_load(ctx, "c.dll"));
     fake_log_clear();
     ldr__modules_thread_notify(ctx, LDR__THREAD_ATTACH);
     ldr__modules_thread_notify(ctx, LDR__THREAD_DETACH);
@@ -126,7 +116,7 @@ Test(order, process_detach_happens_once)
     folder_dll("a", "b");
     folder_dll("b", "");
     ldr_context *ctx = fake_context();
-    load(ctx, "a.dll");
+    folder_load(ctx, "a.dll");
     fake_log_clear();
     ldr__modules_process_detach(ctx);
     ldr__modules_process_detach(ctx);
@@ -141,7 +131,7 @@ Test(order, dllmain_that_loads_gets_it_initialised_before_itself)
     folder_dll("c", "");
     fake_attach_loads("a.dll", "b");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_str_eq(fake_log(), "a+ c+ b+");
     ldr_unload(a);
     cr_assert_not_null(ldr_module_find(ctx, "b.dll"));
@@ -173,7 +163,7 @@ Test(order, tls_callbacks_come_before_dllmain)
     img_add_tls(&builder, "abcd", 4, 8, callbacks, 2);
     folder_image("a", &builder);
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_str_eq(fake_log(), "a.0+ a.1+ a+");
     cr_assert_eq(fake_tls_slots(), 1);
     ldr_unload(a);
@@ -191,7 +181,7 @@ Test(order, long_chain_of_dlls_needs_no_stack)
         folder_dll(name, i < 299 ? needs : "");
     }
     ldr_context *ctx = fake_context();
-    ldr_module *module = load(ctx, "d0.dll");
+    ldr_module *module = folder_load(ctx, "d0.dll");
     cr_assert_eq(fake_modules(), 300);
     ldr_unload(module);
     cr_assert_eq(fake_modules(), 0);

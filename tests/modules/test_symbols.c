@@ -4,16 +4,6 @@
 
 #include "fake_environment.h"
 
-static ldr_module *load(ldr_context *ctx, const char *name)
-{
-    ldr_diag diag;
-    char text[512];
-    ldr_module *module;
-    ldr_status status = ldr_load(ctx, folder_path(name), NULL, &module, &diag);
-    cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof(text)));
-    return module;
-}
-
 static void *at(const ldr_module *module, uint32_t rva)
 {
     return (uint8_t *)ldr_module_base(module) + rva;
@@ -43,7 +33,7 @@ Test(symbols, exports_are_found_by_name_and_ordinal)
 {
     folder_dll("a", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_eq(ldr_symbol(a, "fn"), at(a, 0x1000));
     cr_assert_eq(ldr_symbol(a, "data"), at(a, 0x2000));
     cr_assert_eq(ldr_symbol_ordinal(a, 2), at(a, 0x2000));
@@ -66,7 +56,7 @@ Test(symbols, imports_are_bound_by_name_ordinal_and_from_the_host)
     folder_image("a", &builder);
     folder_dll("b", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll"), *b = ldr_module_find(ctx, "b.dll");
+    ldr_module *a = folder_load(ctx, "a.dll"), *b = ldr_module_find(ctx, "b.dll");
     void *host_fn = ldr_symbol(ldr_module_find(ctx, "host.exe"), "host_fn");
     cr_assert_eq(bound(a, 0), at(b, 0x2000));
     cr_assert_eq(bound(a, 1), at(b, 0x1000));
@@ -95,7 +85,7 @@ Test(symbols, forwarders_load_their_dll_and_keep_it_for_the_importer)
     forwarding_dll("c", "d.#1", NULL);
     folder_dll("d", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll"), *d = ldr_module_find(ctx, "d.dll");
+    ldr_module *a = folder_load(ctx, "a.dll"), *d = ldr_module_find(ctx, "d.dll");
     cr_assert_not_null(d);
     cr_assert_eq(bound(a, 0), at(d, 0x1000));
     cr_assert_str_eq(fake_log(), "b+ c+ d+ a+");
@@ -110,7 +100,7 @@ Test(symbols, forwarder_to_a_dll_not_loaded_yet_loads_and_initialises_it)
     folder_dll("b", "c");
     folder_dll("c", "");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll");
+    ldr_module *a = folder_load(ctx, "a.dll");
     cr_assert_null(ldr_module_find(ctx, "b.dll"));
     void *fn = ldr_symbol(a, "fn");
     cr_assert_eq(fn, at(ldr_module_find(ctx, "b.dll"), 0x1000));
@@ -147,7 +137,7 @@ Test(symbols, api_set_names_lead_to_their_host)
     folder_image("a", &builder);
     ldr_context *ctx = fake_context();
     ldr_host_module_add(ctx, "ucrtbase.dll", exports, 1);
-    cr_assert_eq(bound(load(ctx, "a.dll"), 0), &crt);
+    cr_assert_eq(bound(folder_load(ctx, "a.dll"), 0), &crt);
     ldr_context_destroy(ctx);
 }
 
@@ -185,7 +175,7 @@ Test(symbols, dll_names_are_found_in_any_case_and_without_extension)
     folder_dll("MiXed", "");
     folder_dll("a", "mixed");
     ldr_context *ctx = fake_context();
-    ldr_module *a = load(ctx, "a.dll"), *guest;
+    ldr_module *a = folder_load(ctx, "a.dll"), *guest;
     ldr_module *mixed = ldr_module_find(ctx, "mixed.dll");
     cr_assert_eq(bound(a, 0), at(mixed, 0x1000));
     cr_assert_eq(ldr__guest_load(ctx, "MIXED", &guest, NULL), LDR_OK);
