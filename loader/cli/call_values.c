@@ -10,8 +10,7 @@ static int out_of_memory(void)
     return CLI_FAILED;
 }
 
-/* ---- Arguments: one parser for each prefix; `text` is what follows it
- * ---------------------------- */
+/* ---- Arguments: one parser for each prefix; `text` is what follows it ---- */
 
 static int parse_str(const char *text, call_value *value)
 {

@@ -21,8 +21,7 @@ int cli_map(int argc, char **argv);
 int cli_call(int argc, char **argv);
 int cli_run(int argc, char **argv);
 
-/* ---- Arguments (args.c) ------------------------------------------------------------------------
- */
+/* ---- Arguments (args.c) ---- */
 
 typedef enum cli_option_kind {
     CLI_FLAG, /* --name: sets a bool */
@@ -64,8 +63,7 @@ bool cli_number(const char *text, uint64_t *ret_value);
 /* PE_WINXP, PE_WIN7 or PE_WIN10 from its name; NULL is PE_WIN10. False, said on stderr, if none. */
 bool cli_profile(const char *name, pe_profile *ret_profile);
 
-/* ---- Files and text (text.c) -------------------------------------------------------------------
- */
+/* ---- Files and text (text.c) ---- */
 
 /*
  * Reads a whole regular file. The caller frees *ret_bytes. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE,
@@ -97,14 +95,12 @@ void cli_print_hex(FILE *out, const void *bytes, size_t size);
 /* "peload: TEXT" for a diagnostic, as one line on stderr. */
 void cli_report(const ldr_diag *diag);
 
-/* ---- Crashes (crash.c) -------------------------------------------------------------------------
- */
+/* ---- Crashes (crash.c) ---- */
 
 /* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */
 void cli_catch_crashes(void);
 
-/* ---- Loading (load.c) --------------------------------------------------------------------------
- */
+/* ---- Loading (load.c) ---- */
 
 /*
  * One image loaded in a context of its own. The first three members are the options that `call` and
@@ -127,8 +123,7 @@ typedef struct cli_session {
 int cli_session_open(cli_session *session, const char *path);
 void cli_session_close(cli_session *session);
 
-/* ---- JSON (json.c) -----------------------------------------------------------------------------
- */
+/* ---- JSON (json.c) ---- */
 
 enum { CLI_JSON_DEPTH = 16 };
 

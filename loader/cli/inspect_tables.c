@@ -56,8 +56,7 @@ static void print_span(pe_span span)
     cli_print_bytes(stdout, span.data, span.size);
 }
 
-/* ---- Sections
- * ------------------------------------------------------------------------------------ */
+/* ---- Sections ---- */
 
 static void section_json(cli_json *json, const pe_section *section)
 {
@@ -114,8 +113,7 @@ void inspect_sections(inspect_report *report)
     close_table(report, count, status);
 }
 
-/* ---- Imports
- * ------------------------------------------------------------------------------------- */
+/* ---- Imports ---- */
 
 static void show_import(const inspect_report *report, const pe_import *import)
 {
@@ -196,8 +194,7 @@ void inspect_imports(inspect_report *report)
     close_table(report, count, status == PE_NOT_PRESENT ? PE_OK : status);
 }
 
-/* ---- Exports
- * ------------------------------------------------------------------------------------- */
+/* ---- Exports ---- */
 
 static void show_export(const inspect_report *report, const pe_export *export)
 {

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-#include "crt_tables.h"
-#include "seh_tables.h"
-#include "state.h"
-#include "tables.h"
+#include "win32/crt/tables.h"
+#include "win32/seh/tables.h"
+#include "win32/state.h"
+#include "win32/tables.h"
 
 /* ---- Host modules ---- */
 

@@ -3,8 +3,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "state.h"
-#include "wait.h"
+#include "win32/state.h"
+#include "win32/wait.h"
 
 enum {
     STATUS_DLL_INIT_FAILED = 0xC0000142,

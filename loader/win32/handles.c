@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "state.h"
-#include "wait.h"
+#include "win32/state.h"
+#include "win32/wait.h"
 
 /* A handle is 4 * (index + 1), so that 0 is none and the low bits are free, as on Windows. */
 struct ldr__handles {

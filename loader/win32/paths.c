@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "win32.h"
+#include "win32/win32.h"
 
 static bool is_slash(char c)
 {

@@ -6,7 +6,7 @@
 #ifndef PELOAD_WIN32_STATE_H
 #define PELOAD_WIN32_STATE_H
 
-#include "win32.h"
+#include "win32/win32.h"
 
 ldr_status ldr__handles_create(ldr__process *process);
 void ldr__handles_destroy(ldr__process *process);
@@ -50,7 +50,7 @@ ldr_status ldr__tls_thread_attach(ldr__thread *thread);
 /* Releases a thread's static TLS. */
 void ldr__tls_thread_release(ldr__thread *thread);
 
-/* kernel32_tls.c */
+/* kernel32/tls.c */
 ldr_status ldr__dynamic_tls_create(ldr__process *process);
 void ldr__dynamic_tls_destroy(ldr__process *process);
 /* Calls the FLS callbacks of the calling thread's values. */

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "memory.h"
-#include "state.h"
+#include "win32/kernel32/pages.h"
+#include "win32/state.h"
 
 /*
  * Functions for missing imports. Each is a few bytes of code on a page that is first written, then

@@ -1,4 +1,4 @@
-#include "tables.h"
+#include "win32/tables.h"
 
 #define TABLES(X)                \
     X(ldr__advapi32_random)      \

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "win32.h"
+#include "win32/win32.h"
 
 enum { REPLACEMENT = 0xFFFD };
 

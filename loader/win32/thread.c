@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "state.h"
-#include "wait.h"
+#include "win32/state.h"
+#include "win32/wait.h"
 
 /* AT_HWCAP2: the kernel lets programs use RDGSBASE and WRGSBASE. */
 enum { HWCAP2_FSGSBASE_BIT = 1 << 1 };

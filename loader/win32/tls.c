@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
+#include "win32/state.h"
 
 /*
  * Static TLS: each module with a TLS directory has a slot, each thread an array (behind its TEB)

@@ -5,8 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "state.h"
-#include "wait.h"
+#include "win32/state.h"
+#include "win32/wait.h"
 
 /* A thread that waits; lives on its stack. */
 typedef struct waiter {

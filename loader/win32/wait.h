@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-#include "win32.h"
+#include "win32/win32.h"
 
 enum {
     WAIT_OBJECT_0 = 0,
@@ -74,7 +74,7 @@ ldr__waitable *ldr__waitable_find(ldr__process *process, const WCHAR *name);
 void ldr__waitable_set_name(ldr__waitable *waitable, WCHAR *name);
 
 /*
- * kernel32_sync.c. A handle for `fresh`, whose reference it takes over, or for the object of that
+ * kernel32/sync.c. A handle for `fresh`, whose reference it takes over, or for the object of that
  * name when there is one already (ERROR_ALREADY_EXISTS; of another type: NULL and
  * ERROR_INVALID_HANDLE). Names are known inside the process.
  */
@@ -91,8 +91,7 @@ void ldr__wait_wake_all(ldr__process *process);
 /* Leaves to the next thread the mutexes that `thread`, which ends, still owns. */
 void ldr__wait_abandon_mutexes(ldr__thread *thread);
 
-/* ---- Futexes: waiting on words of guest memory
- * ---------------------------------------------------------------- */
+/* ---- Futexes: waiting on words of guest memory ---- */
 
 /*
  * Sleeps while *word is `expected`, up to `deadline` (CLOCK_MONOTONIC; NULL: forever); may return

@@ -5,9 +5,11 @@
  * per process. One ldr__thread stands for one thread of it; its TEB is what GS points at. Host
  * functions run with GS so set and find both through ldr__thread_self().
  *
- * Tables: each DLL is provided by one or more tables of ldr_export lines, one file per DLL and
- * topic (kernel32_sync.c: kernel32's synchronisation functions), ended by the file's only external
- * symbol, an ldr__host_table; environment.c lists them all.
+ * This folder holds what a process has whoever asks for it: threads, handles, text, paths, TLS.
+ * What the guest imports is in the folders below, a file per topic: kernel32/ (and ntdll), crt/
+ * (msvcrt, ucrtbase, vcruntime140), seh/ (exceptions and unwinding, for all of them), system/
+ * (small parts of the other DLLs). A file's exports are lines of a table, an ldr__host_table; the
+ * tables of each folder are listed in tables.c, crt/tables.c and seh/tables.c.
  */
 #ifndef PELOAD_WIN32_H
 #define PELOAD_WIN32_H
@@ -18,8 +20,7 @@
 
 #include "modules/environment.h"
 
-/* ---- Guest types -------------------------------------------------------------------------------
- */
+/* ---- Guest types ---- */
 
 /* Spelled as in Windows's headers where a signature is quoted; LLP64: long is 32 bits. */
 typedef int32_t BOOL;
@@ -30,8 +31,7 @@ typedef uint16_t WCHAR;
 typedef void *HANDLE;
 #define INVALID_HANDLE_VALUE ((HANDLE)(intptr_t)-1)
 
-/* ---- Tables
- * -------------------------------------------------------------------------------------- */
+/* ---- Tables ---- */
 
 typedef struct ldr__host_table {
     const char *module; /* "kernel32.dll" */
@@ -54,13 +54,12 @@ typedef struct ldr__host_table {
 #define LDR__TABLE(symbol, dll, lines) \
     const ldr__host_table symbol = {dll, lines, sizeof(lines) / sizeof((lines)[0])}
 
-/* ---- Process
- * ---------------------------------------------------------------------------------------- */
+/* ---- Process ---- */
 
 typedef struct ldr__thread ldr__thread;
 typedef struct ldr__handles ldr__handles; /* handles.c */
-typedef struct ldr__crt ldr__crt;         /* crt_state.c */
-typedef struct ldr__seh ldr__seh; /* seh_state.c: unwind tables, vectored handlers, filters */
+typedef struct ldr__crt ldr__crt;         /* crt/state.c */
+typedef struct ldr__seh ldr__seh; /* seh/state.c: unwind tables, vectored handlers, filters */
 
 /* The start of the PEB, x64 offsets; what follows is zero. */
 typedef struct ldr__peb {
@@ -85,13 +84,13 @@ typedef struct ldr__process {
     ldr__crt *crt;
     ldr__seh *seh;
     struct ldr__tls_slots *tls;           /* tls.c: those of modules */
-    struct ldr__dynamic_tls *dynamic_tls; /* kernel32_tls.c: TlsAlloc, FlsAlloc */
+    struct ldr__dynamic_tls *dynamic_tls; /* kernel32/tls.c: TlsAlloc, FlsAlloc */
     struct ldr__waits *waits;             /* wait.c */
-    struct ldr__memory *memory;           /* memory.c */
-    struct ldr__heap *heaps;              /* kernel32_heap.c: list, the process heap first */
-    struct ldr__strings *strings;         /* kernel32_environment.c: variables and command line */
+    struct ldr__memory *memory;           /* kernel32/pages.c */
+    struct ldr__heap *heaps;              /* kernel32/heap.c: list, the process heap first */
+    struct ldr__strings *strings;         /* kernel32/environment.c: variables and command line */
     struct ldr__stub *stubs;              /* stubs.c: list */
-    locale_t locale;                      /* kernel32_locale.c: character kinds of Unicode */
+    locale_t locale;                      /* kernel32/locale.c: character kinds of Unicode */
     _Atomic(HANDLE) standard[3];          /* input, output, error */
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
@@ -101,8 +100,7 @@ typedef struct ldr__process {
     atomic_uint exit_code;
 } ldr__process;
 
-/* ---- Threads
- * ---------------------------------------------------------------------------------------- */
+/* ---- Threads ---- */
 
 /* The TEB, x64 offsets, as far as code reads it from GS. */
 typedef struct ldr__teb {
@@ -137,9 +135,9 @@ struct ldr__thread {
     uint32_t static_tls_capacity;
     int crt_errno;
     uint32_t crt_doserrno;
-    void *crt;                         /* crt_state.c's own per-thread block, or NULL */
-    void *fls;                         /* kernel32_tls.c's own: fiber-local values, or NULL */
-    struct ldr__seh_frame *seh_frames; /* seh_call.c's own: calls into the guest under way; who
+    void *crt;                         /* crt/state.c's own per-thread block, or NULL */
+    void *fls;                         /* kernel32/tls.c's own: fiber-local values, or NULL */
+    struct ldr__seh_frame *seh_frames; /* seh/call.c's own: calls into the guest under way; who
                                           jumps out over some puts back what was there before */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
@@ -221,7 +219,7 @@ enum {
     ERROR_TIMEOUT = 1460,
 };
 
-/* kernel32_error.c: the win32 error for a host errno, and for an ldr_diag's NTSTATUS. */
+/* kernel32/error.c: the win32 error for a host errno, and for an ldr_diag's NTSTATUS. */
 DWORD ldr__error_from_errno(int host_errno);
 DWORD ldr__error_from_nt_status(uint32_t nt_status);
 
@@ -262,8 +260,7 @@ _Noreturn void ldr__process_exit(DWORD exit_code);
 /* The same without notifications (TerminateProcess, abort, an unhandled exception). */
 _Noreturn void ldr__process_terminate(DWORD exit_code);
 
-/* ---- Handles (handles.c)
- * ------------------------------------------------------------------------------ */
+/* ---- Handles (handles.c) ---- */
 
 /* GetCurrentProcess(), GetCurrentThread(). */
 #define LDR__CURRENT_PROCESS ((HANDLE)(intptr_t)-1)
@@ -314,8 +311,7 @@ HANDLE ldr__handle_from_fd(ldr__process *process, int fd, bool borrowed, const c
  * none. */
 int ldr__handle_fd(HANDLE handle);
 
-/* ---- Text and paths (text.c, paths.c)
- * --------------------------------------------------------------------- */
+/* ---- Text and paths (text.c, paths.c) ---- */
 
 /* The guest's ANSI and OEM code page is UTF-8 (65001) throughout. */
 
@@ -340,16 +336,14 @@ char *ldr__path_to_host_w(const WCHAR *guest_path);
 /* "/tmp/a" -> "Z:\tmp\a" (allocated). */
 char *ldr__path_to_guest(const char *host_path);
 
-/* ---- C runtime (crt_state.c)
- * --------------------------------------------------------------------------------- */
+/* ---- C runtime (crt/state.c) ---- */
 
 ldr_status ldr__crt_create(ldr__process *process);
 void ldr__crt_destroy(ldr__process *process);
 /* Runs atexit functions and flushes: ExitProcess through exit(). */
 void ldr__crt_thread_detach(ldr__thread *thread);
 
-/* ---- Structured exceptions (seh_*.c)
- * ------------------------------------------------------------------------- */
+/* ---- Structured exceptions (seh/) ---- */
 
 ldr_status ldr__seh_create(ldr__process *process);
 void ldr__seh_destroy(ldr__process *process);

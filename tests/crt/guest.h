@@ -2,7 +2,7 @@
 #ifndef PELOAD_TESTS_CRT_GUEST_H
 #define PELOAD_TESTS_CRT_GUEST_H
 
-#include "win32/crt_state.h"
+#include "win32/crt/state.h"
 
 /* A context that the test's thread has entered; guest_end releases it. */
 void guest_begin(void);

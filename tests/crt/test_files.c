@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "guest.h"
-#include "win32/crt_file.h"
-#include "win32/crt_stream.h"
+#include "win32/crt/file.h"
+#include "win32/crt/stream.h"
 
 TestSuite(crt_files, .init = guest_begin, .fini = guest_end);
 
@@ -29,8 +29,7 @@ static void expect_file(const char *bytes, size_t size)
     close(fd);
 }
 
-/* ---- Descriptors -------------------------------------------------------------------------------
- */
+/* ---- Descriptors ---- */
 
 Test(crt_files, text_mode_writes_cr_lf)
 {
@@ -156,8 +155,7 @@ Test(crt_files, stat_has_the_layout_of_windows)
     cr_expect_eq(guest_errno(), ENOENT);
 }
 
-/* ---- Streams -----------------------------------------------------------------------------------
- */
+/* ---- Streams ---- */
 
 Test(crt_files, stream_in_text_mode_translates_and_tells_true_positions)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "guest.h"
-#include "win32/crt_printf.h"
+#include "win32/crt/printf.h"
 
 TestSuite(crt_printf, .init = guest_begin, .fini = guest_end);
 
@@ -265,8 +265,7 @@ Test(crt_printf, count_is_stored_by_msvcrt_only)
     cr_expect_eq(count, -1);
 }
 
-/* ---- Where the buffer ends ---------------------------------------------------------------------
- */
+/* ---- Where the buffer ends ---- */
 
 Test(crt_printf, snprintf_of_msvcrt_leaves_a_full_buffer_unterminated)
 {
@@ -330,8 +329,7 @@ Test(crt_printf, snprintf_s_cuts_off_where_told)
     cr_expect_str_eq(text, "");
 }
 
-/* ---- Wide formats ------------------------------------------------------------------------------
- */
+/* ---- Wide formats ---- */
 
 static void expect_wide(const WCHAR *text, const char *expected)
 {

@@ -6,8 +6,7 @@
 
 TestSuite(crt_runtime, .init = guest_begin, .fini = guest_end);
 
-/* ---- Functions at exit -------------------------------------------------------------------------
- */
+/* ---- Functions at exit ---- */
 
 static char order[8];
 
@@ -75,8 +74,7 @@ Test(crt_runtime, dllonexit_grows_the_callers_array)
     free(begin);
 }
 
-/* ---- Initialisers ------------------------------------------------------------------------------
- */
+/* ---- Initialisers ---- */
 
 static int calls;
 
@@ -122,8 +120,7 @@ Test(crt_runtime, arguments_are_there_narrow_and_wide)
     cr_expect_not_null((*__p___wargv())[0]);
 }
 
-/* ---- errno -------------------------------------------------------------------------------------
- */
+/* ---- errno ---- */
 
 Test(crt_runtime, error_numbers_are_those_of_windows)
 {
@@ -173,8 +170,7 @@ Test(crt_runtime, invalid_parameter_handler_of_the_guest_is_called)
     cr_expect_eq(_set_invalid_parameter_handler(NULL), (void *)count_refusal);
 }
 
-/* ---- Callbacks and signals ---------------------------------------------------------------------
- */
+/* ---- Callbacks and signals ---- */
 
 static int LDR_WINAPI by_value(const void *a, const void *b)
 {
@@ -239,8 +235,7 @@ Test(crt_runtime, exported_variables_are_the_contexts_own)
     ldr_context_destroy(other);
 }
 
-/* ---- Heap --------------------------------------------------------------------------------------
- */
+/* ---- Heap ---- */
 
 Test(crt_runtime, heap_blocks_have_sizes_and_alignments)
 {
@@ -273,8 +268,7 @@ Test(crt_runtime, heap_blocks_have_sizes_and_alignments)
     cr_expect_null(_aligned_malloc(SIZE_MAX, 16));
 }
 
-/* ---- Environment -------------------------------------------------------------------------------
- */
+/* ---- Environment ---- */
 
 Test(crt_runtime, variables_are_found_in_any_case_in_both_widths)
 {

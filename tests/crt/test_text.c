@@ -7,8 +7,7 @@
 
 TestSuite(crt_text, .init = guest_begin, .fini = guest_end);
 
-/* ---- Numbers from text -------------------------------------------------------------------------
- */
+/* ---- Numbers from text ---- */
 
 Test(crt_text, long_has_32_bits)
 {
@@ -116,8 +115,7 @@ Test(crt_text, scanf_tells_a_mismatch_from_the_end)
     cr_expect_eq(scan("abc", "abc"), 0);
 }
 
-/* ---- Strings -----------------------------------------------------------------------------------
- */
+/* ---- Strings ---- */
 
 Test(crt_text, checked_copies_refuse_what_does_not_fit)
 {
@@ -212,8 +210,7 @@ Test(crt_text, classes_of_bytes_end_at_127)
     cr_expect_eq(toupper(0xE9), 0xE9);
 }
 
-/* ---- Mathematics -------------------------------------------------------------------------------
- */
+/* ---- Mathematics ---- */
 
 static double replaced;
 
@@ -235,8 +232,7 @@ Test(crt_text, mathematical_mistakes_reach_the_guests_handler)
     cr_expect_eq(replaced, -4.0);
 }
 
-/* ---- Time --------------------------------------------------------------------------------------
- */
+/* ---- Time ---- */
 
 Test(crt_text, times_are_broken_down_and_spelled_as_in_windows)
 {

@@ -17,7 +17,8 @@ STANDARD_C = FREESTANDING | {
 PUBLIC = {"peload/pe.h", "peload/section.h", "peload/loader.h"}
 ANY = None  # operating-system headers as well
 
-# folder: (project folders, public headers, system headers). A folder may always include itself.
+# folder: (project folders, public headers, system headers). A folder may always include itself and
+# what is below it.
 RULES = {
     "pe": ([], {"peload/pe.h"}, FREESTANDING | {"string.h"}),
     "loader/section": (["pe", "loader/os"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
@@ -49,20 +50,27 @@ def is_allowed(folder, is_system, name):
         return name in public
     if is_system:
         return system is ANY or name in system
-    return folder_of(name, folder) in folders + [folder]
+    other = folder_of(name, folder)
+    return any(other == mine or other.startswith(mine + "/") for mine in folders + [folder])
+
+
+def sources(root, folder):
+    for place, _, names in sorted(os.walk(os.path.join(root, folder))):
+        if os.path.basename(place) == "guest":  # Windows programs
+            continue
+        for name in sorted(names):
+            if name.endswith((".c", ".h", ".S")):
+                yield os.path.join(place, name)
 
 
 def main(root):
     broken = seen = 0
     for folder in RULES:
-        names = sorted(os.listdir(os.path.join(root, folder)))
-        for name in names:
-            if not name.endswith((".c", ".h", ".S")):
-                continue
-            for line, is_system, included in includes(os.path.join(root, folder, name)):
+        for path in sources(root, folder):
+            for line, is_system, included in includes(path):
                 seen += 1
                 if not is_allowed(folder, is_system, included):
-                    print(f"{folder}/{name}:{line}: {folder}/ may not include {included}")
+                    print(f"{os.path.relpath(path, root)}:{line}: {folder}/ may not include {included}")
                     broken += 1
     print(f"{seen} includes, {broken} broken rules")
     return 1 if broken or not seen else 0

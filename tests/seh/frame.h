@@ -15,7 +15,7 @@
 
 #include <criterion/criterion.h>
 
-#include "win32/seh.h"
+#include "win32/seh/seh.h"
 
 enum {
     FUNCTION = 0x10,

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "win32/seh.h"
+#include "win32/seh/seh.h"
 
 enum { CODE = 0xE0000001 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "win32/seh.h"
+#include "win32/seh/seh.h"
 
 enum { CODE = 0xE0000001, EXCEPTION_DIRECTORY = 112 + 8 * PE_DIRECTORY_EXCEPTION };
 

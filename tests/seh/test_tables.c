@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "win32/seh.h"
+#include "win32/seh/seh.h"
 
 static ldr_context *context;
 

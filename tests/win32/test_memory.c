@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "guest.h"
-#include "win32/memory.h"
+#include "win32/kernel32/pages.h"
 
 #define VIRTUAL(ctx)                                                  \
     K32(ctx, void *, VirtualAlloc, (void *, size_t, DWORD, DWORD));   \

@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "guest.h"
-#include "win32/calendar.h"
+#include "win32/kernel32/calendar.h"
 
 static DWORD last_error(void)
 {

@@ -1,0 +1,281 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "win32/kernel32/kernel32.h"
+
+enum {
+    GET_MODULE_HANDLE_EX_FLAG_PIN = 1,
+    GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT = 2,
+    GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS = 4,
+    ORDINALS_END = 0x10000,
+    /* LOAD_WITH_ALTERED_SEARCH_PATH, LOAD_IGNORE_CODE_AUTHZ_LEVEL, LOAD_LIBRARY_SEARCH_*: where to
+       look, which the context's search folders have decided. */
+    SEARCH_FLAGS = 0x8 | 0x10 | 0x1F00,
+};
+
+static ldr_context *own_context(void)
+{
+    return ldr__process_self()->ctx;
+}
+
+/* ---- Loading ---- */
+
+/* A bare name stays as it is: it is looked for. A path is the host's, and has a '/'. */
+static char *name_to_load(const char *name)
+{
+    if (strpbrk(name, "\\/:") == NULL)
+        return strdup(name);
+    char *host = ldr__path_to_host(name);
+    if (host == NULL || strchr(host, '/') != NULL)
+        return host;
+    char *path = malloc(strlen(host) + sizeof "./");
+    if (path != NULL) {
+        strcpy(path, "./");
+        strcat(path, host);
+    }
+    free(host);
+    return path;
+}
+
+static void *LDR_WINAPI guest_LoadLibraryExA(const char *name, HANDLE reserved, DWORD flags)
+{
+    ldr_module *module = NULL;
+    ldr_diag diag = {0};
+    (void)reserved;
+    if (name == NULL || (flags & ~(DWORD)SEARCH_FLAGS) != 0) {
+        /* As data, or without initialisation: not provided. */
+        ldr__set_last_error(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    char *wanted = name_to_load(name);
+    if (wanted == NULL) {
+        ldr__set_last_error(errno == ENOENT ? ERROR_MOD_NOT_FOUND : ERROR_NOT_ENOUGH_MEMORY);
+        return NULL;
+    }
+    ldr_status status = ldr__guest_load(own_context(), wanted, &module, &diag);
+    free(wanted);
+    ldr__thread_continue_exit();
+    if (status == LDR_OK)
+        return ldr_module_base(module);
+    ldr__set_last_error(status == LDR_NO_MEMORY ? ERROR_NOT_ENOUGH_MEMORY
+                                                : ldr__error_from_nt_status(diag.why.nt_status));
+    return NULL;
+}
+
+static void *LDR_WINAPI guest_LoadLibraryExW(const WCHAR *name, HANDLE reserved, DWORD flags)
+{
+    char *narrow = name ? ldr__utf8_from(name) : NULL;
+    if (name != NULL && narrow == NULL) {
+        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+        return NULL;
+    }
+    void *base = guest_LoadLibraryExA(narrow, reserved, flags);
+    free(narrow);
+    return base;
+}
+
+static void *LDR_WINAPI guest_LoadLibraryA(const char *name)
+{
+    return guest_LoadLibraryExA(name, NULL, 0);
+}
+
+static void *LDR_WINAPI guest_LoadLibraryW(const WCHAR *name)
+{
+    return guest_LoadLibraryExW(name, NULL, 0);
+}
+
+/* The module of an HMODULE, NULL with the last error. The low bits mark images loaded as data. */
+static ldr_module *module_from(const void *base)
+{
+    ldr_module *module = ldr__module_from_base(own_context(), base);
+    if (module == NULL)
+        ldr__set_last_error(ERROR_INVALID_HANDLE);
+    return module;
+}
+
+static BOOL LDR_WINAPI guest_FreeLibrary(void *base)
+{
+    ldr_module *module = module_from(base);
+    if (module == NULL)
+        return false;
+    ldr_unload(module);
+    ldr__thread_continue_exit();
+    return true;
+}
+
+static void LDR_WINAPI guest_FreeLibraryAndExitThread(void *base, DWORD exit_code)
+{
+    guest_FreeLibrary(base);
+    ldr__thread_exit(exit_code);
+}
+
+static BOOL LDR_WINAPI guest_DisableThreadLibraryCalls(void *base)
+{
+    ldr_module *module = module_from(base);
+    if (module == NULL)
+        return false;
+    ldr__module_no_thread_calls(module);
+    return true;
+}
+
+/* ---- Looking up ---- */
+
+static ldr_module *program(void)
+{
+    return ldr__module_main(own_context());
+}
+
+/* A name without an extension means ".dll", one with a final dot means none. */
+static ldr_module *find_by_name(const char *name)
+{
+    char full[512];
+    const char *base = name;
+    for (const char *c = name; *c; c++)
+        if (*c == '\\' || *c == '/')
+            base = c + 1;
+    size_t length = strlen(base);
+    if (length + sizeof ".dll" > sizeof full)
+        return NULL;
+    memcpy(full, base, length + 1);
+    if (strchr(base, '.') == NULL)
+        memcpy(full + length, ".dll", sizeof ".dll");
+    else if (length > 0 && full[length - 1] == '.')
+        full[length - 1] = 0;
+    return ldr_module_find(own_context(), full);
+}
+
+static ldr_module *find_module(const char *name, DWORD flags)
+{
+    if (flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)
+        return ldr__module_from_address(own_context(), name);
+    return name ? find_by_name(name) : program();
+}
+
+static BOOL LDR_WINAPI guest_GetModuleHandleExA(DWORD flags, const char *name, void **ret_base)
+{
+    ldr_module *module = find_module(name, flags);
+    *ret_base = module ? ldr_module_base(module) : NULL;
+    if (module == NULL)
+        return ldr__win_error(ERROR_MOD_NOT_FOUND);
+    if (flags & GET_MODULE_HANDLE_EX_FLAG_PIN)
+        ldr__module_add_reference(module, true);
+    else if (!(flags & GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT))
+        ldr__module_add_reference(module, false);
+    return true;
+}
+
+static BOOL LDR_WINAPI guest_GetModuleHandleExW(DWORD flags, const WCHAR *name, void **ret_base)
+{
+    if (name == NULL || (flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS))
+        return guest_GetModuleHandleExA(flags, (const char *)name, ret_base);
+    char *narrow = ldr__utf8_from(name);
+    if (narrow == NULL)
+        return ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
+    BOOL done = guest_GetModuleHandleExA(flags, narrow, ret_base);
+    free(narrow);
+    return done;
+}
+
+static void *LDR_WINAPI guest_GetModuleHandleA(const char *name)
+{
+    void *base = NULL;
+    guest_GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, name, &base);
+    return base;
+}
+
+static void *LDR_WINAPI guest_GetModuleHandleW(const WCHAR *name)
+{
+    void *base = NULL;
+    guest_GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, name, &base);
+    return base;
+}
+
+static void *LDR_WINAPI guest_GetProcAddress(void *base, const char *name)
+{
+    ldr_module *module = base ? module_from(base) : program();
+    if (module == NULL)
+        return NULL;
+    void *address = (uintptr_t)name < ORDINALS_END
+                        ? ldr_symbol_ordinal(module, (uint32_t)(uintptr_t)name)
+                        : ldr_symbol(module, name);
+    if (address == NULL)
+        ldr__set_last_error(ERROR_PROC_NOT_FOUND);
+    return address;
+}
+
+/* ---- File names ---- */
+
+/* The guest's path of a module, allocated; NULL with the last error. */
+static char *module_path(void *base)
+{
+    ldr_module *module = base ? module_from(base) : program();
+    if (module == NULL) {
+        ldr__set_last_error(ERROR_MOD_NOT_FOUND);
+        return NULL;
+    }
+    char *path = ldr__path_to_guest(ldr_module_path(module));
+    if (path == NULL)
+        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+    return path;
+}
+
+/* The length, or all of `size` with ERROR_INSUFFICIENT_BUFFER when it was cut. */
+static DWORD cut_to_size(size_t length, DWORD size)
+{
+    ldr__set_last_error(length < size ? ERROR_SUCCESS : ERROR_INSUFFICIENT_BUFFER);
+    return length < size ? (DWORD)length : size;
+}
+
+static DWORD LDR_WINAPI guest_GetModuleFileNameA(void *base, char *ret_path, DWORD size)
+{
+    char *path = module_path(base);
+    if (path == NULL)
+        return 0;
+    size_t length = strlen(path);
+    DWORD result = cut_to_size(length, size);
+    if (size != 0) {
+        size_t copied = length < size ? length : size - 1;
+        memcpy(ret_path, path, copied);
+        ret_path[copied] = 0;
+    }
+    free(path);
+    return result;
+}
+
+static DWORD LDR_WINAPI guest_GetModuleFileNameW(void *base, WCHAR *ret_path, DWORD size)
+{
+    char *path = module_path(base);
+    WCHAR *wide = path ? ldr__utf16_from(path) : NULL;
+    free(path);
+    if (wide == NULL)
+        return 0;
+    size_t length = ldr__wcslen(wide);
+    DWORD result = cut_to_size(length, size);
+    if (size != 0) {
+        size_t copied = length < size ? length : size - 1;
+        memcpy(ret_path, wide, copied * sizeof *wide);
+        ret_path[copied] = 0;
+    }
+    free(wide);
+    return result;
+}
+
+static const ldr_export lines[] = {
+    LDR__FN(LoadLibraryA),
+    LDR__FN(LoadLibraryW),
+    LDR__FN(LoadLibraryExA),
+    LDR__FN(LoadLibraryExW),
+    LDR__FN(FreeLibrary),
+    LDR__FN(FreeLibraryAndExitThread),
+    LDR__FN(DisableThreadLibraryCalls),
+    LDR__FN(GetModuleHandleA),
+    LDR__FN(GetModuleHandleW),
+    LDR__FN(GetModuleHandleExA),
+    LDR__FN(GetModuleHandleExW),
+    LDR__FN(GetProcAddress),
+    LDR__FN(GetModuleFileNameA),
+    LDR__FN(GetModuleFileNameW),
+};
+
+LDR__TABLE(ldr__kernel32_module, "kernel32.dll", lines);

@@ -1,0 +1,59 @@
+/*
+ * pages.h: what is known about the pages that guest code asks about.
+ */
+#ifndef PELOAD_WIN32_PAGES_H
+#define PELOAD_WIN32_PAGES_H
+
+#include "win32/win32.h"
+
+enum {
+    LDR__PAGE_SIZE = 0x1000,
+    LDR__GRANULARITY = 0x10000,
+    MEM_COMMIT = 0x1000,
+    MEM_RESERVE = 0x2000,
+    MEM_DECOMMIT = 0x4000,
+    MEM_RELEASE = 0x8000,
+    MEM_FREE = 0x10000,
+    MEM_PRIVATE = 0x20000,
+    MEM_MAPPED = 0x40000,
+    MEM_TOP_DOWN = 0x100000,
+    MEM_IMAGE = 0x1000000,
+};
+
+/* As MEMORY_BASIC_INFORMATION. */
+typedef struct ldr__memory_info {
+    void *base;
+    void *allocation_base;
+    DWORD allocation_protect;
+    uint16_t partition, unused;
+    uint64_t size;
+    DWORD state;
+    DWORD protect;
+    DWORD type;
+    DWORD unused2;
+} ldr__memory_info;
+
+/* Host protection for LDR_PAGE_*; -1 for what is not exactly one of them. */
+int ldr__host_protection(DWORD protect);
+
+/* VirtualAlloc, VirtualFree (pages.c), VirtualProtect (page_query.c): a Win32 error. */
+DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, DWORD type,
+                           DWORD protect, void **ret_address);
+DWORD ldr__memory_free(ldr__process *process, void *address, uint64_t size, DWORD type);
+DWORD ldr__memory_protect(ldr__process *process, void *address, uint64_t size, DWORD protect,
+                          DWORD *ret_old);
+/* The run of like pages that starts with the page of `address`. False above user space. */
+bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_info *ret_info);
+
+/*
+ * `size` bytes (whole pages) without access at `base`, or for 0 anywhere at a multiple of 64 KiB;
+ * NULL if that cannot be had. The caller unmaps them.
+ */
+void *ldr__memory_reserve(uint64_t base, uint64_t size);
+
+/* Notes a view of a file that is mapped at `base`, so that queries know it. A Win32 error. */
+DWORD ldr__memory_add_view(ldr__process *process, void *base, uint64_t size, DWORD protect);
+/* Unmaps the view that holds `address`; false if none does. */
+bool ldr__memory_remove_view(ldr__process *process, const void *address);
+
+#endif

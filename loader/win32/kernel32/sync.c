@@ -1,0 +1,363 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "win32/kernel32/kernel32.h"
+#include "win32/wait.h"
+
+/* Objects behind handles: mutexes, semaphores, events, and waiting for them. */
+
+#define WAIT_FAILED ((DWORD)-1)
+
+/* ---- Creation ---- */
+
+HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name)
+{
+    WCHAR *copy = NULL;
+    ldr__process *process = fresh->process;
+    ldr__waitable *object = NULL;
+    ldr__set_last_error(ERROR_SUCCESS);
+    if (name == NULL || name[0] == 0)
+        return ldr__handle_new(process, &fresh->object);
+    size_t size = (ldr__wcslen(name) + 1) * sizeof *name;
+    if ((copy = malloc(size)) == NULL) {
+        ldr__object_release(&fresh->object);
+        return NULL;
+    }
+    memcpy(copy, name, size);
+    ldr__wait_lock(process);
+    object = ldr__waitable_find(process, name);
+    if (object == NULL)
+        ldr__waitable_set_name(fresh, copy);
+    ldr__wait_unlock(process);
+    if (object == NULL)
+        return ldr__handle_new(process, &fresh->object);
+    free(copy);
+    bool same_type = object->object.type == fresh->object.type;
+    ldr__object_release(&fresh->object);
+    ldr__set_last_error(same_type ? ERROR_ALREADY_EXISTS : ERROR_INVALID_HANDLE);
+    if (same_type)
+        return ldr__handle_new(process, &object->object);
+    ldr__object_release(&object->object);
+    return NULL;
+}
+
+static HANDLE no_memory(void)
+{
+    ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+    return NULL;
+}
+
+static HANDLE LDR_WINAPI guest_CreateMutexW(const SECURITY_ATTRIBUTES *security, BOOL own,
+                                            const WCHAR *name)
+{
+    ldr__process *process = ldr__process_self();
+    ldr__mutex *mutex = ldr__waitable_new(process, LDR__OBJECT_MUTEX, sizeof *mutex);
+    (void)security;
+    if (mutex == NULL)
+        return no_memory();
+    if (own) {
+        mutex->owner = ldr__thread_self();
+        mutex->recursion = 1;
+    }
+    return ldr__waitable_publish(&mutex->waitable, name);
+}
+
+static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *security, LONG initial,
+                                                LONG maximum, const WCHAR *name)
+{
+    (void)security;
+    if (maximum <= 0 || initial < 0 || initial > maximum) {
+        ldr__set_last_error(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    ldr__semaphore *semaphore =
+        ldr__waitable_new(ldr__process_self(), LDR__OBJECT_SEMAPHORE, sizeof *semaphore);
+    if (semaphore == NULL)
+        return no_memory();
+    semaphore->count = initial;
+    semaphore->maximum = maximum;
+    return ldr__waitable_publish(&semaphore->waitable, name);
+}
+
+static HANDLE LDR_WINAPI guest_CreateEventW(const SECURITY_ATTRIBUTES *security, BOOL manual,
+                                            BOOL signaled, const WCHAR *name)
+{
+    ldr__event *event = ldr__waitable_new(ldr__process_self(), LDR__OBJECT_EVENT, sizeof *event);
+    (void)security;
+    if (event == NULL)
+        return no_memory();
+    event->manual = manual;
+    event->signaled = signaled;
+    return ldr__waitable_publish(&event->waitable, name);
+}
+
+static HANDLE LDR_WINAPI guest_CreateMutexA(const SECURITY_ATTRIBUTES *security, BOOL own,
+                                            const char *name)
+{
+    WCHAR *wide = name ? ldr__utf16_from(name) : NULL;
+    HANDLE handle = name && !wide ? no_memory() : guest_CreateMutexW(security, own, wide);
+    free(wide);
+    return handle;
+}
+
+static HANDLE LDR_WINAPI guest_CreateSemaphoreA(const SECURITY_ATTRIBUTES *security, LONG initial,
+                                                LONG maximum, const char *name)
+{
+    WCHAR *wide = name ? ldr__utf16_from(name) : NULL;
+    HANDLE handle =
+        name && !wide ? no_memory() : guest_CreateSemaphoreW(security, initial, maximum, wide);
+    free(wide);
+    return handle;
+}
+
+static HANDLE LDR_WINAPI guest_CreateEventA(const SECURITY_ATTRIBUTES *security, BOOL manual,
+                                            BOOL signaled, const char *name)
+{
+    WCHAR *wide = name ? ldr__utf16_from(name) : NULL;
+    HANDLE handle =
+        name && !wide ? no_memory() : guest_CreateEventW(security, manual, signaled, wide);
+    free(wide);
+    return handle;
+}
+
+/* ---- Changing state ---- */
+
+/* The object of that type with the process's wait lock held, or NULL with the last error. */
+static void *lock_object(HANDLE handle, ldr__object_type type)
+{
+    ldr__process *process = ldr__process_self();
+    ldr__object *object = ldr__handle_get(process, handle, type);
+    if (object == NULL)
+        ldr__set_last_error(ERROR_INVALID_HANDLE);
+    else
+        ldr__wait_lock(process);
+    return object;
+}
+
+static void unlock_object(ldr__waitable *waitable)
+{
+    ldr__wait_unlock(waitable->process);
+    ldr__object_release(&waitable->object);
+}
+
+static BOOL LDR_WINAPI guest_ReleaseMutex(HANDLE handle)
+{
+    ldr__mutex *mutex = lock_object(handle, LDR__OBJECT_MUTEX);
+    if (mutex == NULL)
+        return false;
+    bool owned = mutex->owner == ldr__thread_self();
+    if (owned && --mutex->recursion == 0) {
+        mutex->owner = NULL;
+        ldr__waitable_changed(&mutex->waitable);
+    }
+    unlock_object(&mutex->waitable);
+    return owned ? true : ldr__win_error(ERROR_NOT_OWNER);
+}
+
+static BOOL LDR_WINAPI guest_ReleaseSemaphore(HANDLE handle, LONG count, LONG *ret_previous)
+{
+    ldr__semaphore *semaphore = lock_object(handle, LDR__OBJECT_SEMAPHORE);
+    if (semaphore == NULL)
+        return false;
+    LONG previous = semaphore->count;
+    DWORD error = count <= 0                              ? ERROR_INVALID_PARAMETER
+                  : count > semaphore->maximum - previous ? ERROR_TOO_MANY_POSTS
+                                                          : ERROR_SUCCESS;
+    if (error == ERROR_SUCCESS) {
+        semaphore->count += count;
+        ldr__waitable_changed(&semaphore->waitable);
+    }
+    unlock_object(&semaphore->waitable);
+    if (error != ERROR_SUCCESS)
+        return ldr__win_error(error);
+    if (ret_previous != NULL)
+        *ret_previous = previous;
+    return true;
+}
+
+static BOOL set_event(HANDLE handle, bool signaled)
+{
+    ldr__event *event = lock_object(handle, LDR__OBJECT_EVENT);
+    if (event == NULL)
+        return false;
+    event->signaled = signaled;
+    if (signaled)
+        ldr__waitable_changed(&event->waitable);
+    unlock_object(&event->waitable);
+    return true;
+}
+
+static BOOL LDR_WINAPI guest_SetEvent(HANDLE handle)
+{
+    return set_event(handle, true);
+}
+
+static BOOL LDR_WINAPI guest_ResetEvent(HANDLE handle)
+{
+    return set_event(handle, false);
+}
+
+/* ---- Waiting ---- */
+
+static ldr__waitable *waitable_from(HANDLE handle)
+{
+    ldr__object *object = ldr__handle_get_any(ldr__process_self(), handle);
+    if (object == NULL || ldr__object_is_waitable(object))
+        return (ldr__waitable *)object;
+    ldr__object_release(object);
+    return NULL;
+}
+
+static DWORD LDR_WINAPI guest_WaitForMultipleObjectsEx(DWORD count, const HANDLE *handles, BOOL all,
+                                                       DWORD timeout, BOOL alertable)
+{
+    ldr__waitable *objects[MAXIMUM_WAIT_OBJECTS];
+    DWORD found = 0, result = WAIT_FAILED;
+    (void)alertable; /* nothing here queues user APCs */
+    if (count == 0 || count > MAXIMUM_WAIT_OBJECTS) {
+        ldr__set_last_error(ERROR_INVALID_PARAMETER);
+        return WAIT_FAILED;
+    }
+    while (found < count && (objects[found] = waitable_from(handles[found])) != NULL)
+        found++;
+    if (found == count)
+        result = ldr__wait(ldr__process_self(), objects, count, all, timeout);
+    else
+        ldr__set_last_error(ERROR_INVALID_HANDLE);
+    while (found > 0)
+        ldr__object_release(&objects[--found]->object);
+    return result;
+}
+
+static DWORD LDR_WINAPI guest_WaitForMultipleObjects(DWORD count, const HANDLE *handles, BOOL all,
+                                                     DWORD timeout)
+{
+    return guest_WaitForMultipleObjectsEx(count, handles, all, timeout, false);
+}
+
+static DWORD LDR_WINAPI guest_WaitForSingleObjectEx(HANDLE handle, DWORD timeout, BOOL alertable)
+{
+    return guest_WaitForMultipleObjectsEx(1, &handle, false, timeout, alertable);
+}
+
+static DWORD LDR_WINAPI guest_WaitForSingleObject(HANDLE handle, DWORD timeout)
+{
+    return guest_WaitForSingleObjectEx(handle, timeout, false);
+}
+
+static BOOL LDR_WINAPI guest_CloseHandle(HANDLE handle)
+{
+    if (handle == LDR__CURRENT_PROCESS || handle == LDR__CURRENT_THREAD)
+        return true;
+    if (ldr__handle_close(ldr__process_self(), handle))
+        return true;
+    return ldr__win_error(ERROR_INVALID_HANDLE);
+}
+
+/* ---- Interlocked lists ---- */
+
+/* SLIST_HEADER, 16 bytes, 16-aligned: depth and sequence, then the first entry. */
+typedef struct slist_header {
+    uint64_t depth_sequence; /* 16 bits of depth, 48 of sequence */
+    uint64_t next;           /* the first entry; its low four bits are free */
+} slist_header;
+
+typedef struct slist_entry {
+    struct slist_entry *next;
+} slist_entry;
+
+typedef unsigned __int128 slist_word;
+
+static slist_word slist_pack(uint64_t depth_sequence, slist_entry *first)
+{
+    return (slist_word)(uintptr_t)first << 64 | depth_sequence;
+}
+
+static bool slist_exchange(slist_header *header, slist_word *expected, slist_word value)
+{
+    bool done;
+    uint64_t low = (uint64_t)*expected, high = (uint64_t)(*expected >> 64);
+    __asm__ volatile("lock cmpxchg16b %1"
+                     : "=@ccz"(done), "+m"(*header), "+a"(low), "+d"(high)
+                     : "b"((uint64_t)value), "c"((uint64_t)(value >> 64))
+                     : "memory");
+    *expected = (slist_word)high << 64 | low;
+    return done;
+}
+
+static slist_word slist_read(slist_header *header)
+{
+    slist_word value = 0;
+    slist_exchange(header, &value, 0);
+    return value;
+}
+
+static slist_entry *slist_first(slist_word value)
+{
+    return (slist_entry *)(uintptr_t)((uint64_t)(value >> 64) & ~(uint64_t)15);
+}
+
+static void LDR_WINAPI guest_InitializeSListHead(slist_header *header)
+{
+    memset(header, 0, sizeof *header);
+}
+
+static slist_entry *LDR_WINAPI guest_InterlockedPushEntrySList(slist_header *header,
+                                                               slist_entry *entry)
+{
+    slist_word value = slist_read(header);
+    do {
+        entry->next = slist_first(value);
+    } while (!slist_exchange(header, &value, slist_pack((uint64_t)value + 0x10001, entry)));
+    return slist_first(value);
+}
+
+static slist_entry *LDR_WINAPI guest_InterlockedFlushSList(slist_header *header)
+{
+    slist_word value = slist_read(header);
+    while (!slist_exchange(header, &value, slist_pack((uint64_t)value & ~(uint64_t)0xFFFF, NULL)))
+        continue;
+    return slist_first(value);
+}
+
+static uint16_t LDR_WINAPI guest_QueryDepthSList(slist_header *header)
+{
+    return (uint16_t)slist_read(header);
+}
+
+static const ldr_export lines[] = {
+    LDR__FN(CreateMutexA),
+    LDR__FN(CreateMutexW),
+    LDR__FN(CreateSemaphoreA),
+    LDR__FN(CreateSemaphoreW),
+    LDR__FN(CreateEventA),
+    LDR__FN(CreateEventW),
+    LDR__FN(ReleaseMutex),
+    LDR__FN(ReleaseSemaphore),
+    LDR__FN(SetEvent),
+    LDR__FN(ResetEvent),
+    LDR__FN(WaitForSingleObject),
+    LDR__FN(WaitForSingleObjectEx),
+    LDR__FN(WaitForMultipleObjects),
+    LDR__FN(WaitForMultipleObjectsEx),
+    LDR__FN(CloseHandle),
+    LDR__FN(InitializeSListHead),
+    LDR__FN(InterlockedPushEntrySList),
+    LDR__FN(InterlockedFlushSList),
+    LDR__FN(QueryDepthSList),
+};
+
+LDR__TABLE(ldr__kernel32_sync, "kernel32.dll", lines);
+
+/* Winsock's events are events. */
+static HANDLE LDR_WINAPI guest_WSACreateEvent(void)
+{
+    return guest_CreateEventW(NULL, true, false, NULL);
+}
+
+static const ldr_export ws2_32_lines[] = {
+    LDR__FN(WSACreateEvent),
+    LDR__FN_AS("WSACloseEvent", guest_CloseHandle),
+};
+
+LDR__TABLE(ldr__ws2_32_events, "ws2_32.dll", ws2_32_lines);

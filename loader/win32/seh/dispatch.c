@@ -1,0 +1,154 @@
+#include "win32/seh/seh.h"
+
+#include <string.h>
+
+/* RaiseException clears this bit of a code: it is reserved for the system. */
+#define RESERVED_CODE_BIT 0x10000000u
+
+enum { MAX_PARAMETERS = 15 };
+
+typedef enum search_result { CONTINUE, NOT_HANDLED, BROKEN_STACK } search_result;
+
+/* An exception under way. `origin` stays as it was; handlers may change `context`. */
+typedef struct exception {
+    EXCEPTION_RECORD *record;
+    CONTEXT *context;
+    CONTEXT origin;
+} exception;
+
+/* Raises `code` because of how a handler behaved. */
+static _Noreturn void raise_about(const exception *raised, uint32_t code)
+{
+    if (raised->record->code == code)
+        ldr__seh_abandon(code); /* handlers that misbehave again would never end */
+    CONTEXT context = raised->origin;
+    EXCEPTION_RECORD record = {.code = code,
+                               .flags = EXCEPTION_NONCONTINUABLE,
+                               .record = raised->record,
+                               .address = raised->record->address};
+    ldr__seh_dispatch(&record, &context);
+}
+
+static bool may_continue(const exception *raised)
+{
+    return (raised->record->flags & EXCEPTION_NONCONTINUABLE) == 0;
+}
+
+static EXCEPTION_DISPOSITION call_handler(exception *raised, ldr__seh_walk *walk)
+{
+    ldr__seh_frame frame = {
+        .kind = LDR__SEH_DISPATCH, .context = &raised->origin, .dispatcher = &walk->dispatcher};
+    return (EXCEPTION_DISPOSITION)ldr__seh_enter(
+        &frame, walk->dispatcher.language_handler, (uintptr_t)raised->record,
+        walk->dispatcher.establisher_frame, (uintptr_t)raised->context,
+        (uintptr_t)&walk->dispatcher);
+}
+
+/* Asks the handler of one frame; true when it wants execution to continue. */
+static bool ask_frame(exception *raised, ldr__seh_walk *walk)
+{
+    if (walk->nested_frame != 0)
+        raised->record->flags |= EXCEPTION_NESTED_CALL;
+    if (walk->dispatcher.language_handler != NULL) {
+        switch (call_handler(raised, walk)) {
+        case ExceptionContinueSearch:
+            break;
+        case ExceptionContinueExecution:
+            if (!may_continue(raised))
+                raise_about(raised, STATUS_NONCONTINUABLE_EXCEPTION);
+            return true;
+        default:
+            raise_about(raised, STATUS_INVALID_DISPOSITION);
+        }
+    }
+    if (walk->dispatcher.establisher_frame >= walk->nested_frame) {
+        raised->record->flags &= ~(uint32_t)EXCEPTION_NESTED_CALL;
+        walk->nested_frame = 0;
+    }
+    return false;
+}
+
+static search_result search_frames(exception *raised)
+{
+    ldr__seh_walk walk;
+    ldr__seh_step step;
+    ldr__seh_walk_start(&walk, &raised->origin);
+    while ((step = ldr__seh_walk_look(&walk, UNW_FLAG_EHANDLER)) == LDR__SEH_FRAME) {
+        if (ask_frame(raised, &walk))
+            return CONTINUE;
+        ldr__seh_walk_next(&walk);
+    }
+    if (step != LDR__SEH_BAD_STACK)
+        return NOT_HANDLED;
+    raised->record->flags |= EXCEPTION_STACK_INVALID;
+    return BROKEN_STACK;
+}
+
+/* Calls the filter of SetUnhandledExceptionFilter; true when it wants execution to continue. */
+static bool ask_last_filter(exception *raised)
+{
+    ldr__seh_filter filter = atomic_load(&ldr__process_self()->seh->filter);
+    if (filter == NULL)
+        return false;
+    EXCEPTION_POINTERS pointers = {raised->record, raised->context};
+    ldr__seh_frame frame = {.kind = LDR__SEH_DISPATCH, .context = &raised->origin};
+    uint64_t answer = ldr__seh_enter(&frame, (void *)filter, (uintptr_t)&pointers, 0, 0, 0);
+    return (int32_t)answer == EXCEPTION_CONTINUE_EXECUTION && may_continue(raised);
+}
+
+static _Noreturn void continue_execution(exception *raised)
+{
+    EXCEPTION_POINTERS pointers = {raised->record, raised->context};
+    ldr__seh_call_vectored(LDR__VECTORED_CONTINUE, &pointers, &raised->origin);
+    ldr__seh_resume(raised->context, raised->record->code);
+}
+
+void ldr__seh_dispatch(EXCEPTION_RECORD *record, CONTEXT *context)
+{
+    exception raised = {.record = record, .context = context, .origin = *context};
+    EXCEPTION_POINTERS pointers = {record, context};
+    if (ldr__seh_call_vectored(LDR__VECTORED_EXCEPTION, &pointers, &raised.origin))
+        continue_execution(&raised);
+    search_result result = search_frames(&raised);
+    if (result == CONTINUE || ask_last_filter(&raised))
+        continue_execution(&raised);
+    if (result == BROKEN_STACK)
+        ldr__seh_abandon(record->code);
+    ldr__seh_unwind(&raised.origin, 0, 0, record, 0);
+}
+
+/* ---- Exports (seh/entry.S) ---- */
+
+void ldr__seh_do_raise_exception(CONTEXT *context, DWORD code, DWORD flags, DWORD count,
+                                 const uint64_t *arguments)
+{
+    EXCEPTION_RECORD record = {.code = code & ~RESERVED_CODE_BIT,
+                               .flags = flags & EXCEPTION_NONCONTINUABLE,
+                               .address = (void *)ldr__seh_raise_exception};
+    if (arguments != NULL) {
+        record.count = count < MAX_PARAMETERS ? count : MAX_PARAMETERS;
+        memcpy(record.information, arguments, record.count * sizeof *arguments);
+    }
+    ldr__seh_dispatch(&record, context);
+}
+
+void ldr__seh_do_rtl_raise_exception(CONTEXT *context, EXCEPTION_RECORD *record)
+{
+    record->address = (void *)(uintptr_t)context->rip;
+    ldr__seh_dispatch(record, context);
+}
+
+void ldr__seh_do_rtl_raise_status(CONTEXT *context, NTSTATUS status)
+{
+    EXCEPTION_RECORD record = {.code = status,
+                               .flags = EXCEPTION_NONCONTINUABLE,
+                               .address = (void *)(uintptr_t)context->rip};
+    ldr__seh_dispatch(&record, context);
+}
+
+void ldr__seh_raise(uint32_t code, uint32_t flags, uint32_t count, const uint64_t *arguments)
+{
+    CONTEXT context;
+    ldr__seh_capture_context(&context);
+    ldr__seh_do_raise_exception(&context, code, flags | EXCEPTION_NONCONTINUABLE, count, arguments);
+}
