@@ -20,7 +20,7 @@ def declared(root):
 
 
 def listed(root):
-    with open(os.path.join(root, "cmake/exports.map"), encoding="utf-8") as source:
+    with open(os.path.join(root, "loader/package/exports.map"), encoding="utf-8") as source:
         return set(re.findall(r"^\s+(\w+);$", source.read(), flags=re.M))
 
 
@@ -42,7 +42,7 @@ def compare(what, expected, found):
 def main(root, library):
     names = declared(root)
     print(f"{len(names)} functions declared")
-    same_list = compare("cmake/exports.map", names, listed(root))
+    same_list = compare("loader/package/exports.map", names, listed(root))
     same_library = compare("the library", names, exported(library))
     return 0 if names and same_list and same_library else 1
 

@@ -8,7 +8,7 @@ install(FILES ${peload_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/peload)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/peload)
 install(EXPORT peloadTargets NAMESPACE peload:: DESTINATION ${package_folder})
-configure_package_config_file(cmake/peloadConfig.cmake.in ${PROJECT_BINARY_DIR}/peloadConfig.cmake
+configure_package_config_file(loader/package/peloadConfig.cmake.in ${PROJECT_BINARY_DIR}/peloadConfig.cmake
                               INSTALL_DESTINATION ${package_folder})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/peloadConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/peloadConfig.cmake ${PROJECT_BINARY_DIR}/peloadConfigVersion.cmake
@@ -17,6 +17,6 @@ install(FILES ${PROJECT_BINARY_DIR}/peloadConfig.cmake ${PROJECT_BINARY_DIR}/pel
 # Paths in the .pc files are relative to them, so that an installed folder can be moved.
 file(RELATIVE_PATH prefix_from_pkgconfig ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 foreach(name peload peload-pe)
-  configure_file(cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  configure_file(loader/package/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
