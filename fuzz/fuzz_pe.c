@@ -58,8 +58,7 @@ static void note_span(struct walk *walk, pe_span span)
         note(walk, span.data[i]);
 }
 
-/* ---- Tables ------------------------------------------------------------------------------------
- */
+/* ---- Tables ---- */
 
 static void walk_sections(struct walk *walk)
 {
@@ -227,8 +226,7 @@ static uint64_t walk_all(const pe_image *image)
     return walk.digest;
 }
 
-/* ---- The verdict -------------------------------------------------------------------------------
- */
+/* ---- The verdict ---- */
 
 static bool same_diag(const pe_diag *a, const pe_diag *b)
 {
@@ -267,8 +265,7 @@ static bool judge(pe_span file)
     return is_accepted;
 }
 
-/* ---- The same image in memory ------------------------------------------------------------------
- */
+/* ---- The same image in memory ---- */
 
 static bool is_all_readable(const pe_image *image)
 {

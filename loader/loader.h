@@ -59,8 +59,7 @@ LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_co
  */
 LDR_API void ldr_context_destroy(ldr_context *ctx);
 
-/* ---- Host modules
- * --------------------------------------------------------------------------------- */
+/* ---- Host modules ---- */
 
 /*
  * One line of a host module's table. A function has `data_size` 0. Data (an exported variable) has
@@ -82,8 +81,7 @@ typedef struct ldr_export {
 LDR_API ldr_status ldr_host_module_add(ldr_context *ctx, const char *name,
                                        const ldr_export *exports, size_t count);
 
-/* ---- Loading
- * ------------------------------------------------------------------------------------- */
+/* ---- Loading ---- */
 
 /* What to do about an import that nobody provides. */
 typedef enum ldr_missing {
@@ -139,8 +137,7 @@ LDR_API ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const voi
  */
 LDR_API void ldr_unload(ldr_module *module);
 
-/* ---- Modules
- * -------------------------------------------------------------------------------------- */
+/* ---- Modules ---- */
 
 /*
  * The address of an export (forwarders followed), or NULL. It converts to a function pointer with
@@ -159,8 +156,7 @@ LDR_API void *ldr_module_base(const ldr_module *module);
 LDR_API size_t ldr_module_size(const ldr_module *module);
 LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for host modules */
 
-/* ---- Running
- * --------------------------------------------------------------------------------------- */
+/* ---- Running ---- */
 
 /*
  * Runs a loaded EXE's entry point as the main thread of a process with the arguments `argv` (UTF-8;

@@ -23,8 +23,7 @@
 extern "C" {
 #endif
 
-/* ---- Status and diagnostic ----------------------------------------------------------------------
- */
+/* ---- Status and diagnostic ---- */
 
 /* Stable, numbered, appended to, never reused. */
 #define LDR_STATUS_LIST(X)                                                         \
@@ -73,8 +72,7 @@ typedef struct ldr_diag {
  * `text`. */
 LDR_API const char *ldr_diag_text(const ldr_diag *diag, char *text, size_t size);
 
-/* ---- Sections
- * ------------------------------------------------------------------------------------ */
+/* ---- Sections ---- */
 
 typedef struct ldr_section ldr_section;
 
@@ -117,8 +115,7 @@ LDR_API void ldr_section_close(ldr_section *section);
 /* The decoded headers, valid as long as the section; directories cannot be read through it. */
 LDR_API const pe_image *ldr_section_image(const ldr_section *section);
 
-/* ---- Views
- * --------------------------------------------------------------------------------------- */
+/* ---- Views ---- */
 
 typedef struct ldr_view ldr_view;
 

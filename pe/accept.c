@@ -50,8 +50,7 @@ static bool is_power_of_two_or_zero(uint32_t value)
     return (value & (value - 1)) == 0;
 }
 
-/* ---- The file and its DOS header --------------------------------------------------------------
- */
+/* ---- The file and its DOS header ---- */
 
 static bool is_not_empty(const struct candidate *of, struct finding *found)
 {
@@ -103,8 +102,7 @@ static bool has_pe_signature(const struct candidate *of, struct finding *found)
     return holds;
 }
 
-/* ---- File and optional header -----------------------------------------------------------------
- */
+/* ---- File and optional header ---- */
 
 static bool has_machine_or_optional(const struct candidate *of, struct finding *found)
 {
@@ -205,8 +203,7 @@ static bool base_is_aligned(const struct candidate *of, struct finding *found)
     return require_optional(base % 0x10000 == 0, of, field, base, 0x10000, found);
 }
 
-/* ---- Where the section table lies -------------------------------------------------------------
- */
+/* ---- Where the section table lies ---- */
 
 static bool table_starts_in_file(const struct candidate *of, struct finding *found)
 {
@@ -253,8 +250,7 @@ static bool table_in_image_from_page(const struct candidate *of, struct finding 
                         found);
 }
 
-/* ---- Page-aligned images: headers and image as a whole ----------------------------------------
- */
+/* ---- Page-aligned images: headers and image as a whole ---- */
 
 static uint64_t align_to_sections(const struct candidate *of, uint64_t size)
 {
@@ -287,8 +283,7 @@ static bool has_sections(const struct candidate *of, struct finding *found)
     return require_file(count != 0, of, FILE_SECTION_COUNT, count, 1, found);
 }
 
-/* ---- The tables, in Windows's order: what comes first decides the status ----------------------
- */
+/* ---- The tables, in Windows's order: what comes first decides the status ---- */
 
 #define ALL_PROFILES PE__ALL
 #define OLD_PROFILES (PE_WIN7 | PE_WINXP)
@@ -329,8 +324,7 @@ static const struct check paged_image_checks[] = {
     {PE__RULE_A42, ALL_PROFILES, has_sections},
 };
 
-/* ---- Running them -----------------------------------------------------------------------------
- */
+/* ---- Running them ---- */
 
 static pe_status run(const struct check *checks, size_t count, const struct candidate *of,
                      pe_diag *diag)

@@ -35,7 +35,7 @@
 extern "C" {
 #endif
 
-/* ---- Bytes, positions, and the one bounds check ------------------------------------------- */
+/* ---- Bytes, positions, and the one bounds check ---- */
 
 /* A run of bytes that somebody else owns. `size` is in bytes; `data` may be NULL when it is 0. */
 typedef struct pe_span {
@@ -60,7 +60,7 @@ static inline bool pe_range_ok(uint64_t size, uint64_t offset, uint64_t length)
     return offset <= size && length <= size - offset;
 }
 
-/* ---- Status and diagnostic ------------------------------------------------------------------ */
+/* ---- Status and diagnostic ---- */
 
 /* Stable, numbered, appended to, never reused. */
 #define PE_STATUS_LIST(X)                                                          \
@@ -135,7 +135,7 @@ typedef struct pe_diag {
     const char *detail;
 } pe_diag;
 
-/* ---- Headers --------------------------------------------------------------------------------- */
+/* ---- Headers ---- */
 
 /* [PE Machine Types], the ones that the loader names. Unknown codes pass through as numbers. */
 enum {
@@ -302,7 +302,7 @@ PE_API pe_status pe_section_of(const pe_image *image, pe_rva rva, pe_section *re
 /* The directory `index`, or {0, 0} when absent. */
 PE_API pe_directory pe_directory_at(const pe_image *image, pe_directory_index index);
 
-/* ---- Windows's verdict ----------------------------------------------------------------------- */
+/* ---- Windows's verdict ---- */
 
 /* Which Windows judges. Bits, so that a rule can name several. */
 typedef enum pe_profile { PE_WIN10 = 1, PE_WIN7 = 2, PE_WINXP = 4 } pe_profile;
@@ -315,8 +315,7 @@ typedef enum pe_profile { PE_WIN10 = 1, PE_WIN7 = 2, PE_WINXP = 4 } pe_profile;
  */
 PE_API pe_status pe_accept(pe_span prefix, uint64_t file_size, pe_profile profile, pe_diag *diag);
 
-/* ---- Reading at an RVA ------------------------------------------------------------------------
- */
+/* ---- Reading at an RVA ---- */
 
 /*
  * The bytes that are stored from `rva` to the end of its region (headers or one section): empty
@@ -343,8 +342,7 @@ PE_API pe_status pe_read_pointer(const pe_image *image, pe_rva rva, uint64_t *re
  */
 PE_API pe_status pe_string(const pe_image *image, pe_rva rva, pe_span *ret_string);
 
-/* ---- Exports: [PE The .edata Section] ----------------------------------------------------------
- */
+/* ---- Exports: [PE The .edata Section] ---- */
 
 typedef struct pe_exports {
     pe_directory directory;
@@ -384,8 +382,7 @@ PE_API pe_status pe_export_by_name(const pe_image *image, const pe_exports *expo
 PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
                                    pe_export *ret_export);
 
-/* ---- Imports: [PE The .idata Section] ----------------------------------------------------------
- */
+/* ---- Imports: [PE The .idata Section] ---- */
 
 typedef struct pe_import_dll {
     pe_rva descriptor;
@@ -423,8 +420,7 @@ PE_API pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll);
 PE_API void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *ret_iter);
 PE_API pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import);
 
-/* ---- Base relocations: [PE The .reloc Section] --------------------------------------------------
- */
+/* ---- Base relocations: [PE The .reloc Section] ---- */
 
 /* Types as in [PE Base Relocation Types]. */
 enum {
@@ -470,8 +466,7 @@ static inline uint16_t pe_reloc_entry(const pe_reloc_block *block, uint32_t inde
     return (uint16_t)(at[0] | high << 8);
 }
 
-/* ---- Thread-local storage: [PE The .tls Section] ------------------------------------------------
- */
+/* ---- Thread-local storage: [PE The .tls Section] ---- */
 
 /* Addresses are virtual addresses for the image at its (current) base, as the directory holds them.
  */

@@ -29,8 +29,7 @@ typedef struct ldr__file_id {
     uint64_t device, inode;
 } ldr__file_id;
 
-/* ---- Memory
- * --------------------------------------------------------------------------------------- */
+/* ---- Memory ---- */
 
 /* `size` zeroed bytes, or NULL. Released with ldr__os_free, which takes NULL. */
 void *ldr__os_alloc(size_t size);
@@ -38,8 +37,7 @@ void *ldr__os_alloc(size_t size);
 void *ldr__os_resize(void *block, size_t size);
 void ldr__os_free(void *block);
 
-/* ---- Files
- * ---------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 /*
  * Opens a regular file for reading. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE (folder, device, pipe: never
@@ -64,8 +62,7 @@ ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
  */
 ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_path);
 
-/* ---- Segments: memory that several views can map
- * --------------------------------------------------- */
+/* ---- Segments: memory that several views can map ---- */
 
 /* A segment of `size` bytes of zeros (rounded up to pages). LDR_OS_ERROR. */
 ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment);
@@ -78,8 +75,7 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
 /* Nobody can change the segment from now on; it is not mapped shared. */
 ldr_status ldr__os_segment_seal(ldr__handle segment);
 
-/* ---- Address space
- * ----------------------------------------------------------------------------------- */
+/* ---- Address space ---- */
 
 /*
  * Reserves `size` bytes without access: at `base` exactly (LDR_ADDRESS_BUSY when any of it is in
@@ -106,8 +102,7 @@ void ldr__os_unmap(void *address, uint64_t size);
 /* For each page of the range sets ret_private[i] if it is this process's own copy. LDR_OS_ERROR. */
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool *ret_private);
 
-/* ---- Threads
- * -------------------------------------------------------------------------------------- */
+/* ---- Threads ---- */
 
 /* A recursive lock, allocated. */
 typedef struct ldr__lock ldr__lock;

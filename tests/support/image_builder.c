@@ -8,8 +8,7 @@ enum { SECTION_HEADER = 40, FILE_HEADER = 24 };
 /* mov eax, 42; ret */
 static const uint8_t return_42[] = {0xB8, 0x2A, 0, 0, 0, 0xC3};
 
-/* ---- Buffers ----------------------------------------------------------------------------------
- */
+/* ---- Buffers ---- */
 
 static void require(bool condition)
 {
@@ -81,8 +80,7 @@ size_t img_append_text(img_bytes *bytes, const char *text)
     return start;
 }
 
-/* ---- Sections ---------------------------------------------------------------------------------
- */
+/* ---- Sections ---- */
 
 static uint32_t round_up(uint32_t value, uint32_t alignment)
 {
@@ -166,8 +164,7 @@ void img_set_directory(img_builder *builder, pe_directory_index index, uint32_t 
     builder->directories[index] = (pe_directory){{rva}, size};
 }
 
-/* ---- Writing the image ------------------------------------------------------------------------
- */
+/* ---- Writing the image ---- */
 
 static void add_default_sections(img_builder *builder)
 {

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Collecting what is asked for --------------------------------------------------------------
- */
+/* ---- Collecting what is asked for ---- */
 
 static void add_export(img_builder *builder, img_export item)
 {
@@ -54,8 +53,7 @@ static void add_directory_section(img_builder *builder, const char *name, img_by
     free(bytes->data);
 }
 
-/* ---- Exports -----------------------------------------------------------------------------------
- */
+/* ---- Exports ---- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -138,8 +136,7 @@ void img_write_exports(img_builder *builder)
     add_directory_section(builder, ".edata", &bytes, IMG_RO, PE_DIRECTORY_EXPORT);
 }
 
-/* ---- Imports -----------------------------------------------------------------------------------
- */
+/* ---- Imports ---- */
 
 /* How many imports from `start` on are of one DLL. */
 static size_t run_length(const img_builder *builder, size_t start)
@@ -203,8 +200,7 @@ void img_write_imports(img_builder *builder)
     add_directory_section(builder, ".idata", &bytes, IMG_RW, PE_DIRECTORY_IMPORT);
 }
 
-/* ---- Base relocations --------------------------------------------------------------------------
- */
+/* ---- Base relocations ---- */
 
 static size_t start_block(img_bytes *bytes, uint32_t page)
 {
@@ -242,8 +238,7 @@ void img_write_relocs(img_builder *builder)
                           PE_DIRECTORY_BASE_RELOCATION);
 }
 
-/* ---- Thread-local storage ----------------------------------------------------------------------
- */
+/* ---- Thread-local storage ---- */
 
 /* The directory comes first; template, index and callbacks follow it. */
 uint32_t img_add_tls(img_builder *builder, const void *data, size_t size, uint32_t zero_fill,
