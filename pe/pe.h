@@ -310,7 +310,7 @@ typedef enum pe_profile { PE_WIN10 = 1, PE_WIN7 = 2, PE_WINXP = 4 } pe_profile;
 /*
  * What section creation (NtCreateSection with SEC_IMAGE) on a 64-bit Windows says of a file of
  * `file_size` bytes whose first bytes are `prefix` (at least pe_header_extent of them). The checks
- * run in Windows's order (rules A1 to A65). PE_OK, or PE_REFUSED with the first rule that does not
+ * run in Windows's order (rules A1 to A62). PE_OK, or PE_REFUSED with the first rule that does not
  * hold; `diag` may be NULL.
  */
 PE_API pe_status pe_accept(pe_span prefix, uint64_t file_size, pe_profile profile, pe_diag *diag);

@@ -1,4 +1,4 @@
-/* forwarder.h: the text of a forwarded export, "DLL.function" or "DLL.#ordinal" (rule E2.F). */
+/* forwarder.h: the text of a forwarded export, "DLL.function" or "DLL.#ordinal" (rule E.2). */
 #ifndef PELOAD_IMAGE_FORWARDER_H
 #define PELOAD_IMAGE_FORWARDER_H
 

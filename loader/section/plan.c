@@ -4,6 +4,9 @@
  */
 #define SECTOR UINT64_C(0x200)
 
+/* Bytes of an entry of the section table. */
+#define ENTRY_SIZE 40
+
 typedef struct planner {
     const pe_image *image;
     const ldr__plan_rules *rules;
@@ -135,13 +138,13 @@ static content_run run_of_section(const pe_section *section, int32_t index)
     return run;
 }
 
-static pe_status refuse(const pe_section *section, const char *rule, uint64_t value,
-                        uint64_t allowed, const char *detail, pe_diag *diag)
+static pe_status refuse(uint64_t offset, const char *rule, uint64_t value, uint64_t allowed,
+                        const char *detail, pe_diag *diag)
 {
     if (diag != NULL)
         *diag = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
                           .rule = rule,
-                          .offset = section->offset.value,
+                          .offset = offset,
                           .value = value,
                           .allowed = allowed,
                           .detail = detail};
@@ -151,15 +154,16 @@ static pe_status refuse(const pe_section *section, const char *rule, uint64_t va
 static pe_status plan_section(planner *p, uint32_t index, pe_diag *diag)
 {
     pe_section section;
-    pe_status status = pe_section_at(p->image, index, &section);
-    if (status != PE_OK)
-        return status;
+    uint64_t offset = p->image->section_table.value + ENTRY_SIZE * (uint64_t)index;
+    if (pe_section_at(p->image, index, &section) != PE_OK)
+        return refuse(offset, "A32", offset + ENTRY_SIZE, p->image->headers.size,
+                      "section table does not end inside the file", diag);
     content_run run = run_of_section(&section, (int32_t)index);
     if (run.rva < p->cursor || run.rva % LDR__PAGE != 0)
-        return refuse(&section, "A43", run.rva, p->cursor,
+        return refuse(offset, "A43", run.rva, p->cursor,
                       "section does not follow the one before it", diag);
     if (!pe_range_ok(p->plan->size, run.rva, run.size))
-        return refuse(&section, "A46", run.rva + run.size, p->plan->size,
+        return refuse(offset, "A46", run.rva + run.size, p->plan->size,
                       "section ends behind SizeOfImage", diag);
     emit_gap(p, run.rva);
     emit_run(p, run);
@@ -170,7 +174,7 @@ static pe_status plan_section(planner *p, uint32_t index, pe_diag *diag)
 static uint64_t header_content(const planner *p)
 {
     uint64_t table_end =
-        p->image->section_table.value + 40 * (uint64_t)p->image->file.section_count;
+        p->image->section_table.value + ENTRY_SIZE * (uint64_t)p->image->file.section_count;
     return larger(p->image->optional.size_of_headers, table_end);
 }
 

@@ -3,7 +3,7 @@
  *
  * A plan is plain data, computed from the headers alone: no allocation, no system call. It is an
  * array of subsections in ascending order that covers the image from RVA 0 to its end without holes
- * (rules B1 to B21 in pe/RULES.md). A PE section becomes up to three of them: file pages
+ * (rules B in pe/RULES.md). A PE section becomes up to three of them: file pages
  * that can be mapped as they are, pages that have to be put together in the section's segment, and
  * zero fill. What follows it up to the next PE section is a fourth, reserved and without access.
  */
@@ -52,8 +52,8 @@ size_t ldr__plan_capacity(const pe_image *image);
 
 /*
  * Fills `ret_plan`, whose `subsections` the caller has set. The image need not have been accepted:
- * PE_REFUSED, with the diagnostic, when its PE sections are not in ascending order inside
- * SizeOfImage (rules A43, A46), else PE_OK or the status of reading the section table.
+ * PE_REFUSED, with the diagnostic, when its section table is not all there or its PE sections are
+ * not in ascending order inside SizeOfImage (rules A32, A43, A46), else PE_OK.
  */
 pe_status ldr__plan_image(const pe_image *image, const ldr__plan_rules *rules, ldr__plan *ret_plan,
                           pe_diag *diag);

@@ -9,12 +9,10 @@
 static ldr_status take_headers(ldr_section *section, const ldr__source *source,
                                ldr__headers *ret_headers, ldr_diag *diag)
 {
-    ldr_status status = ldr__source_headers(source, ret_headers);
-    if (status == LDR_IMAGE_REFUSED) {
-        pe_diag why = {.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                       .detail = "its headers end more than 64 MiB behind the start of the file"};
+    pe_diag why;
+    ldr_status status = ldr__source_headers(source, ret_headers, &why);
+    if (status == LDR_IMAGE_REFUSED)
         return ldr__fail_why(diag, status, &why, section->name);
-    }
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
     section->headers = ret_headers->bytes;
@@ -41,7 +39,7 @@ static ldr_status make_plan(ldr_section *section, const ldr__plan_rules *rules, 
     section->plan.subsections = ldr__os_alloc(capacity * sizeof *section->plan.subsections);
     if (section->plan.subsections == NULL)
         return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, section->name);
-    pe_diag why = {.nt_status = PE_NT_INVALID_IMAGE_FORMAT};
+    pe_diag why = {0};
     if (ldr__plan_image(&section->image, rules, &section->plan, &why) != PE_OK)
         return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, section->name);
     return LDR_OK;

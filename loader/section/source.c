@@ -6,6 +6,9 @@
 #define FIRST_READ  UINT64_C(4096)
 #define SMALL_IMAGE UINT64_C(16384)
 
+/* Where a file says how far its headers go. */
+#define LFANEW 0x3C
+
 /* Content is copied through a buffer of this size, which stays in the processor's cache: half the
  * price of reading into a mapped window of the segment, which faults once for each page. */
 #define BUFFER_MAX UINT64_C(65536)
@@ -44,12 +47,23 @@ static ldr_status extend(const ldr__source *source, ldr__headers *headers, uint6
     return status;
 }
 
-static ldr_status copy_headers(const ldr__source *source, ldr__headers *headers)
+static ldr_status refuse_extent(uint64_t extent, pe_diag *why)
+{
+    *why = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
+                     .rule = "S1",
+                     .offset = LFANEW,
+                     .value = extent,
+                     .allowed = LDR__HEADERS_MAX,
+                     .detail = "the headers end too far behind the start of the file"};
+    return LDR_IMAGE_REFUSED;
+}
+
+static ldr_status copy_headers(const ldr__source *source, ldr__headers *headers, pe_diag *why)
 {
     uint64_t wanted = source->size <= SMALL_IMAGE ? source->size : FIRST_READ;
     while (wanted > headers->size) {
         if (wanted > LDR__HEADERS_MAX)
-            return LDR_IMAGE_REFUSED;
+            return refuse_extent(wanted, why);
         ldr_status status = extend(source, headers, wanted);
         if (status != LDR_OK)
             return status;
@@ -58,10 +72,10 @@ static ldr_status copy_headers(const ldr__source *source, ldr__headers *headers)
     return LDR_OK;
 }
 
-ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers)
+ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers, pe_diag *why)
 {
     ldr__headers headers = {0};
-    ldr_status status = copy_headers(source, &headers);
+    ldr_status status = copy_headers(source, &headers, why);
     if (status == LDR_OK)
         *ret_headers = headers;
     else

@@ -18,7 +18,7 @@ typedef struct ldr__headers {
 } ldr__headers;
 
 /* Headers that end further into a file than this are refused: Windows sets no limit to e_lfanew,
- * but we copy what we judge. */
+ * but we copy what we judge (rule S1). */
 #define LDR__HEADERS_MAX (UINT64_C(64) << 20)
 
 /* Reads exactly `size` bytes. LDR_IO_ERROR, also when the file has become shorter than it was. */
@@ -27,9 +27,10 @@ ldr_status ldr__source_read(const ldr__source *source, uint64_t offset, void *re
 
 /*
  * Copies the headers and the section table, as many bytes as they themselves ask for; a small file
- * as a whole. LDR_IMAGE_REFUSED beyond LDR__HEADERS_MAX, LDR_IO_ERROR, LDR_NO_MEMORY.
+ * as a whole. LDR_IMAGE_REFUSED, with `why`, beyond LDR__HEADERS_MAX (rule S1); LDR_IO_ERROR,
+ * LDR_NO_MEMORY.
  */
-ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers);
+ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers, pe_diag *why);
 
 /*
  * The segment that holds all subsections of `plan` with `backing` (SEGMENT or SHARED) at their RVA,

@@ -279,6 +279,14 @@ static void expect_refused(img_image *built, const char *rule, uint64_t offset, 
     img_free(built);
 }
 
+Test(plan, section_table_that_the_file_cuts_is_refused)
+{
+    img_image image = img_plain(IMG_PE32_PLUS);
+    uint64_t last = img_section_at(&image, 1, IMG_SCN_NAME);
+    img_resize(&image, last + 20);
+    expect_refused(&image, "A32", last, last + 40, last + 20);
+}
+
 Test(plan, section_below_the_one_before_it_is_refused)
 {
     img_image image = img_plain(IMG_PE32_PLUS);

@@ -142,8 +142,10 @@ Test(section, headers_far_into_the_file_are_refused)
     char *path = fixture_file(image.bytes, image.size);
     cr_assert_eq(truncate(path, 0xF1000000), 0);
     expect_no_section(path, NULL, LDR_IMAGE_REFUSED, PE_NT_INVALID_IMAGE_FORMAT, &diag);
-    cr_assert_null(diag.why.rule);
-    cr_assert_not_null(diag.why.detail);
+    cr_assert_str_eq(diag.why.rule, "S1");
+    cr_assert_eq(diag.why.offset, img_at(&image, IMG_LFANEW));
+    cr_assert_eq(diag.why.value, 0xF0000000 + 0x108);
+    cr_assert_eq(diag.why.allowed, 64u << 20);
     fixture_remove(path);
     img_free(&image);
 }
