@@ -1,6 +1,5 @@
-#include <string.h>
-
 #include "modules/module.h"
+#include "section/options.h"
 
 static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *options)
 {
@@ -38,11 +37,10 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
 
 ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx)
 {
-    ldr_context_options all = {0};
+    ldr_context_options all;
     if (!ret_ctx)
         return LDR_INVALID_ARGUMENT;
-    if (options)
-        memcpy(&all, options, options->size < sizeof(all) ? options->size : sizeof(all));
+    ldr__options_read(options, &all, sizeof(all));
     ldr_context *ctx = ldr__os_alloc(sizeof(*ctx));
     if (!ctx)
         return LDR_NO_MEMORY;

@@ -8,6 +8,7 @@
 
 #include "modules/module.h"
 #include "section/diag.h"
+#include "section/options.h"
 
 ldr__load ldr__load_begin(ldr_context *ctx)
 {
@@ -111,20 +112,12 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
     return status;
 }
 
-/* The caller may know fewer fields than we do, or more. */
-static ldr_load_options complete(const ldr_load_options *options)
-{
-    ldr_load_options all = {0};
-    if (options)
-        memcpy(&all, options, options->size < sizeof(all) ? options->size : sizeof(all));
-    return all;
-}
-
 static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_options *options,
                        ldr_module **ret_module, ldr_diag *diag)
 {
-    ldr_load_options all = complete(options);
+    ldr_load_options all;
     ldr_thread_scope scope;
+    ldr__options_read(options, &all, sizeof(all));
     if (!ctx || !from->name || !ret_module)
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, from->name);
     ldr_status status = ldr_thread_enter(ctx, &scope);

@@ -1,8 +1,7 @@
 #include "section/diag.h"
 #include "section/object.h"
+#include "section/options.h"
 #include "section/source.h"
-
-#include <string.h>
 
 /* ---- Headers ---- */
 
@@ -78,12 +77,10 @@ static ldr_status make_segments(ldr_section *section, const ldr__source *source,
 
 /* ---- Sections ---- */
 
-/* The caller may know fewer fields than we do, or more. */
 static ldr_section_options complete(const ldr_section_options *options)
 {
-    ldr_section_options all = {0};
-    if (options != NULL)
-        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    ldr_section_options all;
+    ldr__options_read(options, &all, sizeof all);
     if (all.profile == 0)
         all.profile = PE_WIN10;
     return all;

@@ -1,7 +1,6 @@
 #include "section/view.h"
 #include "section/diag.h"
-
-#include <string.h>
+#include "section/options.h"
 
 /* Windows hands out address space in units of this. */
 #define GRANULARITY UINT64_C(0x10000)
@@ -81,9 +80,8 @@ static ldr_status map_subsections(const ldr_view *view)
 
 static uint64_t base_option(const ldr_view_options *options)
 {
-    ldr_view_options all = {0};
-    if (options != NULL)
-        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    ldr_view_options all;
+    ldr__options_read(options, &all, sizeof all);
     return all.base;
 }
 
