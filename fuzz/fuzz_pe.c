@@ -2,21 +2,14 @@
  * Fuzz target of the parser. Whatever the bytes: verdicts are explained and repeatable, everything
  * reported lies inside the image, and file and memory tell the same facts.
  */
+#include "support/sanitizer.h"
 #include "target.h"
 
 #include <peload/pe.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __has_feature
-#define HAS_ASAN __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#else
-#define HAS_ASAN 0
-#endif
-
-#if HAS_ASAN
+#if WITH_ASAN
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size)   ((void)(at), (void)(size))

@@ -95,12 +95,3 @@ size_t heap_bytes(void)
 {
     return mallinfo2().uordblks;
 }
-
-bool heap_is_sanitized(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-    return true;
-#else
-    return false;
-#endif
-}

@@ -26,6 +26,5 @@ size_t count_mappings(void);
 size_t count_descriptors(void);
 /* Bytes in use in the heap; 0 where a sanitizer has replaced the heap. */
 size_t heap_bytes(void);
-bool heap_is_sanitized(void);
 
 #endif

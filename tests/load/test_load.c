@@ -1,6 +1,7 @@
 /* Real DLLs, loaded and called; what is left when they are gone or could not be loaded. */
 #include "real.h"
 #include "support/faulty_os.h"
+#include "support/sanitizer.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -189,7 +190,7 @@ Test(load, fixed_dll_with_its_base_taken_is_refused_and_leaves_nothing)
     cr_assert_eq(ldr_load(ctx, path, NULL, &module, &diag), LDR_NOT_RELOCATABLE);
     cr_assert_eq(diag.why.nt_status, PE_NT_CONFLICTING_ADDRESSES);
     cr_assert_null(module);
-    if (!heap_is_sanitized()) /* whose own mappings come and go */
+    if (!WITH_ASAN) /* whose own mappings come and go */
         cr_assert_str_eq(read_mappings(after), before);
     cr_assert_eq(faulty_os_holds().bytes, held.bytes);
     cr_assert_eq(count_descriptors(), descriptors);

@@ -6,15 +6,6 @@
 
 #include <peload/section.h>
 
-/* Whether 64-bit preferred bases can be had: the shadow of AddressSanitizer lies there. */
-#if defined(__SANITIZE_ADDRESS__)
-#define FIXTURE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIXTURE_ASAN 1
-#endif
-#endif
-
 /* A base that is free in every build, as long as the test does not take it. */
 #define FIXTURE_BASE UINT64_C(0x20000000)
 
