@@ -112,3 +112,14 @@ bool cli_profile(const char *name, pe_profile *ret_profile)
     fprintf(stderr, "peload: no such profile: %s (winxp, win7, win10)\n", name);
     return false;
 }
+
+bool cli_base(const char *text, uint64_t *ret_base)
+{
+    uint64_t base = 0;
+    if (text != NULL && !cli_number(text, &base)) {
+        fprintf(stderr, "peload: not an address: %s\n", text);
+        return false;
+    }
+    *ret_base = base;
+    return true;
+}

@@ -63,6 +63,9 @@ bool cli_number(const char *text, uint64_t *ret_value);
 /* PE_WINXP, PE_WIN7 or PE_WIN10 from its name; NULL is PE_WIN10. False, said on stderr, if none. */
 bool cli_profile(const char *name, pe_profile *ret_profile);
 
+/* The address of a --base option; NULL is 0, any address. False, said on stderr, if it is none. */
+bool cli_base(const char *text, uint64_t *ret_base);
+
 /* ---- Files and text (text.c) ---- */
 
 /*
@@ -110,6 +113,7 @@ typedef struct cli_session {
     bool as_json;
     cli_list search;     /* --search DIR */
     const char *missing; /* --missing refuse|stub */
+    const char *base;    /* --base ADDR */
     const char *path;
     ldr_context *ctx;
     ldr_module *module;

@@ -147,7 +147,7 @@ int cli_session_open(cli_session *session, const char *path)
 
     session->path = path;
     session->missing_end = &session->missing_first;
-    if (!missing_policy(session->missing, &load.missing))
+    if (!missing_policy(session->missing, &load.missing) || !cli_base(session->base, &load.base))
         return CLI_USAGE;
     cli_catch_crashes();
     ldr_status status = ldr_context_create(&context, &session->ctx);

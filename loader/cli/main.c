@@ -18,7 +18,7 @@ static const command commands[] = {
      "      Map the image as Windows would and show each region. Runs nothing.\n"},
     {"call", cli_call,
      "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"
-     "              FILE EXPORT ARG...\n"
+     "              [--base ADDR] FILE EXPORT ARG...\n"
      "      Load the image, call one export, print the result. EXPORT is a name or #ordinal.\n"
      "      ARG   123 0x7b -5    integer             1.5f64       double\n"
      "            str:TEXT       string              wstr:TEXT    UTF-16 string\n"
@@ -27,7 +27,8 @@ static const command commands[] = {
      "            u32:V u64:V    pointer to a value, printed after the call\n"
      "      TYPE  int uint i64 u64 ptr str wstr f64 void (default u64, in hex)\n"},
     {"run", cli_run,
-     "  peload run [--json] [--search DIR]... [--missing refuse|stub] FILE ARG...\n"
+     "  peload run [--json] [--search DIR]... [--missing refuse|stub] [--base ADDR]\n"
+     "             FILE ARG...\n"
      "      Run an EXE with these arguments; its exit status becomes this command's.\n"},
 };
 

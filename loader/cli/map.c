@@ -204,11 +204,8 @@ int cli_map(int argc, char **argv)
     uint64_t base = 0;
     pe_profile profile;
 
-    if (cli_parse(&syntax, argc, argv) < 0 || !cli_profile(options.profile, &profile))
+    if (cli_parse(&syntax, argc, argv) < 0 || !cli_profile(options.profile, &profile) ||
+        !cli_base(options.base, &base))
         return CLI_USAGE;
-    if (options.base != NULL && !cli_number(options.base, &base)) {
-        fprintf(stderr, "peload: not an address: %s\n", options.base);
-        return CLI_USAGE;
-    }
     return map_file(&options, argv[1], profile, base);
 }

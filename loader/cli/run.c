@@ -36,6 +36,7 @@ int cli_run(int argc, char **argv)
         {"--json", CLI_FLAG, &session.as_json},
         {"--search", CLI_LIST, &session.search},
         {"--missing", CLI_TEXT, &session.missing},
+        {"--base", CLI_TEXT, &session.base},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], true, 1, argc};
 

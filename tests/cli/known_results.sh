@@ -1,13 +1,16 @@
 # Real DLLs, built by others with MSVC and mingw, give the results that they give on Windows.
 # Each loads only if its DllMain ran and succeeded. The large ones are fetched by tests/run --corpus.
 #
-#   known_results.sh DLL
+#   known_results.sh DLL [BASE]
+#
+# With BASE the DLL is loaded there and not at its preferred base.
 . "$(dirname "$0")/lib.sh"
 postgres=$corpus/npm/@embedded-postgres+windows-x64@18.4.0-beta.17/package/native/bin
 sodium=$corpus/npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll
 lzma=$corpus/npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll
 mingw=$corpus/deb/gcc-mingw-w64-x86-64-win32-runtime/usr/lib/gcc/x86_64-w64-mingw32/12-win32
 input=$work/input
+base=${2-}
 
 # 64 KiB in which byte i is (i * 7) >> 5.
 python3 -c 'import sys; sys.stdout.buffer.write(bytes((i * 7 >> 5) & 255 for i in range(65536)))' \
@@ -21,7 +24,7 @@ call() {
     [ "$1" = --ret ] && type=$2 && shift 2
     export=$1
     shift
-    peload call --ret "$type" "$dll" "$export" "$@"
+    peload call ${base:+--base $base} --ret "$type" "$dll" "$export" "$@"
     same "$(basename "$dll") $export: exit status ($(head -n 1 "$work/err"))" 0 "$status"
     same "$(basename "$dll") $export" "$expected" "$(head -n 1 "$work/out")"
 }
