@@ -48,8 +48,9 @@ static ldr_status handle_missing(binding *self, const char *dll, const char *fun
         options->on_missing(options->user, &import);
     *ret_address = NULL;
     if (options->missing == LDR_MISSING_STUB) {
-        *ret_address =
-            ldr__default_environment.stub_create(self->module->ctx->environment, &import, options);
+        *ret_address = ldr__default_environment.stub_create(self->module->ctx->environment,
+                                                            self->module, &import, options);
+        self->module->has_stubs = true;
         return *ret_address ? LDR_OK : fail_without_memory(self);
     }
     count_missing(self, why);

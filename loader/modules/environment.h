@@ -61,10 +61,12 @@ typedef struct ldr__environment {
 
     /*
      * A function for the guest to call in place of a missing import, NULL when out of memory. It
-     * reports through `options`; both are copied. Released with the state.
+     * reports through `options`; both are copied. stubs_release releases those of an importer,
+     * which nobody can call any more.
      */
-    void *(*stub_create)(void *state, const ldr_missing_import *import,
+    void *(*stub_create)(void *state, ldr_module *importer, const ldr_missing_import *import,
                          const ldr_load_options *options);
+    void (*stubs_release)(void *state, ldr_module *importer);
 } ldr__environment;
 
 /* The environment of this build: win32/ on Linux. */

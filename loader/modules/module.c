@@ -112,6 +112,8 @@ static void leave_environment(ldr_module *module)
     void *environment = module->ctx->environment;
     if (module->has_tls_slot)
         ldr__default_environment.tls_remove(environment, module->tls_slot);
+    if (module->has_stubs)
+        ldr__default_environment.stubs_release(environment, module);
     if (module->in_environment)
         ldr__default_environment.module_removed(environment, module);
 }

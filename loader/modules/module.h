@@ -36,7 +36,7 @@ struct ldr_module {
     pe_exports exports; /* slot_count 0 when there are none */
     ldr__tls tls;
     uint32_t tls_slot;
-    bool has_tls_slot, in_environment;
+    bool has_tls_slot, in_environment, has_stubs;
 
     ldr__state state;
     uint64_t load; /* number of the ldr_load that brought it in */

@@ -169,14 +169,20 @@ static ldr_status environment_run(void *state, ldr_module *module, void *entry, 
     if (status == LDR_OK)
         status = ldr__run_program(process, module, entry, ret_exit_code);
     if (status != LDR_OK && diag != NULL)
-        *diag = (ldr_diag){.status = status};
+        *diag = (ldr_diag){.status = status, .why.nt_status = PE_NT_NO_MEMORY};
     return status;
 }
 
-static void *environment_stub_create(void *state, const ldr_missing_import *import,
+static void *environment_stub_create(void *state, ldr_module *importer,
+                                     const ldr_missing_import *import,
                                      const ldr_load_options *options)
 {
-    return ldr__stub_create(state, import, options);
+    return ldr__stub_create(state, importer, import, options);
+}
+
+static void environment_stubs_release(void *state, ldr_module *importer)
+{
+    ldr__stubs_release(state, importer);
 }
 
 const ldr__environment ldr__default_environment = {
@@ -192,4 +198,5 @@ const ldr__environment ldr__default_environment = {
     .call_entry = environment_call_entry,
     .run = environment_run,
     .stub_create = environment_stub_create,
+    .stubs_release = environment_stubs_release,
 };

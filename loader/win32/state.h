@@ -36,8 +36,9 @@ ldr_status ldr__waits_create(ldr__process *process);
 void ldr__waits_destroy(ldr__process *process);
 
 /* stubs.c */
-void *ldr__stub_create(ldr__process *process, const ldr_missing_import *import,
+void *ldr__stub_create(ldr__process *process, const void *owner, const ldr_missing_import *import,
                        const ldr_load_options *options);
+void ldr__stubs_release(ldr__process *process, const void *owner);
 void ldr__stubs_destroy(ldr__process *process);
 
 /* tls.c */

@@ -7,21 +7,31 @@
 #include "win32/state.h"
 
 /*
- * Functions for missing imports. Each is a few bytes of code on a page that is first written, then
- * made executable:
+ * Functions for missing imports. They lie in blocks of two pages: code that is written once and
+ * then made executable, and a page of pointers, one for each of its functions:
  *
- *     mov rcx, descriptor
+ *     mov rcx, [pointer to the stub]
  *     mov rax, report
  *     jmp rax
  */
 struct ldr__stub {
     struct ldr__stub *next;
+    const void *owner;
     char *dll, *function;
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
-    void *code;
+    void **slot; /* in a block's page of pointers; NULL while it has none */
 };
 typedef struct ldr__stub stub;
+
+struct ldr__stub_block {
+    struct ldr__stub_block *next;
+    uint8_t *code; /* the page of pointers follows it */
+    unsigned used;
+};
+typedef struct ldr__stub_block stub_block;
+
+enum { CODE_SIZE = 32, BLOCK_STUBS = LDR__PAGE_SIZE / CODE_SIZE, BLOCK_SIZE = 2 * LDR__PAGE_SIZE };
 
 enum { DELAYLOAD_PROC_NOT_FOUND = 0xC06D007F, EXCEPTION_NONCONTINUABLE = 1 };
 
@@ -37,28 +47,90 @@ static uint64_t LDR_WINAPI report(const stub *called)
     return 0;
 }
 
-static void *write_code(const stub *descriptor)
+/* ---- Blocks ---- */
+
+static void **block_slots(const stub_block *block)
 {
-    uint8_t code[] = {0x48, 0xB9, 0, 0, 0, 0, 0, 0, 0, 0,    0x48,
-                      0xB8, 0,    0, 0, 0, 0, 0, 0, 0, 0xFF, 0xE0};
+    return (void **)(void *)(block->code + LDR__PAGE_SIZE);
+}
+
+/* RIP-relative: from the end of the first instruction, 7 bytes long, to the function's pointer. */
+static void write_code(uint8_t *page, unsigned index)
+{
+    uint8_t code[CODE_SIZE] = {0x48, 0x8B, 0x0D, 0, 0, 0, 0, 0x48, 0xB8, 0,
+                               0,    0,    0,    0, 0, 0, 0, 0xFF, 0xE0};
     const void *target = (const void *)report;
-    memcpy(code + 2, &descriptor, 8);
-    memcpy(code + 12, &target, 8);
-    void *page =
-        mmap(NULL, LDR__PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return NULL;
-    memcpy(page, code, sizeof code);
-    if (mprotect(page, LDR__PAGE_SIZE, PROT_READ | PROT_EXEC) == 0)
-        return page;
-    munmap(page, LDR__PAGE_SIZE);
+    uint32_t distance = (uint32_t)(LDR__PAGE_SIZE + index * sizeof(void *) - index * CODE_SIZE - 7);
+    memcpy(code + 3, &distance, sizeof distance);
+    memcpy(code + 9, &target, sizeof target);
+    memcpy(page + index * CODE_SIZE, code, sizeof code);
+}
+
+static stub_block *block_new(void)
+{
+    stub_block *block = calloc(1, sizeof *block);
+    void *pages =
+        mmap(NULL, BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == NULL || pages == MAP_FAILED)
+        goto failed;
+    for (unsigned i = 0; i < BLOCK_STUBS; i++)
+        write_code(pages, i);
+    if (mprotect(pages, LDR__PAGE_SIZE, PROT_READ | PROT_EXEC) != 0)
+        goto failed;
+    block->code = pages;
+    return block;
+
+failed:
+    if (pages != MAP_FAILED)
+        munmap(pages, BLOCK_SIZE);
+    free(block);
     return NULL;
 }
 
-static void stub_release(stub *entry)
+/* A block with room; the process is locked. */
+static stub_block *block_with_room(ldr__process *process)
 {
-    if (entry->code != NULL)
-        munmap(entry->code, LDR__PAGE_SIZE);
+    stub_block *block = process->stub_blocks;
+    while (block != NULL && block->used == BLOCK_STUBS)
+        block = block->next;
+    if (block != NULL)
+        return block;
+    block = block_new();
+    if (block != NULL) {
+        block->next = process->stub_blocks;
+        process->stub_blocks = block;
+    }
+    return block;
+}
+
+static stub_block *block_of(const ldr__process *process, void *const *slot)
+{
+    stub_block *block = process->stub_blocks;
+    while ((uintptr_t)slot - (uintptr_t)block->code >= BLOCK_SIZE)
+        block = block->next;
+    return block;
+}
+
+/* The code of the function that the stub becomes, NULL when out of memory; the process is locked.
+ */
+static void *take_slot(ldr__process *process, stub *entry)
+{
+    stub_block *block = block_with_room(process);
+    unsigned index = 0;
+    if (block == NULL)
+        return NULL;
+    while (block_slots(block)[index] != NULL)
+        index++;
+    entry->slot = &block_slots(block)[index];
+    *entry->slot = entry;
+    block->used++;
+    return block->code + index * CODE_SIZE;
+}
+
+/* ---- Stubs ---- */
+
+static void stub_free(stub *entry)
+{
     free(entry->dll);
     free(entry->function);
     free(entry);
@@ -74,27 +146,56 @@ static char *function_text(const ldr_missing_import *import)
     return strdup(number);
 }
 
-void *ldr__stub_create(ldr__process *process, const ldr_missing_import *import,
-                       const ldr_load_options *options)
+static stub *stub_new(const void *owner, const ldr_missing_import *import,
+                      const ldr_load_options *options)
 {
     stub *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return NULL;
+    entry->owner = owner;
     entry->dll = strdup(import->dll);
     entry->function = function_text(import);
     entry->on_stub_call = options->on_stub_call;
     entry->user = options->user;
     if (entry->dll != NULL && entry->function != NULL)
-        entry->code = write_code(entry);
-    if (entry->code == NULL) {
-        stub_release(entry);
+        return entry;
+    stub_free(entry);
+    return NULL;
+}
+
+void *ldr__stub_create(ldr__process *process, const void *owner, const ldr_missing_import *import,
+                       const ldr_load_options *options)
+{
+    stub *entry = stub_new(owner, import, options);
+    if (entry == NULL)
         return NULL;
-    }
     pthread_mutex_lock(&process->lock);
-    entry->next = process->stubs;
-    process->stubs = entry;
+    void *code = take_slot(process, entry);
+    if (code != NULL) {
+        entry->next = process->stubs;
+        process->stubs = entry;
+    }
     pthread_mutex_unlock(&process->lock);
-    return entry->code;
+    if (code == NULL)
+        stub_free(entry);
+    return code;
+}
+
+void ldr__stubs_release(ldr__process *process, const void *owner)
+{
+    pthread_mutex_lock(&process->lock);
+    for (stub **at = &process->stubs; *at != NULL;) {
+        stub *entry = *at;
+        if (entry->owner != owner) {
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        *entry->slot = NULL;
+        block_of(process, entry->slot)->used--;
+        stub_free(entry);
+    }
+    pthread_mutex_unlock(&process->lock);
 }
 
 void ldr__stubs_destroy(ldr__process *process)
@@ -102,6 +203,12 @@ void ldr__stubs_destroy(ldr__process *process)
     while (process->stubs != NULL) {
         stub *entry = process->stubs;
         process->stubs = entry->next;
-        stub_release(entry);
+        stub_free(entry);
+    }
+    while (process->stub_blocks != NULL) {
+        stub_block *block = process->stub_blocks;
+        process->stub_blocks = block->next;
+        munmap(block->code, BLOCK_SIZE);
+        free(block);
     }
 }

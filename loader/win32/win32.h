@@ -90,6 +90,7 @@ typedef struct ldr__process {
     struct ldr__heap *heaps;              /* kernel32/heap.c: list, the process heap first */
     struct ldr__strings *strings;         /* kernel32/environment.c: variables and command line */
     struct ldr__stub *stubs;              /* stubs.c: list */
+    struct ldr__stub_block *stub_blocks;  /* stubs.c: list */
     locale_t locale;                      /* kernel32/locale.c: character kinds of Unicode */
     _Atomic(HANDLE) standard[3];          /* input, output, error */
     int argc;

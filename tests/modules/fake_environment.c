@@ -9,7 +9,7 @@
 
 static char log_text[1 << 16];
 static char fails[64], raises[64], loads_from[64], loads_what[64];
-static int modules, slots;
+static int modules, slots, stubs;
 static bool next_module_fails, next_tls_fails;
 static ldr_context *context;
 static void (*call_hook)(ldr_module *module, uint32_t reason);
@@ -59,6 +59,11 @@ int fake_modules(void)
 int fake_tls_slots(void)
 {
     return slots;
+}
+
+int fake_stubs(void)
+{
+    return stubs;
 }
 
 void fake_module_added_fails(void)
@@ -190,13 +195,23 @@ static ldr_status env_run(void *state, ldr_module *module, void *entry, int argc
     return LDR_OK;
 }
 
-static void *env_stub_create(void *state, const ldr_missing_import *import,
+static void *env_stub_create(void *state, ldr_module *importer, const ldr_missing_import *import,
                              const ldr_load_options *options)
 {
     (void)state;
+    (void)importer;
     (void)import;
     (void)options;
+    stubs++;
     return log_text;
+}
+
+/* All of them: the tests' importers with stubs come one at a time. */
+static void env_stubs_release(void *state, ldr_module *importer)
+{
+    (void)state;
+    (void)importer;
+    stubs = 0;
 }
 
 const ldr__environment ldr__default_environment = {
@@ -212,6 +227,7 @@ const ldr__environment ldr__default_environment = {
     .call_entry = env_call_entry,
     .run = env_run,
     .stub_create = env_stub_create,
+    .stubs_release = env_stubs_release,
 };
 
 /* ---- Folders of DLLs ---- */

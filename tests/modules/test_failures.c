@@ -185,6 +185,9 @@ Test(failures, missing_imports_become_stubs_on_request)
     ldr_context *ctx = fake_context();
     cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), &options, &module, NULL), LDR_OK);
     cr_assert_neq(log.text[0], '\0');
+    cr_assert_eq(fake_stubs(), 5);
+    ldr_unload(module);
+    cr_assert_eq(fake_stubs(), 0);
     ldr_context_destroy(ctx);
 }
 

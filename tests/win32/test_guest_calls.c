@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "guest.h"
@@ -94,10 +95,40 @@ Test(guest_calls, stub_reports_what_is_missing_and_returns_zero)
     ldr_missing_import import = {.dll = "absent.dll", .ordinal = 7};
     uint64_t(LDR_WINAPI * stub)(void) =
         (uint64_t(LDR_WINAPI *)(void))ldr__default_environment.stub_create(ldr__process_self(),
-                                                                           &import, &options);
+                                                                           NULL, &import, &options);
     cr_assert_not_null((void *)stub);
     cr_expect_eq(stub(), 0);
     cr_expect_str_eq(reported, "absent.dll!#7");
+    guest_end(ctx);
+}
+
+Test(guest_calls, stubs_of_an_importer_are_released_and_their_places_used_again)
+{
+    enum { STUBS = 300 };
+    ldr_context *ctx = guest_begin();
+    ldr__process *process = ldr__process_self();
+    ldr_load_options options = {.size = sizeof options, .on_stub_call = report, .user = reported};
+    uint64_t(LDR_WINAPI * stubs[STUBS])(void);
+    for (uint32_t i = 0; i < STUBS; i++) {
+        ldr_missing_import import = {.dll = "a.dll", .ordinal = i};
+        stubs[i] = (uint64_t(LDR_WINAPI *)(void))ldr__stub_create(process, &stubs[i % 2], &import,
+                                                                  &options);
+        cr_assert_not_null((void *)stubs[i]);
+    }
+    void *first = (void *)stubs[0];
+    ldr__stubs_release(process, &stubs[0]);
+    for (uint32_t i = 1; i < STUBS; i += 2) {
+        char expected[32];
+        snprintf(expected, sizeof expected, "a.dll!#%u", i);
+        stubs[i]();
+        cr_assert_str_eq(reported, expected);
+    }
+    bool used_again = false;
+    for (uint32_t i = 0; i < STUBS; i++) {
+        ldr_missing_import import = {.dll = "b.dll", .function = "f"};
+        used_again |= ldr__stub_create(process, &stubs[0], &import, &options) == first;
+    }
+    cr_expect(used_again);
     guest_end(ctx);
 }
 
@@ -108,7 +139,7 @@ Test(guest_calls, stub_without_a_callback_raises)
     ldr_missing_import import = {.dll = "absent.dll", .function = "f"};
     uint64_t result = 0;
     uint32_t exception = 0;
-    void *stub = ldr__default_environment.stub_create(ldr__process_self(), &import, &options);
+    void *stub = ldr__default_environment.stub_create(ldr__process_self(), NULL, &import, &options);
     cr_expect_eq(ldr__guest_call(stub, NULL, 0, NULL, &result, &exception), LDR__CALL_RAISED);
     cr_expect_eq(exception, 0xC06D007F);
     guest_end(ctx);
