@@ -78,8 +78,9 @@ typedef struct ldr_section ldr_section;
 
 /* Where the pages of a view come from. */
 typedef enum ldr_source {
-    LDR_SOURCE_FILE_BACKED =
-        0,               /* the file's own pages where they fit: for files that do not change */
+    /* The file's own pages where they fit: for files that do not change. From a file system that
+       is mounted noexec, a copy. */
+    LDR_SOURCE_FILE_BACKED = 0,
     LDR_SOURCE_SNAPSHOT, /* a sealed copy: later changes to the file are harmless */
 } ldr_source;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PAGE_BYTES     UINT64_C(4096)
@@ -97,6 +98,12 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
     }
     *ret_count = count;
     return LDR_OK;
+}
+
+bool ldr__os_file_executable(ldr__handle file)
+{
+    struct statvfs info;
+    return fstatvfs((int)file.value, &info) == 0 && (info.f_flag & ST_NOEXEC) == 0;
 }
 
 void ldr__os_close(ldr__handle handle)

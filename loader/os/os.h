@@ -50,6 +50,12 @@ ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *
 ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
                              size_t *ret_count);
 
+/*
+ * Whether pages of an open file may be mapped with LDR__EXECUTE: not on a file system mounted
+ * noexec, nor where the system does not tell.
+ */
+bool ldr__os_file_executable(ldr__handle file);
+
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
 

@@ -37,7 +37,7 @@ typedef struct ldr__subsection {
 typedef struct ldr__plan_rules {
     uint64_t file_size;
     pe_profile profile;
-    bool direct; /* file pages may be mapped as they are */
+    bool direct; /* file pages may be mapped as they are, also as code */
 } ldr__plan_rules;
 
 /* `subsections` is the caller's array, of ldr__plan_capacity(image) entries. */

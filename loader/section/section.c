@@ -105,6 +105,13 @@ static ldr_section *section_new(const char *name)
     return section;
 }
 
+/* Whether views may have the file's own pages. */
+static bool is_direct(const ldr__source *source, const ldr_section_options *options)
+{
+    return source->bytes == NULL && options->source == LDR_SOURCE_FILE_BACKED &&
+           ldr__os_file_executable(source->file);
+}
+
 static ldr_status build(ldr_section *section, const ldr__source *source,
                         const ldr_section_options *options, ldr_diag *diag)
 {
@@ -115,8 +122,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
         status = judge(section, &headers, source->size, options->profile, diag);
     ldr__plan_rules rules = {.file_size = source->size,
                              .profile = options->profile,
-                             .direct = source->bytes == NULL &&
-                                       options->source == LDR_SOURCE_FILE_BACKED};
+                             .direct = is_direct(source, options)};
     if (status == LDR_OK)
         status = make_plan(section, &rules, diag);
     if (status == LDR_OK)

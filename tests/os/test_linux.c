@@ -75,6 +75,19 @@ Test(files, regular_file_is_opened_and_read_up_to_its_end)
     ldr__os_close(file);
 }
 
+/* Where the tests run may itself be mounted noexec. */
+Test(files, file_is_executable_if_its_pages_can_be_mapped_so)
+{
+    ldr__handle file;
+    ldr__file_id id;
+    make_file("a", "code");
+    cr_assert_eq(open_file(in_folder("a"), &file, &id), LDR_OK);
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, (int)file.value, 0);
+    cr_assert_eq(ldr__os_file_executable(file), page != MAP_FAILED);
+    cr_assert_not(ldr__os_file_executable(LDR__NO_HANDLE));
+    ldr__os_close(file);
+}
+
 Test(files, two_paths_to_one_file_have_one_id)
 {
     ldr__handle first, second, other;

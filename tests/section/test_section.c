@@ -1,5 +1,6 @@
 /* Making sections: what is refused, why, and that nothing is left behind. */
 #include "section/fixture.h"
+#include "support/faulty_os.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -223,6 +224,28 @@ Test(section, file_descriptor_is_kept_only_for_direct_pages)
     ldr_section_close(section);
     img_free(&image);
     fixture_expect_same(&before);
+}
+
+Test(section, file_that_may_not_be_executed_is_copied)
+{
+    img_builder b;
+    ldr_region code;
+    img_start(&b, IMG_PE32_PLUS);
+    b.header_size = 0x1000;
+    b.file_alignment = 0x1000;
+    img_add_section(&b, ".text", IMG_RX, NULL, 0x1000, 0x1000);
+    img_image image = img_finish(&b);
+    ldr_view *direct = fixture_view(fixture_section(&image, NULL), 0);
+    faulty_os_noexec();
+    ldr_view *copied = fixture_view(fixture_section(&image, NULL), 0);
+    cr_assert_eq(ldr_view_query(direct, 0x1000, &code), LDR_OK);
+    cr_assert_eq(code.backing, LDR_BACKING_FILE);
+    cr_assert_eq(ldr_view_query(copied, 0x1000, &code), LDR_OK);
+    cr_assert_eq(code.backing, LDR_BACKING_SEGMENT);
+    fixture_expect_access(copied);
+    ldr_view_unmap(direct);
+    ldr_view_unmap(copied);
+    img_free(&image);
 }
 
 Test(section, closing_nothing_is_allowed)

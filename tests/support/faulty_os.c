@@ -11,6 +11,7 @@ static struct {
     atomic_long blocks, handles, bytes;
     void (*read_hook)(unsigned read, void *bytes, size_t *count);
     unsigned reads;
+    bool noexec;
 } os;
 
 void faulty_os_fail_at(unsigned call, bool and_all_later)
@@ -42,6 +43,11 @@ void faulty_os_on_read(void (*hook)(unsigned read, void *bytes, size_t *count))
 {
     os.read_hook = hook;
     os.reads = 0;
+}
+
+void faulty_os_noexec(void)
+{
+    os.noexec = true;
 }
 
 static bool fails(const char *name)
@@ -181,6 +187,13 @@ ldr_status WRAP(file_read)(ldr__handle file, uint64_t offset, void *bytes, size_
     if (status == LDR_OK && os.read_hook != NULL)
         os.read_hook(os.reads++, bytes, ret_count);
     return status;
+}
+
+bool REAL(file_executable)(ldr__handle file);
+bool WRAP(file_executable)(ldr__handle file);
+bool WRAP(file_executable)(ldr__handle file)
+{
+    return !os.noexec && REAL(file_executable)(file);
 }
 
 /* ---- Address space ---- */

@@ -26,6 +26,9 @@ const char *faulty_os_failed(void);
  */
 void faulty_os_on_read(void (*hook)(unsigned read, void *bytes, size_t *count));
 
+/* From now on files are on a file system mounted noexec, as far as the library is told. */
+void faulty_os_noexec(void);
+
 /* What the library holds: blocks of memory, open files and segments, reserved bytes. */
 typedef struct faulty_os_held {
     long blocks, handles, bytes;
