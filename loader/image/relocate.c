@@ -9,15 +9,20 @@
 #define BLOCK_SPAN   4096
 #define BLOCK_HEADER 8
 
+/* The RVAs of pages that were made writable at once; `end` is 0 for none. */
+typedef struct open_run {
+    uint64_t start, end;
+} open_run;
+
 /*
  * Pages are opened as the fixups come to them, each run of equal protection once, and stay open
- * until the end. [open_start, open_end) is the one that the last fixup was in.
+ * until the end.
  */
 typedef struct relocator {
     ldr_view *view;
     uint64_t delta;
-    uint64_t open_start, open_end;
-    bool *opened;                      /* for each subsection: made writable here */
+    open_run current;                  /* the one that the last fixup was in */
+    open_run *opened;                  /* for each subsection: the one that it is in */
     uint64_t stored_start, stored_end; /* content of the image that holds the last block */
     uint64_t lowest;                   /* page of all blocks */
     pe_diag why; /* rule, offset, value and limit when the relocations are broken */
@@ -44,49 +49,53 @@ static bool open_together(const ldr__subsection *a, const ldr__subsection *b)
            ldr__protect_access(a->protect) == ldr__protect_access(b->protect);
 }
 
-static ldr_status open_at(relocator *r, uint64_t rva)
+/* Opens the subsection `at` and its neighbours. */
+static ldr_status open_around(relocator *r, uint32_t at)
 {
-    if (rva >= r->open_start && rva < r->open_end)
-        return LDR_OK;
     const ldr__plan *plan = ldr__view_plan(r->view);
     const ldr__subsection *subsections = plan->subsections;
-    uint32_t first = ldr__plan_find(plan, rva);
-    if (subsections[first].backing == LDR_BACKING_NONE)
-        return broken(r, "D9", rva, rva, subsections[first].rva, "fixup in a gap of the image");
-    uint32_t last = first;
+    uint32_t first = at, last = at;
     while (first > 0 && open_together(&subsections[first - 1], &subsections[first]))
         first--;
     while (last + 1 < plan->count && open_together(&subsections[last], &subsections[last + 1]))
         last++;
-    uint64_t start = subsections[first].rva;
-    uint64_t end = subsections[last].rva + subsections[last].size;
-    if (!r->opened[first]) {
-        ldr_status status = ldr__view_write_begin(r->view, start, end - start);
+    open_run run = {subsections[first].rva, subsections[last].rva + subsections[last].size};
+    ldr_status status = ldr__view_write_begin(r->view, run.start, run.end - run.start);
+    for (uint32_t i = first; i <= last && status == LDR_OK; i++)
+        r->opened[i] = run;
+    return status;
+}
+
+static ldr_status open_at(relocator *r, uint64_t rva)
+{
+    if (rva >= r->current.start && rva < r->current.end)
+        return LDR_OK;
+    const ldr__plan *plan = ldr__view_plan(r->view);
+    uint32_t at = ldr__plan_find(plan, rva);
+    const ldr__subsection *subsection = &plan->subsections[at];
+    if (subsection->backing == LDR_BACKING_NONE)
+        return broken(r, "D9", rva, rva, subsection->rva, "fixup in a gap of the image");
+    if (r->opened[at].end == 0) {
+        ldr_status status = open_around(r, at);
         if (status != LDR_OK)
             return status;
-        for (uint32_t i = first; i <= last; i++)
-            r->opened[i] = true;
     }
-    r->open_start = start;
-    r->open_end = end;
+    r->current = r->opened[at];
     return LDR_OK;
 }
 
 static ldr_status close_all(relocator *r)
 {
-    const ldr__plan *plan = ldr__view_plan(r->view);
+    uint64_t closed = 0; /* everything below is */
     ldr_status result = LDR_OK;
-    for (uint32_t i = 0; i < plan->count;) {
-        uint32_t first = i++;
-        if (!r->opened[first])
+    for (uint32_t i = 0; i < ldr__view_plan(r->view)->count; i++) {
+        open_run run = r->opened[i];
+        if (run.end <= closed)
             continue;
-        while (i < plan->count && r->opened[i])
-            i++;
-        uint64_t start = plan->subsections[first].rva;
-        uint64_t end = plan->subsections[i - 1].rva + plan->subsections[i - 1].size;
-        ldr_status status = ldr__view_write_end(r->view, start, end - start);
+        ldr_status status = ldr__view_write_end(r->view, run.start, run.end - run.start);
         if (status != LDR_OK)
             result = status;
+        closed = run.end;
     }
     return result;
 }
@@ -196,7 +205,7 @@ static uint32_t apply_fast(uint8_t *page, const uint8_t *entries, uint32_t first
 
 static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
 {
-    return rva >= r->open_start && pe_range_ok(r->open_end, rva, size) &&
+    return rva >= r->current.start && pe_range_ok(r->current.end, rva, size) &&
            pe_range_ok(r->view->image.optional.size_of_image, rva, size);
 }
 
