@@ -107,7 +107,7 @@ typedef struct ldr_load_options {
     uint64_t base; /* of the named image, not of its dependencies; see ldr_view_options */
     ldr_missing missing;
     bool no_initialise; /* map, relocate and bind; run nothing */
-    /* Called once for each missing import, before ldr_load returns. */
+    /* Called once for each missing import, before ldr_load returns; it must not load anything. */
     void (*on_missing)(void *user, const ldr_missing_import *import);
     /* Called when the guest calls a stub; does not return control to the guest's caller by itself:
        when it returns, the stub returns 0. NULL: the stub raises an exception in the guest. */
@@ -141,7 +141,8 @@ LDR_API void ldr_unload(ldr_module *module);
 
 /*
  * The address of an export (forwarders followed), or NULL. It converts to a function pointer with
- * LDR_WINAPI or to a data pointer, and is valid until the module is unloaded.
+ * LDR_WINAPI or to a data pointer, and is valid until the module is unloaded. A forwarder may lead
+ * to a DLL that is not loaded yet: it is loaded and initialised then, and kept by the module.
  */
 LDR_API void *ldr_symbol(ldr_module *module, const char *name);
 LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);

@@ -99,7 +99,7 @@ typedef struct ldr_section_options {
  * of the file is zero (rule B16). A FILE_BACKED section goes on using the file: to cut it off while
  * views exist takes pages from them.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
- * LDR_NO_MEMORY, LDR_OS_ERROR.
+ * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR.
  */
 LDR_API ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                          ldr_section **ret_section, ldr_diag *diag);
