@@ -1,9 +1,10 @@
 /*
  * os.h: the whole contract with the operating system.
  *
- * linux.c implements it; tests link one that fails on demand. Nothing outside os/, win32/ and cli/
- * includes an OS header. Every function returns a status and leaves nothing behind when it fails.
- * Addresses and sizes of mappings are multiples of the page size (4096 on x86-64) unless said.
+ * linux.c and linux_paths.c implement it; tests link one that fails on demand. Nothing outside os/,
+ * win32/ and cli/ includes an OS header. Every function returns a status and leaves nothing behind
+ * when it fails. Addresses and sizes of mappings are multiples of the page size (4096 on x86-64)
+ * unless said.
  */
 #ifndef PELOAD_OS_H
 #define PELOAD_OS_H

@@ -1,4 +1,4 @@
-/* os.h as linux.c keeps it. */
+/* os.h as Linux keeps it. */
 #include "os/os.h"
 
 #include <criterion/criterion.h>

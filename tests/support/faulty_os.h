@@ -2,8 +2,9 @@
  * faulty_os.h: the operating system, with calls that fail on demand and a count of what is held.
  *
  * Every test program is linked with `--wrap` for each function of os.h (tests/CMakeLists.txt), so
- * that the library's calls come here first and go on to linux.c. Until a test asks for a failure
- * nothing is different. The state is that of the process; Criterion runs each test in its own.
+ * that the library's calls come here first and go on to the real one. Until a test asks for a
+ * failure nothing is different. The state is that of the process; Criterion runs each test in its
+ * own.
  */
 #ifndef PELOAD_TESTS_FAULTY_OS_H
 #define PELOAD_TESTS_FAULTY_OS_H
