@@ -106,11 +106,11 @@ static void condemn(ldr_module *module)
 /* Takes back what `module` has come to need of the condemned. */
 static void forget_dying(ldr_module *module)
 {
-    size_t kept = 0;
+    size_t kept = 0, walked = module->walk_next;
     for (size_t i = 0; i < module->need_count; i++) {
         if (module->needs[i]->state != LDR__DYING)
             module->needs[kept++] = module->needs[i];
-        else if (i < module->walk_next)
+        else if (i < walked)
             module->walk_next--;
     }
     module->need_count = kept;

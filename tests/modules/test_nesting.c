@@ -137,3 +137,50 @@ Test(nesting, failed_load_leaves_earlier_modules_that_forward_to_it)
     cr_assert_str_eq(fake_log(), "a+ c+ c-");
     ldr_context_destroy(ctx);
 }
+
+static void load_d_when_c_arrives(ldr_module *module, uint32_t reason)
+{
+    ldr_module *d;
+    ldr_context *ctx = context_of(module, "c.dll", reason, LDR__PROCESS_ATTACH);
+    if (ctx)
+        cr_assert_eq(ldr__guest_load(ctx, "d", &d, NULL), LDR_INIT_FAILED);
+}
+
+static void two_forwarders_when_d_arrives(ldr_module *module, uint32_t reason)
+{
+    ldr_context *ctx = context_of(module, "d.dll", reason, LDR__PROCESS_ATTACH);
+    load_d_when_c_arrives(module, reason);
+    if (!ctx)
+        return;
+    cr_assert_not_null(ldr_symbol(ldr_module_find(ctx, "a.dll"), "fn"));
+    cr_assert_not_null(ldr_symbol(ldr_module_find(ctx, "a.dll"), "second"));
+}
+
+/*
+ * While a waits for c, its first need, c loads d, which makes a need d and e by forwarders, and
+ * fails. The walk along a's needs must go on with b.
+ */
+Test(nesting, needs_that_are_taken_back_skip_no_other)
+{
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x200, 0x1000);
+    img_add_forwarder(&builder, "fn", 1, "d.fn");
+    img_add_forwarder(&builder, "second", 2, "e.fn");
+    img_add_import(&builder, "c.dll", "fn");
+    img_add_import(&builder, "b.dll", "fn");
+    folder_image("a", &builder);
+    folder_dll("b", "");
+    folder_dll("c", "");
+    folder_dll("d", "e");
+    folder_dll("e", "d");
+    fake_attach_fails("d.dll");
+    fake_on_call(two_forwarders_when_d_arrives);
+    ldr_context *ctx = fake_context();
+    ldr_module *a = folder_load(ctx, "a.dll");
+    cr_assert_str_eq(fake_log(), "c+ e+ d+ d- e- b+ a+");
+    ldr_unload(a);
+    cr_assert_str_eq(fake_log(), "c+ e+ d+ d- e- b+ a+ a- b- c-");
+    ldr_context_destroy(ctx);
+}
