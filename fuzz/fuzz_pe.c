@@ -207,6 +207,48 @@ static void walk_tls(struct walk *walk)
     note(walk, rva.value);
 }
 
+/* Text may end in zero fill, which is stored in memory only. */
+static void note_text(struct walk *walk, const pe_utf16 *text)
+{
+    REQUIRE(text->bytes.size <= 2 * (uint64_t)text->length);
+    REQUIRE(lies_inside(text->bytes, walk->image->bytes));
+    note(walk, text->at.value);
+    for (uint32_t i = 0; i < text->length; i++)
+        note(walk, pe_utf16_unit(text, i));
+}
+
+static void note_leaf(struct walk *walk, const pe_resource_leaf *leaf)
+{
+    REQUIRE(leaf->bytes.size <= leaf->size);
+    REQUIRE(lies_inside(leaf->bytes, walk->image->bytes));
+    note(walk, leaf->entry.value);
+    note(walk, leaf->rva.value);
+    note(walk, leaf->size);
+    note(walk, leaf->code_page);
+    note(walk, leaf->status);
+}
+
+static void walk_resources(struct walk *walk)
+{
+    uint32_t count = 0;
+    pe_resource_walk leaves;
+    pe_resource_item item;
+    pe_resource_walk_start(walk->image, &leaves);
+    while (count < ITEM_LIMIT && pe_resource_walk_next(&leaves, &item) == PE_OK) {
+        count++;
+        REQUIRE(item.depth >= 1 && item.depth <= PE_RESOURCE_DEPTH);
+        for (uint32_t i = 0; i < item.depth; i++) {
+            note(walk, item.path[i].is_named ? item.path[i].name_status : item.path[i].number);
+            note_text(walk, &item.path[i].name);
+        }
+        note_leaf(walk, &item.leaf);
+    }
+    note(walk, leaves.status);
+    note(walk, leaves.problem.value);
+    if (leaves.status != PE_OK)
+        REQUIRE(pe_resource_walk_next(&leaves, &item) == leaves.status);
+}
+
 static uint64_t walk_all(const pe_image *image)
 {
     struct walk walk = {.image = image};
@@ -216,6 +258,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_imports(&walk);
     walk_relocs(&walk);
     walk_tls(&walk);
+    walk_resources(&walk);
     return walk.digest;
 }
 

@@ -1,5 +1,13 @@
 #include "seeds.h"
 
+static void add_resources(img_builder *builder)
+{
+    img_name icon = {NULL, PE_RT_ICON};
+    img_add_resource(builder, (img_name){"CONFIG", 0}, (img_name){"MAIN", 0}, 0x409, "data", 4);
+    img_add_resource(builder, icon, (img_name){NULL, 1}, 0x409, "icon", 4);
+    img_add_resource(builder, icon, (img_name){NULL, 1}, 0x407, "icon", 4);
+}
+
 /* Every table that the parser knows. */
 static img_image with_everything(img_kind kind)
 {
@@ -20,6 +28,7 @@ static img_image with_everything(img_kind kind)
     img_add_import(&builder, "kernel32.dll", "ExitProcess");
     img_add_import_ordinal(&builder, "kernel32.dll", 7);
     img_add_import(&builder, "msvcrt.dll", "strlen");
+    add_resources(&builder);
     return img_finish(&builder);
 }
 

@@ -485,6 +485,178 @@ PE_API pe_status pe_tls_open(const pe_image *image, pe_tls *ret_tls);
 /* The RVA of a virtual address for an image at `base`; PE_OUT_OF_BOUNDS outside SizeOfImage. */
 PE_API pe_status pe_va_to_rva(const pe_image *image, uint64_t base, uint64_t va, pe_rva *ret_rva);
 
+/* ---- Resources: [PE The .rsrc Section] ----------------------------------------------------------
+ *
+ * A tree: the root's entries are types, theirs names, theirs languages, and below a language is a
+ * leaf. Two ways through it: entry by entry,
+ *
+ *   pe_resource_iter types, names;
+ *   pe_resource_entry type;
+ *   pe_resources(&image, &types);
+ *   while (pe_resource_next(&types, &type) == PE_OK)
+ *       if (type.is_directory) pe_resource_children(&image, &type, &names);
+ *
+ * and leaf by leaf with pe_resource_walk. What a leaf holds is decoded by the sections below.
+ */
+
+/* Text in UTF-16, little-endian. `at` is where its first unit lies. */
+typedef struct pe_utf16 {
+    pe_rva at;
+    uint32_t length; /* in units of 2 bytes, without a terminator */
+    pe_span bytes;   /* borrowed: 2 * length bytes; fewer where the rest is zero fill */
+} pe_utf16;
+
+/* Unit `index` (< length) of a text; 0 in zero fill. */
+static inline uint16_t pe_utf16_unit(const pe_utf16 *text, uint32_t index)
+{
+    uint64_t start = 2 * (uint64_t)index;
+    if (start >= text->bytes.size)
+        return 0;
+    uint8_t high = start + 1 < text->bytes.size ? text->bytes.data[start + 1] : 0;
+    return (uint16_t)(text->bytes.data[start] | high << 8);
+}
+
+/*
+ * Where a borrowed span lies in the bytes of the image: its file offset in file layout, its RVA in
+ * mapped layout. The span is not empty.
+ */
+static inline pe_offset pe_offset_of_span(const pe_image *image, pe_span span)
+{
+    return (pe_offset){(uint64_t)(span.data - image->bytes.data)};
+}
+
+/* Predefined resource types: number and name as in winuser.h, without the RT_. */
+#define PE_RESOURCE_TYPE_LIST(X) \
+    X(CURSOR, 1)                 \
+    X(BITMAP, 2)                 \
+    X(ICON, 3)                   \
+    X(MENU, 4)                   \
+    X(DIALOG, 5)                 \
+    X(STRING, 6)                 \
+    X(FONTDIR, 7)                \
+    X(FONT, 8)                   \
+    X(ACCELERATOR, 9)            \
+    X(RCDATA, 10)                \
+    X(MESSAGETABLE, 11)          \
+    X(GROUP_CURSOR, 12)          \
+    X(GROUP_ICON, 14)            \
+    X(VERSION, 16)               \
+    X(DLGINCLUDE, 17)            \
+    X(PLUGPLAY, 19)              \
+    X(VXD, 20)                   \
+    X(ANICURSOR, 21)             \
+    X(ANIICON, 22)               \
+    X(HTML, 23)                  \
+    X(MANIFEST, 24)
+
+enum {
+#define X(name, number) PE_RT_##name = number,
+    PE_RESOURCE_TYPE_LIST(X)
+#undef X
+};
+
+/* "RT_ICON" for 3, and so on; NULL for a number that is not predefined. Static. */
+PE_API const char *pe_resource_type_name(uint32_t type);
+
+/* [PE Resource Directory Table] without its entries, which follow it. */
+typedef struct pe_resource_directory {
+    pe_rva at; /* 16 bytes */
+    uint32_t characteristics;
+    uint32_t time_date_stamp;
+    uint16_t major, minor;
+    uint16_t named_count, id_count;
+} pe_resource_directory;
+
+/* What an entry is called: a name or a number. */
+typedef struct pe_resource_id {
+    bool is_named;
+    uint32_t number;       /* unless named; 16 bits in what resource compilers write */
+    pe_status name_status; /* PE_OK, or why the name cannot be read: it is empty then */
+    pe_utf16 name;         /* when named; the length word lies 2 bytes before name.at */
+} pe_resource_id;
+
+/* [PE Resource Directory Entries] */
+typedef struct pe_resource_entry {
+    pe_rva at; /* 8 bytes */
+    uint32_t name_field, offset_field;
+    pe_resource_id id;
+    bool is_directory;
+    pe_rva target; /* a directory table or a data entry; 0xFFFFFFFF beyond that */
+} pe_resource_entry;
+
+/* The entries of one directory table. */
+typedef struct pe_resource_iter {
+    const pe_image *image;
+    pe_resource_directory directory; /* unless `status` is an error from the beginning */
+    uint32_t next;                   /* index of the next entry */
+    pe_status status;
+} pe_resource_iter;
+
+/* [PE Resource Data Entry] and the bytes it names. */
+typedef struct pe_resource_leaf {
+    pe_rva entry; /* 16 bytes */
+    pe_rva rva;   /* of the bytes */
+    uint32_t size;
+    uint32_t code_page;
+    uint32_t reserved;
+    pe_status status; /* PE_OK, or why the bytes cannot be read: there are none then */
+    pe_span bytes;    /* borrowed; shorter than `size` where the rest is zero fill */
+} pe_resource_leaf;
+
+/* The root's entries. The size of the directory is ignored (rule R1). */
+PE_API void pe_resources(const pe_image *image, pe_resource_iter *ret_iter);
+
+/* The entries of the directory that `entry` names; iter->status is PE_BAD_FORMAT for a leaf. */
+PE_API void pe_resource_children(const pe_image *image, const pe_resource_entry *entry,
+                                 pe_resource_iter *ret_iter);
+
+/*
+ * PE_OK with the next entry, PE_END, PE_NOT_PRESENT (the image has no resources), or an error; all
+ * but PE_OK are said again. A name that cannot be read is the entry's matter (id.name_status).
+ * A tree may loop: who goes down by hand counts levels, or lets pe_resource_walk_next do it.
+ */
+PE_API pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry);
+
+/*
+ * The leaf that `entry` names. PE_BAD_FORMAT for a directory, or the status of reading the data
+ * entry; the bytes have a status of their own. They lie in one section, or they are out of bounds.
+ */
+PE_API pe_status pe_resource_leaf_open(const pe_image *image, const pe_resource_entry *entry,
+                                       pe_resource_leaf *ret_leaf);
+
+/* Levels that a walk goes down: Windows knows three. */
+enum { PE_RESOURCE_DEPTH = 8 };
+
+/* A leaf and the way to it. path[0] is its type, path[1] its name, path[2] its language. */
+typedef struct pe_resource_item {
+    uint32_t depth; /* 1 to PE_RESOURCE_DEPTH; 3 in a usual image */
+    pe_resource_id path[PE_RESOURCE_DEPTH];
+    pe_resource_leaf leaf;
+} pe_resource_item;
+
+/*
+ * All leaves, depth first. A part that cannot be read, that is its own ancestor (rule R3) or that
+ * lies too deep (rule R4) is left out, and the walk goes on: `status` is the first such error once
+ * all leaves are told, and `problem` the RVA of the directory or data entry it was met at.
+ */
+typedef struct pe_resource_walk {
+    const pe_image *image;
+    pe_resource_iter levels[PE_RESOURCE_DEPTH];
+    pe_resource_id path[PE_RESOURCE_DEPTH];
+    uint32_t depth;  /* levels in use */
+    uint64_t budget; /* entries that may still be visited (rule R3) */
+    pe_status error; /* the first error, PE_OK for none so far */
+    pe_rva problem;
+    pe_status status;
+} pe_resource_walk;
+
+PE_API void pe_resource_walk_start(const pe_image *image, pe_resource_walk *ret_walk);
+/*
+ * PE_OK with the next leaf; then PE_END if everything was told, PE_NOT_PRESENT without resources,
+ * or the first error (PE_BAD_FORMAT for loops and depth); said again by every later call.
+ */
+PE_API pe_status pe_resource_walk_next(pe_resource_walk *walk, pe_resource_item *ret_item);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,7 +18,7 @@
 #define ZLIB "/usr/x86_64-w64-mingw32/lib/zlib1.dll"
 
 struct counts {
-    uint64_t files, sections, imports, slots, used_slots, names, relocs;
+    uint64_t files, sections, imports, slots, used_slots, names, relocs, resources;
 };
 
 static void count_imports(const pe_image *image, struct counts *counts)
@@ -67,6 +67,19 @@ static void count_relocs(const pe_image *image, struct counts *counts)
     cr_assert_eq(iter.status, PE_END);
 }
 
+static void count_resources(const pe_image *image, struct counts *counts)
+{
+    pe_resource_walk walk;
+    pe_resource_item item;
+    pe_resource_walk_start(image, &walk);
+    while (pe_resource_walk_next(&walk, &item) == PE_OK) {
+        cr_assert_eq(item.leaf.status, PE_OK);
+        cr_assert_eq(item.depth, 3);
+        counts->resources++;
+    }
+    cr_assert(walk.status == PE_END || walk.status == PE_NOT_PRESENT);
+}
+
 static void count_image(const pe_image *image, struct counts *counts)
 {
     counts->files++;
@@ -74,6 +87,7 @@ static void count_image(const pe_image *image, struct counts *counts)
     count_imports(image, counts);
     count_exports(image, counts);
     count_relocs(image, counts);
+    count_resources(image, counts);
 }
 
 /* The file's bytes, to be unmapped; no bytes if it cannot be read or is empty. */
@@ -121,6 +135,7 @@ static void expect_zlib(const struct counts *counts)
     cr_expect_eq(counts->used_slots, 89);
     cr_expect_eq(counts->names, 89);
     cr_expect_eq(counts->relocs, 64);
+    cr_expect_eq(counts->resources, 1);
 }
 
 Test(real, zlib_has_the_tables_that_other_tools_see)
@@ -174,4 +189,5 @@ Test(real, libwine_has_the_tables_that_other_tools_see)
     cr_expect_eq(libwine.used_slots, 83637);
     cr_expect_eq(libwine.names, 82417);
     cr_expect_eq(libwine.relocs, 169544);
+    cr_expect_eq(libwine.resources, 23955);
 }

@@ -227,6 +227,7 @@ static void release(img_builder *builder)
     free(builder->sections);
     free(builder->exports);
     free(builder->imports);
+    free(builder->resources);
     free(builder->relocs);
     *builder = (img_builder){0};
 }
@@ -255,6 +256,7 @@ img_image img_finish(img_builder *builder)
         add_default_sections(builder);
     img_write_exports(builder);
     img_write_imports(builder);
+    img_write_resources(builder);
     img_write_relocs(builder);
     fit_headers(builder);
 

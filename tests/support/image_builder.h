@@ -36,11 +36,13 @@ typedef enum img_kind {
 #define IMG_RW (PE_SCN_CNT_INITIALIZED_DATA | PE_SCN_MEM_READ | PE_SCN_MEM_WRITE)
 #define IMG_RO (PE_SCN_CNT_INITIALIZED_DATA | PE_SCN_MEM_READ)
 
-/* The directory sections that img_finish adds are called .edata, .idata, .tls and .reloc. */
+/* The directory sections that img_finish adds are called .edata, .idata, .tls, .rsrc and
+ * .reloc. */
 
 typedef struct img_section img_section;
 typedef struct img_export img_export;
 typedef struct img_import img_import;
+typedef struct img_resource img_resource;
 
 /*
  * An image under construction. The first group of fields may be changed between img_start and the
@@ -66,6 +68,8 @@ typedef struct img_builder {
     size_t export_count;
     img_import *imports;
     size_t import_count;
+    img_resource *resources;
+    size_t resource_count;
     uint32_t *relocs; /* pairs of RVA and type */
     size_t reloc_count;
     pe_directory directories[PE_DIRECTORY_COUNT];
@@ -104,6 +108,21 @@ void img_add_forwarder(img_builder *builder, const char *name, uint16_t ordinal,
 /* Imports `name` from `dll`; calls with the same `dll` in a row make one descriptor. */
 void img_add_import(img_builder *builder, const char *dll, const char *name);
 void img_add_import_ordinal(img_builder *builder, const char *dll, uint16_t ordinal);
+
+/* What a resource is called: by `text` (ASCII), or by `number` when that is NULL. */
+typedef struct img_name {
+    const char *text;
+    uint16_t number;
+} img_name;
+
+/*
+ * Adds a resource; calls with the same `type`, or type and `name`, in a row share a directory. What
+ * is pointed to is not copied. In .rsrc each directory is followed by what its first entry names,
+ * so that one resource with numbers lies like this: tables at 0, 24 and 48, the data entry at 72,
+ * the data at 88. Data start at multiples of 8.
+ */
+void img_add_resource(img_builder *builder, img_name type, img_name name, uint16_t language,
+                      const void *data, size_t size);
 
 /* Adds a base relocation of `type` (PE_REL_*) at `rva`. In ascending order, as linkers write. */
 void img_add_reloc(img_builder *builder, uint32_t rva, uint16_t type);

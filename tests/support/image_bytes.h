@@ -30,6 +30,12 @@ struct img_import {
     uint16_t ordinal;
 };
 
+struct img_resource {
+    img_name path[3]; /* type, name, language */
+    const void *data;
+    size_t size;
+};
+
 /* `array` with room for one more than `count` elements of `size` bytes. */
 void *img_grow(void *array, size_t count, size_t size);
 
@@ -50,6 +56,7 @@ uint32_t img_next_rva(const img_builder *builder);
 /* Sections of the directories that the builder was asked for; nothing for the others. */
 void img_write_exports(img_builder *builder);
 void img_write_imports(img_builder *builder);
+void img_write_resources(img_builder *builder);
 void img_write_relocs(img_builder *builder);
 
 #endif

@@ -1,0 +1,178 @@
+#include "address.h"
+#include "bytes.h"
+
+enum {
+    DIRECTORY_CHARACTERISTICS = 0,
+    DIRECTORY_TIME_DATE_STAMP = 4,
+    DIRECTORY_MAJOR = 8,
+    DIRECTORY_MINOR = 10,
+    DIRECTORY_NAMED_COUNT = 12,
+    DIRECTORY_ID_COUNT = 14,
+    DIRECTORY_TABLE_SIZE = 16,
+    ENTRY_NAME = 0,
+    ENTRY_OFFSET = 4,
+    ENTRY_SIZE = 8,
+    DATA_RVA = 0,
+    DATA_SIZE = 4,
+    DATA_CODE_PAGE = 8,
+    DATA_RESERVED = 12,
+    DATA_ENTRY_SIZE = 16,
+    NAME_LENGTH_SIZE = 2,
+};
+
+/* The top bit tells names from numbers and directories from leaves. */
+#define TOP_BIT 0x80000000u
+
+const char *pe_resource_type_name(uint32_t type)
+{
+    switch (type) {
+#define X(name, number) \
+    case number:        \
+        return "RT_" #name;
+        PE_RESOURCE_TYPE_LIST(X)
+#undef X
+    default:
+        return NULL;
+    }
+}
+
+/* Rule R2: what the tree names but the leaves' bytes counts from its root. */
+static pe_rva from_root(const pe_image *image, uint32_t field)
+{
+    uint64_t root = pe_directory_at(image, PE_DIRECTORY_RESOURCE).rva.value;
+    return (pe_rva){(uint32_t)pe__min(root + (field & ~TOP_BIT), UINT32_MAX)};
+}
+
+static void open_directory(const pe_image *image, pe_rva at, pe_resource_iter *ret_iter)
+{
+    uint8_t raw[DIRECTORY_TABLE_SIZE];
+    *ret_iter = (pe_resource_iter){.image = image, .directory = {.at = at}};
+    ret_iter->status = pe_read(image, at, raw, sizeof raw);
+    if (ret_iter->status != PE_OK)
+        return;
+    ret_iter->directory = (pe_resource_directory){
+        .at = at,
+        .characteristics = pe__load_u32(raw + DIRECTORY_CHARACTERISTICS),
+        .time_date_stamp = pe__load_u32(raw + DIRECTORY_TIME_DATE_STAMP),
+        .major = pe__load_u16(raw + DIRECTORY_MAJOR),
+        .minor = pe__load_u16(raw + DIRECTORY_MINOR),
+        .named_count = pe__load_u16(raw + DIRECTORY_NAMED_COUNT),
+        .id_count = pe__load_u16(raw + DIRECTORY_ID_COUNT),
+    };
+}
+
+void pe_resources(const pe_image *image, pe_resource_iter *ret_iter)
+{
+    pe_rva root = pe_directory_at(image, PE_DIRECTORY_RESOURCE).rva;
+    if (root.value == 0)
+        *ret_iter = (pe_resource_iter){.image = image, .status = PE_NOT_PRESENT};
+    else
+        open_directory(image, root, ret_iter);
+}
+
+void pe_resource_children(const pe_image *image, const pe_resource_entry *entry,
+                          pe_resource_iter *ret_iter)
+{
+    if (entry->is_directory)
+        open_directory(image, entry->target, ret_iter);
+    else
+        *ret_iter = (pe_resource_iter){
+            .image = image, .directory = {.at = entry->target}, .status = PE_BAD_FORMAT};
+}
+
+/* What is stored of `size` bytes at `rva`, which lie in one region. Nothing lies anywhere. */
+static pe_status borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *ret_bytes)
+{
+    pe__region region;
+    if (size == 0)
+        return PE_OK;
+    if (!pe__region_at(image, rva.value, &region) || size > region.end - rva.value)
+        return PE_OUT_OF_BOUNDS;
+    if (!region.readable)
+        return PE_UNREADABLE;
+    *ret_bytes = pe_tail(image, rva);
+    ret_bytes->size = pe__min(ret_bytes->size, size);
+    return PE_OK;
+}
+
+static pe_status read_name(const pe_image *image, pe_rva at, pe_utf16 *name)
+{
+    uint16_t length;
+    pe_span bytes = {0};
+    pe_status status = pe_read_u16(image, at, &length);
+    if (status != PE_OK)
+        return status;
+    if (at.value > UINT32_MAX - NAME_LENGTH_SIZE)
+        return PE_OUT_OF_BOUNDS;
+    pe_rva text = {at.value + NAME_LENGTH_SIZE};
+    status = borrow(image, text, 2 * (uint64_t)length, &bytes);
+    if (status == PE_OK)
+        *name = (pe_utf16){.at = text, .length = length, .bytes = bytes};
+    return status;
+}
+
+static pe_resource_id decode_id(const pe_image *image, uint32_t field)
+{
+    pe_resource_id id = {.is_named = (field & TOP_BIT) != 0, .name_status = PE_OK};
+    if (id.is_named)
+        id.name_status = read_name(image, from_root(image, field), &id.name);
+    else
+        id.number = field;
+    return id;
+}
+
+static pe_resource_entry decode_entry(const pe_image *image, pe_rva at, const uint8_t *raw)
+{
+    uint32_t name = pe__load_u32(raw + ENTRY_NAME), offset = pe__load_u32(raw + ENTRY_OFFSET);
+    return (pe_resource_entry){
+        .at = at,
+        .name_field = name,
+        .offset_field = offset,
+        .id = decode_id(image, name),
+        .is_directory = (offset & TOP_BIT) != 0,
+        .target = from_root(image, offset),
+    };
+}
+
+pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
+{
+    pe_rva at, table = {0};
+    uint8_t raw[ENTRY_SIZE];
+    const pe_resource_directory *directory = &iter->directory;
+    if (iter->status != PE_OK)
+        return iter->status;
+    if (iter->next >= (uint32_t)directory->named_count + directory->id_count)
+        return iter->status = PE_END;
+    /* The table was read, so that its end is at most 2^32. */
+    table.value = directory->at.value + DIRECTORY_TABLE_SIZE;
+    bool is_wrapped = table.value < directory->at.value;
+    if (is_wrapped || !pe__element(table, iter->next, ENTRY_SIZE, &at))
+        return iter->status = PE_OUT_OF_BOUNDS;
+    iter->status = pe_read(iter->image, at, raw, sizeof raw);
+    if (iter->status != PE_OK)
+        return iter->status;
+    iter->next++;
+    *ret_entry = decode_entry(iter->image, at, raw);
+    return PE_OK;
+}
+
+pe_status pe_resource_leaf_open(const pe_image *image, const pe_resource_entry *entry,
+                                pe_resource_leaf *ret_leaf)
+{
+    uint8_t raw[DATA_ENTRY_SIZE];
+    if (entry->is_directory)
+        return PE_BAD_FORMAT;
+    pe_status status = pe_read(image, entry->target, raw, sizeof raw);
+    if (status != PE_OK)
+        return status;
+    pe_resource_leaf leaf = {
+        .entry = entry->target,
+        .rva = {pe__load_u32(raw + DATA_RVA)},
+        .size = pe__load_u32(raw + DATA_SIZE),
+        .code_page = pe__load_u32(raw + DATA_CODE_PAGE),
+        .reserved = pe__load_u32(raw + DATA_RESERVED),
+    };
+    leaf.status = borrow(image, leaf.rva, leaf.size, &leaf.bytes);
+    *ret_leaf = leaf;
+    return PE_OK;
+}
