@@ -48,7 +48,7 @@ static ldr_status announce_all(ldr_context *ctx, uint64_t load, ldr_diag *diag)
 static ldr_status initialise_all(ldr_context *ctx, uint64_t load, ldr_module *root,
                                  const ldr_load_options *options, ldr_diag *diag)
 {
-    /* DllMain learns whether it is part of the program or loaded later (SEC_IMAGE F.4). */
+    /* DllMain learns whether it is part of the program or loaded later (rule F.4). */
     void *reserved = root && root == ctx->main ? root : NULL;
     ldr_status status = LDR_OK;
     if (options->no_initialise)
