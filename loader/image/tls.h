@@ -1,6 +1,6 @@
 /*
- * tls.h: the thread-local storage directory of a mapped image (rules F in pe/RULES.md): its template,
- * its index variable and its callbacks.
+ * tls.h: the thread-local storage directory of a mapped image (rules F in pe/RULES.md): its
+ * template, its index variable and its callbacks.
  */
 #ifndef PELOAD_IMAGE_TLS_H
 #define PELOAD_IMAGE_TLS_H
