@@ -2,10 +2,9 @@
  * Fuzz target of the parser. Whatever the bytes: verdicts are explained and repeatable, everything
  * reported lies inside the image, and file and memory tell the same facts.
  */
+#include "fuzz_pe.h"
 #include "support/sanitizer.h"
-#include "target.h"
 
-#include <peload/pe.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,39 +16,11 @@
 #endif
 
 enum {
-    ITEM_LIMIT = 2048,     /* per table: the tables of a hostile image are as good as endless */
     VIEW_LIMIT = 0x100000, /* larger images are not laid out in memory */
     PAGE = 0x1000,
 };
 
 static const pe_profile profiles[] = {PE_WIN10, PE_WIN7, PE_WINXP};
-
-/* A digest of all facts, to compare two walks by. */
-struct walk {
-    const pe_image *image;
-    uint64_t digest;
-};
-
-static void note(struct walk *walk, uint64_t fact)
-{
-    walk->digest = (walk->digest ^ fact) * UINT64_C(0x100000001B3);
-}
-
-static bool lies_inside(pe_span inner, pe_span outer)
-{
-    if (inner.size == 0)
-        return true;
-    uintptr_t start = (uintptr_t)outer.data, at = (uintptr_t)inner.data;
-    return at >= start && pe_range_ok(outer.size, at - start, inner.size);
-}
-
-static void note_span(struct walk *walk, pe_span span)
-{
-    REQUIRE(lies_inside(span, walk->image->bytes));
-    note(walk, span.size);
-    for (uint64_t i = 0; i < span.size; i++)
-        note(walk, span.data[i]);
-}
 
 /* ---- Tables ---- */
 
@@ -205,48 +176,6 @@ static void walk_tls(struct walk *walk)
     note(walk, tls.zero_fill);
     note(walk, pe_va_to_rva(walk->image, walk->image->optional.image_base, tls.callbacks, &rva));
     note(walk, rva.value);
-}
-
-/* Text may end in zero fill, which is stored in memory only. */
-static void note_text(struct walk *walk, const pe_utf16 *text)
-{
-    REQUIRE(text->bytes.size <= 2 * (uint64_t)text->length);
-    REQUIRE(lies_inside(text->bytes, walk->image->bytes));
-    note(walk, text->at.value);
-    for (uint32_t i = 0; i < text->length; i++)
-        note(walk, pe_utf16_unit(text, i));
-}
-
-static void note_leaf(struct walk *walk, const pe_resource_leaf *leaf)
-{
-    REQUIRE(leaf->bytes.size <= leaf->size);
-    REQUIRE(lies_inside(leaf->bytes, walk->image->bytes));
-    note(walk, leaf->entry.value);
-    note(walk, leaf->rva.value);
-    note(walk, leaf->size);
-    note(walk, leaf->code_page);
-    note(walk, leaf->status);
-}
-
-static void walk_resources(struct walk *walk)
-{
-    uint32_t count = 0;
-    pe_resource_walk leaves;
-    pe_resource_item item;
-    pe_resource_walk_start(walk->image, &leaves);
-    while (count < ITEM_LIMIT && pe_resource_walk_next(&leaves, &item) == PE_OK) {
-        count++;
-        REQUIRE(item.depth >= 1 && item.depth <= PE_RESOURCE_DEPTH);
-        for (uint32_t i = 0; i < item.depth; i++) {
-            note(walk, item.path[i].is_named ? item.path[i].name_status : item.path[i].number);
-            note_text(walk, &item.path[i].name);
-        }
-        note_leaf(walk, &item.leaf);
-    }
-    note(walk, leaves.status);
-    note(walk, leaves.problem.value);
-    if (leaves.status != PE_OK)
-        REQUIRE(pe_resource_walk_next(&leaves, &item) == leaves.status);
 }
 
 static uint64_t walk_all(const pe_image *image)

@@ -1,11 +1,31 @@
 #include "seeds.h"
 
+/* A version with one string, and a translation. */
+static const uint16_t version[] = {
+    0xB8, 0,   1,    'V', 'S',  '_', 'V',  'E', 'R', 'S', 'I',   'O',   'N', '_', 'I', 'N',
+    'F',  'O', 0,    0,   0x4C, 0,   1,    'S', 't', 'r', 'i',   'n',   'g', 'F', 'i', 'l',
+    'e',  'I', 'n',  'f', 'o',  0,   0x28, 0,   1,   '0', '4',   '0',   '9', '0', '4', 'B',
+    '0',  0,   0x10, 2,   1,    'K', 0,    0,   'v', 0,   0x44,  0,     1,   'V', 'a', 'r',
+    'F',  'i', 'l',  'e', 'I',  'n', 'f',  'o', 0,   0,   0x24,  4,     0,   'T', 'r', 'a',
+    'n',  's', 'l',  'a', 't',  'i', 'o',  'n', 0,   0,   0x409, 0x4B0,
+};
+
+static const uint16_t icons[] = {0, 1, 1, 0x2020, 0, 1, 32, 16, 0, 1};
+static const uint16_t strings[16] = {2, 'h', 'i'};
+/* One block, message 5, in UTF-16. */
+static const uint16_t messages[] = {1, 0, 5, 0, 5, 0, 16, 0, 12, 1, 'm', 's', 'g', 0};
+
 static void add_resources(img_builder *builder)
 {
-    img_name icon = {NULL, PE_RT_ICON};
+    img_name one = {NULL, 1};
     img_add_resource(builder, (img_name){"CONFIG", 0}, (img_name){"MAIN", 0}, 0x409, "data", 4);
-    img_add_resource(builder, icon, (img_name){NULL, 1}, 0x409, "icon", 4);
-    img_add_resource(builder, icon, (img_name){NULL, 1}, 0x407, "icon", 4);
+    img_add_resource(builder, (img_name){NULL, PE_RT_STRING}, one, 0x409, strings, sizeof strings);
+    img_add_resource(builder, (img_name){NULL, PE_RT_STRING}, one, 0x407, strings, sizeof strings);
+    img_add_resource(builder, (img_name){NULL, PE_RT_MESSAGETABLE}, one, 0x409, messages,
+                     sizeof messages);
+    img_add_resource(builder, (img_name){NULL, PE_RT_GROUP_ICON}, one, 0x409, icons, sizeof icons);
+    img_add_resource(builder, (img_name){NULL, PE_RT_VERSION}, one, 0x409, version, sizeof version);
+    img_add_resource(builder, (img_name){NULL, PE_RT_MANIFEST}, one, 0x409, "<assembly/>", 11);
 }
 
 /* Every table that the parser knows. */

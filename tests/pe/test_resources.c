@@ -1,4 +1,5 @@
 #include "layouts.h"
+#include "leaves.h"
 
 #include <criterion/criterion.h>
 
@@ -39,18 +40,6 @@ static img_image with_three(void)
     img_add_resource(&builder, icon, (img_name){NULL, 1}, 0x409, "two", 3);
     img_add_resource(&builder, icon, (img_name){NULL, 1}, 0x407, "three", 5);
     return img_finish(&builder);
-}
-
-static bool text_is(const pe_utf16 *text, const char *expected)
-{
-    uint32_t length = (uint32_t)span_of(expected).size;
-    if (text->length != length)
-        return false;
-    for (uint32_t i = 0; i < length; i++) {
-        if (pe_utf16_unit(text, i) != (uint8_t)expected[i])
-            return false;
-    }
-    return true;
 }
 
 /* The walk ends with `status` after `count` leaves, in both layouts. */
@@ -127,8 +116,8 @@ Test(resources, walk_tells_leaves_with_their_paths)
         pe_resource_walk_start(&both.image[l], &walk);
         cr_assert_eq(pe_resource_walk_next(&walk, &item), PE_OK);
         cr_expect_eq(item.depth, 3);
-        cr_expect(item.path[0].is_named && text_is(&item.path[0].name, "CONFIG"));
-        cr_expect(item.path[1].is_named && text_is(&item.path[1].name, "FIRST"));
+        cr_expect(item.path[0].is_named && utf16_is(&item.path[0].name, "CONFIG"));
+        cr_expect(item.path[1].is_named && utf16_is(&item.path[1].name, "FIRST"));
         cr_expect_eq(item.path[2].number, 0x409);
         cr_expect(span_is(item.leaf.bytes, "one"));
         cr_assert_eq(pe_resource_walk_next(&walk, &item), PE_OK);

@@ -1,0 +1,44 @@
+/*
+ * fuzz_pe.h: what the sources of the parser's fuzz target share.
+ */
+#ifndef PELOAD_FUZZ_PE_H
+#define PELOAD_FUZZ_PE_H
+
+#include "target.h"
+
+#include <peload/pe.h>
+
+/* Per table: the tables of a hostile image are as good as endless. */
+enum { ITEM_LIMIT = 2048 };
+
+/* A digest of all facts, to compare two walks by. */
+struct walk {
+    const pe_image *image;
+    uint64_t digest;
+};
+
+static inline void note(struct walk *walk, uint64_t fact)
+{
+    walk->digest = (walk->digest ^ fact) * UINT64_C(0x100000001B3);
+}
+
+static inline bool lies_inside(pe_span inner, pe_span outer)
+{
+    if (inner.size == 0)
+        return true;
+    uintptr_t start = (uintptr_t)outer.data, at = (uintptr_t)inner.data;
+    return at >= start && pe_range_ok(outer.size, at - start, inner.size);
+}
+
+static inline void note_span(struct walk *walk, pe_span span)
+{
+    REQUIRE(lies_inside(span, walk->image->bytes));
+    note(walk, span.size);
+    for (uint64_t i = 0; i < span.size; i++)
+        note(walk, span.data[i]);
+}
+
+/* Walks the resources and decodes each leaf as everything that a leaf can be. */
+void walk_resources(struct walk *walk);
+
+#endif
