@@ -1,7 +1,8 @@
 /*
  * Real files, where they are there: zlib1.dll of the MinGW toolchain, and Wine's modules in the
  * folder that the environment variable PELOAD_CORPUS names (at any depth, in a folder libwine).
- * The expected counts were made with other tools (pefile, llvm-readobj).
+ * The expected counts were made with other tools (pefile, llvm-readobj; icon groups with wrestool,
+ * messages with ntdll's RtlFindMessage under Wine).
  */
 #include "layouts.h"
 
@@ -19,6 +20,8 @@
 
 struct counts {
     uint64_t files, sections, imports, slots, used_slots, names, relocs, resources;
+    uint64_t versions, version_strings, translations, manifests, icons, cursors, strings;
+    uint64_t message_blocks, messages;
 };
 
 static void count_imports(const pe_image *image, struct counts *counts)
@@ -67,6 +70,94 @@ static void count_relocs(const pe_image *image, struct counts *counts)
     cr_assert_eq(iter.status, PE_END);
 }
 
+static void count_version(const pe_resource_leaf *leaf, struct counts *counts)
+{
+    pe_version version;
+    pe_version_iter tables, strings, translations;
+    pe_version_table table;
+    pe_version_string string;
+    pe_version_translation translation;
+    cr_assert_eq(pe_version_open(leaf, &version), PE_OK);
+    counts->versions += version.has_fixed;
+    pe_version_tables(&version, &tables);
+    while (pe_version_table_next(&tables, &table) == PE_OK) {
+        cr_assert(table.has_language);
+        pe_version_strings(&version, &table, &strings);
+        while (pe_version_string_next(&strings, &string) == PE_OK)
+            counts->version_strings++;
+        cr_assert_eq(strings.status, PE_END);
+    }
+    cr_assert_eq(tables.status, PE_END);
+    pe_version_translations(&version, &translations);
+    while (pe_version_translation_next(&translations, &translation) == PE_OK)
+        counts->translations++;
+    cr_assert_eq(translations.status, PE_END);
+}
+
+static void count_icons(const pe_resource_leaf *leaf, struct counts *counts)
+{
+    pe_icon_group group;
+    pe_icon icon;
+    cr_assert_eq(pe_icon_group_open(leaf, &group), PE_OK);
+    for (uint32_t i = 0; i < group.count; i++)
+        cr_assert_eq(pe_icon_at(&group, i, &icon), PE_OK);
+    *(group.is_cursor ? &counts->cursors : &counts->icons) += group.count;
+}
+
+/* Those that are not empty. */
+static void count_strings(const pe_resource_item *item, struct counts *counts)
+{
+    pe_string_block_iter iter;
+    pe_resource_string string;
+    pe_string_block(&item->leaf, &item->path[1], &iter);
+    while (pe_string_block_next(&iter, &string) == PE_OK)
+        counts->strings += string.text.length != 0;
+    cr_assert_eq(iter.status, PE_END);
+    cr_assert_eq(iter.index, PE_STRINGS_PER_BLOCK);
+}
+
+static void count_messages(const pe_resource_leaf *leaf, struct counts *counts)
+{
+    pe_message_table table;
+    pe_message_block block;
+    pe_message_iter iter;
+    pe_message message;
+    cr_assert_eq(pe_message_table_open(leaf, &table), PE_OK);
+    counts->message_blocks += table.block_count;
+    for (uint32_t i = 0; i < table.block_count; i++) {
+        cr_assert_eq(pe_message_block_at(&table, i, &block), PE_OK);
+        pe_messages(&table, &block, &iter);
+        while (pe_message_next(&iter, &message) == PE_OK)
+            counts->messages++;
+        cr_assert_eq(iter.status, PE_END);
+    }
+}
+
+static void count_leaf(const pe_resource_item *item, struct counts *counts)
+{
+    pe_manifest manifest;
+    switch (item->path[0].is_named ? 0 : item->path[0].number) {
+    case PE_RT_VERSION:
+        count_version(&item->leaf, counts);
+        break;
+    case PE_RT_GROUP_ICON:
+    case PE_RT_GROUP_CURSOR:
+        count_icons(&item->leaf, counts);
+        break;
+    case PE_RT_STRING:
+        count_strings(item, counts);
+        break;
+    case PE_RT_MESSAGETABLE:
+        count_messages(&item->leaf, counts);
+        break;
+    case PE_RT_MANIFEST:
+        counts->manifests += pe_manifest_open(&item->leaf, &manifest) == PE_OK;
+        break;
+    default:
+        break;
+    }
+}
+
 static void count_resources(const pe_image *image, struct counts *counts)
 {
     pe_resource_walk walk;
@@ -76,6 +167,7 @@ static void count_resources(const pe_image *image, struct counts *counts)
         cr_assert_eq(item.leaf.status, PE_OK);
         cr_assert_eq(item.depth, 3);
         counts->resources++;
+        count_leaf(&item, counts);
     }
     cr_assert(walk.status == PE_END || walk.status == PE_NOT_PRESENT);
 }
@@ -190,4 +282,13 @@ Test(real, libwine_has_the_tables_that_other_tools_see)
     cr_expect_eq(libwine.names, 82417);
     cr_expect_eq(libwine.relocs, 169544);
     cr_expect_eq(libwine.resources, 23955);
+    cr_expect_eq(libwine.versions, 268);
+    cr_expect_eq(libwine.version_strings, 2171);
+    cr_expect_eq(libwine.translations, 268);
+    cr_expect_eq(libwine.manifests, 38);
+    cr_expect_eq(libwine.icons, 2255);
+    cr_expect_eq(libwine.cursors, 171);
+    cr_expect_eq(libwine.strings, 77013);
+    cr_expect_eq(libwine.message_blocks, 3135);
+    cr_expect_eq(libwine.messages, 28660);
 }
