@@ -363,3 +363,49 @@ Test(resources, broken_part_does_not_hide_the_others)
     img_set_u32(&image, root + FIRST_ENTRY + OFFSET_FIELD, 0x10000 | TOP_BIT);
     expect_walk(image, 2, PE_OUT_OF_BOUNDS, 0x12000);
 }
+
+/* The leaf is all `size` bytes of a section, of which `stored` are in the file. */
+static layouts with_leaf_in(uint32_t characteristics, uint32_t stored, uint32_t size)
+{
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    uint32_t data = img_add_section(&builder, ".data", characteristics, NULL, stored, size);
+    img_add_resource(&builder, (img_name){NULL, PE_RT_RCDATA}, (img_name){NULL, 7}, 0x409, "bytes",
+                     5);
+    img_image image = img_finish(&builder);
+    uint64_t entry = img_offset_of(&image, 0x2000) + DATA_ENTRY;
+    img_set_u32(&image, entry, data);
+    img_set_u32(&image, entry + 4, size);
+    return layouts_open(image);
+}
+
+static pe_resource_leaf first_leaf(const pe_image *image)
+{
+    pe_resource_walk walk;
+    pe_resource_item item;
+    pe_resource_walk_start(image, &walk);
+    cr_assert_eq(pe_resource_walk_next(&walk, &item), PE_OK);
+    return item.leaf;
+}
+
+Test(resources, leaf_in_zero_fill_is_stored_in_memory_only)
+{
+    layouts both = with_leaf_in(IMG_RO, 0x200, 0x300);
+    pe_resource_leaf in_file = first_leaf(&both.image[0]), in_memory = first_leaf(&both.image[1]);
+    cr_expect_eq(in_file.status, PE_OK);
+    cr_expect_eq(in_file.size, 0x300);
+    cr_expect_eq(in_file.bytes.size, 0x200);
+    cr_expect_eq(in_memory.status, PE_OK);
+    cr_expect_eq(in_memory.bytes.size, 0x300);
+    layouts_close(&both);
+}
+
+Test(resources, leaf_in_a_section_without_access_is_unreadable_in_memory)
+{
+    layouts both = with_leaf_in(PE_SCN_CNT_INITIALIZED_DATA, 0x200, 0x200);
+    cr_expect_eq(first_leaf(&both.image[0]).status, PE_OK);
+    pe_resource_leaf leaf = first_leaf(&both.image[1]);
+    cr_expect_eq(leaf.status, PE_UNREADABLE);
+    cr_expect_eq(leaf.bytes.size, 0);
+    layouts_close(&both);
+}
