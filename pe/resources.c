@@ -136,23 +136,22 @@ static pe_resource_entry decode_entry(const pe_image *image, pe_rva at, const ui
 
 pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
 {
-    pe_rva at, table = {0};
     uint8_t raw[ENTRY_SIZE];
     const pe_resource_directory *directory = &iter->directory;
+    uint64_t at =
+        (uint64_t)directory->at.value + DIRECTORY_TABLE_SIZE + (uint64_t)ENTRY_SIZE * iter->next;
     if (iter->status != PE_OK)
         return iter->status;
     if (iter->next >= (uint32_t)directory->named_count + directory->id_count)
-        return iter->status = PE_END;
-    /* The table was read, so that its end is at most 2^32. */
-    table.value = directory->at.value + DIRECTORY_TABLE_SIZE;
-    bool is_wrapped = table.value < directory->at.value;
-    if (is_wrapped || !pe__element(table, iter->next, ENTRY_SIZE, &at))
-        return iter->status = PE_OUT_OF_BOUNDS;
-    iter->status = pe_read(iter->image, at, raw, sizeof raw);
+        iter->status = PE_END;
+    else if (at > UINT32_MAX)
+        iter->status = PE_OUT_OF_BOUNDS;
+    else
+        iter->status = pe_read(iter->image, (pe_rva){(uint32_t)at}, raw, sizeof raw);
     if (iter->status != PE_OK)
         return iter->status;
     iter->next++;
-    *ret_entry = decode_entry(iter->image, at, raw);
+    *ret_entry = decode_entry(iter->image, (pe_rva){(uint32_t)at}, raw);
     return PE_OK;
 }
 

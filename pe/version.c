@@ -56,7 +56,8 @@ static uint32_t aligned(uint64_t offset, uint32_t end)
     return (uint32_t)pe__min(pe__round_up(offset, NODE_ALIGNMENT), end);
 }
 
-/* The node at `offset`, cut where its parent ends: `end`, which lies inside the leaf. */
+/* The node at `offset`, cut where its parent ends: `end`, which lies inside the leaf. PE_END for a
+ * length of 0: padding where a node would start. */
 static pe_status read_node(const pe_resource_leaf *leaf, uint32_t offset, uint32_t end,
                            placed_node *ret_placed)
 {
@@ -67,7 +68,7 @@ static pe_status read_node(const pe_resource_leaf *leaf, uint32_t offset, uint32
         return status;
     uint16_t length = pe__load_u16(raw + NODE_LENGTH);
     if (length < NODE_KEY)
-        return PE_BAD_FORMAT;
+        return length == 0 ? PE_END : PE_BAD_FORMAT;
     end = (uint32_t)pe__min(offset + (uint64_t)length, end);
     uint64_t key_length = pe__leaf_utf16_length(leaf, offset + NODE_KEY, end);
     status = pe__leaf_utf16(leaf, offset + NODE_KEY, key_length, &key);
@@ -93,18 +94,13 @@ static uint32_t children_of(const placed_node *placed)
     return aligned(placed->value + (uint64_t)unit * placed->node.value_length, placed->end);
 }
 
-/* The next node of a range, PE_END behind the last. Zeros where a node would start are padding. */
+/* The next node of a range, PE_END behind the last. */
 static pe_status next_node(const pe_resource_leaf *leaf, pe_version_range *range,
                            placed_node *ret_placed)
 {
-    uint16_t length;
     if (range->next > range->end || range->end - range->next < NODE_KEY)
         return PE_END;
-    pe_status status = pe__leaf_u16(leaf, range->next, &length);
-    if (status == PE_OK && length == 0)
-        return PE_END;
-    if (status == PE_OK)
-        status = read_node(leaf, range->next, range->end, ret_placed);
+    pe_status status = read_node(leaf, range->next, range->end, ret_placed);
     if (status == PE_OK)
         range->next = aligned(ret_placed->end, range->end);
     return status;
@@ -151,10 +147,10 @@ pe_status pe_version_open(const pe_resource_leaf *leaf, pe_version *ret_version)
     placed_node root;
     pe_version_fixed fixed = {0};
     pe_status status = read_node(leaf, 0, leaf->size, &root);
+    if (status == PE_END || (status == PE_OK && !IS_TEXT(&root.node.key, "VS_VERSION_INFO")))
+        return PE_BAD_FORMAT;
     if (status != PE_OK)
         return status;
-    if (!IS_TEXT(&root.node.key, "VS_VERSION_INFO"))
-        return PE_BAD_FORMAT;
     bool has_fixed = read_fixed(leaf, &root, &fixed);
     *ret_version = (pe_version){
         .leaf = *leaf,
