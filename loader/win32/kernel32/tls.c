@@ -175,8 +175,9 @@ static void *LDR_WINAPI guest_FlsGetValue(DWORD index)
 {
     ldr__thread *thread = ldr__thread_self();
     void **values = thread->fls;
-    thread->teb.last_error = index < FLS_COUNT ? ERROR_SUCCESS : ERROR_INVALID_PARAMETER;
-    return values != NULL && index < FLS_COUNT ? values[index] : NULL;
+    bool valid = index > 0 && index < FLS_COUNT;
+    thread->teb.last_error = valid ? ERROR_SUCCESS : ERROR_INVALID_PARAMETER;
+    return values != NULL && valid ? values[index] : NULL;
 }
 
 /* Under the lock, since FlsFree looks at every thread's values. */
@@ -208,10 +209,14 @@ void ldr__fls_thread_detach(ldr__thread *thread)
     void **values = thread->fls;
     struct ldr__dynamic_tls *tls = thread->process->dynamic_tls;
     for (DWORD index = 0; values != NULL && index < FLS_COUNT; index++) {
+        /* Taken under the lock: FlsFree in another thread hands the same value to the callback. */
+        pthread_mutex_lock(&thread->process->lock);
         void *value = values[index];
+        fls_callback callback = tls->fls_used[index] ? tls->fls_callbacks[index] : NULL;
         values[index] = NULL;
-        if (value != NULL && tls->fls_used[index] && tls->fls_callbacks[index] != NULL)
-            tls->fls_callbacks[index](value);
+        pthread_mutex_unlock(&thread->process->lock);
+        if (value != NULL && callback != NULL)
+            callback(value);
     }
 }
 
