@@ -121,6 +121,17 @@ static bool is_gone(const ldr__thread *thread)
            errno == ESRCH;
 }
 
+/* What finish_thread does for a guest thread: who waits for it, or for a mutex that it owns, learns
+ * that it is gone. */
+static void end_host_thread(ldr__thread *thread)
+{
+    ldr__wait_abandon_mutexes(thread);
+    ldr__wait_lock(thread->process);
+    thread->object->ended = true;
+    ldr__waitable_changed(&thread->object->waitable);
+    ldr__wait_unlock(thread->process);
+}
+
 static void release_list(ldr__thread *list)
 {
     while (list != NULL) {
@@ -128,6 +139,8 @@ static void release_list(ldr__thread *list)
         list = thread->next;
         if (thread->made_by_guest)
             pthread_join(thread->host, NULL);
+        else
+            end_host_thread(thread);
         thread_release(thread);
     }
 }

@@ -261,11 +261,11 @@ DWORD ldr__wait(ldr__process *process, ldr__waitable *const *objects, DWORD coun
     struct timespec deadline = ldr__deadline_after(timeout);
     struct ldr__waits *waits = process->waits;
     DWORD result = WAIT_TIMEOUT;
-    bool in_time = timeout != 0, stop = false;
+    bool in_time = timeout != 0;
 
     pthread_mutex_lock(&waits->lock);
     waiter_start(waits, &self, blocks, objects, count);
-    while (!(stop = must_stop(process, thread)) &&
+    while (!must_stop(process, thread) &&
            !(all ? try_all : try_any)(objects, count, thread, &result) && in_time) {
         if (timeout == LDR__INFINITE)
             pthread_cond_wait(&self.wake, &waits->lock);
@@ -274,8 +274,6 @@ DWORD ldr__wait(ldr__process *process, ldr__waitable *const *objects, DWORD coun
     }
     waiter_end(&self, blocks, count);
     pthread_mutex_unlock(&waits->lock);
-    if (stop)
-        ldr__thread_stop_if_exiting();
     return result;
 }
 

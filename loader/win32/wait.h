@@ -54,7 +54,7 @@ typedef struct ldr__thread_object {
     DWORD exit_code;
     DWORD id;
     uint32_t suspend_count; /* the thread has not started while it is not 0 */
-    int priority;
+    atomic_int priority;
 } ldr__thread_object;
 
 /* A zeroed object of `size` bytes that starts with an ldr__waitable, with one reference; NULL when
@@ -82,7 +82,8 @@ HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name);
 
 /*
  * Waits until one (or all) of the objects are signalled and takes them, as WaitForMultipleObjects;
- * `count` may be 0, which sleeps. In a process that is ending it does not return in a guest thread.
+ * `count` may be 0, which sleeps. In a process that is ending it returns at once in a guest thread,
+ * which gives back what it holds and calls ldr__thread_stop_if_exiting.
  */
 DWORD ldr__wait(ldr__process *process, ldr__waitable *const *objects, DWORD count, bool all,
                 DWORD timeout);

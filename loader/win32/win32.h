@@ -230,6 +230,8 @@ DWORD ldr__error_from_nt_status(uint32_t nt_status);
  */
 DWORD ldr__thread_create(ldr__process *process, size_t stack_size, DWORD(LDR_WINAPI *start)(void *),
                          void *parameter, DWORD flags, HANDLE *ret_handle, DWORD *ret_thread_id);
+/* kernel32/thread.c. ResumeThread: how often it was suspended, -1 with the last error. */
+DWORD ldr__thread_resume(HANDLE handle);
 /*
  * environment.c and host functions that call the guest use this: `function(a, b, c)` through
  * ldr__seh_call, and back here also when the guest ends its thread or process.
@@ -341,7 +343,7 @@ char *ldr__path_to_guest(const char *host_path);
 
 ldr_status ldr__crt_create(ldr__process *process);
 void ldr__crt_destroy(ldr__process *process);
-/* Runs atexit functions and flushes: ExitProcess through exit(). */
+/* Releases what the runtimes keep for a thread. */
 void ldr__crt_thread_detach(ldr__thread *thread);
 
 /* ---- Structured exceptions (seh/) ---- */

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "win32/state.h"
 #include "win32/wait.h"
 
 #define CREATE_THREAD(ctx)                                                            \
@@ -240,5 +241,81 @@ Test(threads, a_thousand_threads_leave_nothing)
         blocks++;
     cr_expect_leq(blocks, 2);
     cr_expect_eq(process->guest_threads, 0);
+    guest_end(ctx);
+}
+
+static void *own_and_go(void *pair)
+{
+    ldr_thread_scope scope;
+    if (ldr_thread_enter(((void **)pair)[2], &scope) != LDR_OK)
+        return NULL;
+    own_mutex(pair);
+    ldr_thread_leave(&scope);
+    return pair;
+}
+
+Test(threads, mutex_of_a_host_thread_that_is_gone_is_abandoned)
+{
+    ldr_context *ctx = guest_begin();
+    CREATE_THREAD(ctx);
+    K32(ctx, HANDLE, CreateMutexA, (const void *, BOOL, const char *));
+    HANDLE mutex = CreateMutexA(NULL, false, NULL);
+    void *pair[] = {mutex, (void *)WaitForSingleObject, ctx};
+    pthread_t host;
+    cr_assert_eq(pthread_create(&host, NULL, own_and_go, pair), 0);
+    pthread_join(host, NULL);
+    for (int i = 0; i < 1000 && ldr__process_self()->threads->next != NULL; i++) {
+        usleep(1000); /* the kernel may know it for a moment longer */
+        ldr__threads_reap(ldr__process_self());
+    }
+    cr_expect_eq(WaitForSingleObject(mutex, 0), WAIT_ABANDONED_0);
+    guest_end(ctx);
+}
+
+Test(threads, unknown_priority_is_refused)
+{
+    ldr_context *ctx = guest_begin();
+    K32(ctx, BOOL, SetThreadPriority, (HANDLE, int));
+    K32(ctx, int, GetThreadPriority, (HANDLE));
+    cr_expect(SetThreadPriority(LDR__CURRENT_THREAD, 2));
+    cr_expect_not(SetThreadPriority(LDR__CURRENT_THREAD, 3));
+    cr_expect_eq(ldr__thread_self()->teb.last_error, ERROR_INVALID_PARAMETER);
+    cr_expect_eq(GetThreadPriority(LDR__CURRENT_THREAD), 2);
+    guest_end(ctx);
+}
+
+Test(threads, wait_that_the_end_of_the_process_cuts_short_keeps_no_reference)
+{
+    ldr_context *ctx = guest_begin();
+    CREATE_THREAD(ctx);
+    K32(ctx, HANDLE, CreateEventA, (const void *, BOOL, BOOL, const char *));
+    K32(ctx, void, ExitProcess, (DWORD));
+    ldr__process *process = ldr__process_self();
+    HANDLE event = CreateEventA(NULL, true, false, NULL);
+    ldr__object *object = ldr__handle_get_any(process, event);
+    void *pair[] = {event, (void *)WaitForSingleObject};
+    cr_assert_not_null(CreateThread(NULL, 0, own_mutex, pair, 0, NULL));
+    while (atomic_load(&object->references) < 3)
+        usleep(1000);
+    uint64_t result = 0;
+    uint32_t exception = 0;
+    cr_expect_eq(ldr__guest_call((void *)ExitProcess, (void *)9, 0, NULL, &result, &exception),
+                 LDR__CALL_EXITED);
+    while (atomic_load(&process->guest_threads) > 0)
+        usleep(1000);
+    cr_expect_eq(atomic_load(&object->references), 2);
+    ldr__object_release(object);
+    guest_end(ctx);
+}
+
+Test(threads, wait_for_all_of_one_object_twice_is_refused)
+{
+    ldr_context *ctx = guest_begin();
+    K32(ctx, HANDLE, CreateSemaphoreA, (const void *, LONG, LONG, const char *));
+    K32(ctx, DWORD, WaitForMultipleObjects, (DWORD, const HANDLE *, BOOL, DWORD));
+    HANDLE semaphore = CreateSemaphoreA(NULL, 1, 1, NULL), twice[] = {semaphore, semaphore};
+    cr_expect_eq(WaitForMultipleObjects(2, twice, true, 0), (DWORD)-1);
+    cr_expect_eq(ldr__thread_self()->teb.last_error, ERROR_INVALID_PARAMETER);
+    cr_expect_eq(WaitForMultipleObjects(2, twice, false, 0), WAIT_OBJECT_0);
     guest_end(ctx);
 }

@@ -21,6 +21,7 @@ HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name)
     size_t size = (ldr__wcslen(name) + 1) * sizeof *name;
     if ((copy = malloc(size)) == NULL) {
         ldr__object_release(&fresh->object);
+        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
         return NULL;
     }
     memcpy(copy, name, size);
@@ -208,6 +209,16 @@ static ldr__waitable *waitable_from(HANDLE handle)
     return NULL;
 }
 
+/* What a wait for all does not allow: it would take one object twice. */
+static bool has_twice(ldr__waitable *const *objects, DWORD count)
+{
+    for (DWORD i = 0; i < count; i++)
+        for (DWORD j = 0; j < i; j++)
+            if (objects[i] == objects[j])
+                return true;
+    return false;
+}
+
 static DWORD LDR_WINAPI guest_WaitForMultipleObjectsEx(DWORD count, const HANDLE *handles, BOOL all,
                                                        DWORD timeout, BOOL alertable)
 {
@@ -220,12 +231,15 @@ static DWORD LDR_WINAPI guest_WaitForMultipleObjectsEx(DWORD count, const HANDLE
     }
     while (found < count && (objects[found] = waitable_from(handles[found])) != NULL)
         found++;
-    if (found == count)
+    if (found == count && all && has_twice(objects, count))
+        ldr__set_last_error(ERROR_INVALID_PARAMETER);
+    else if (found == count)
         result = ldr__wait(ldr__process_self(), objects, count, all, timeout);
     else
         ldr__set_last_error(ERROR_INVALID_HANDLE);
     while (found > 0)
         ldr__object_release(&objects[--found]->object);
+    ldr__thread_stop_if_exiting();
     return result;
 }
 

@@ -65,7 +65,7 @@ static BOOL LDR_WINAPI guest_GetExitCodeThread(HANDLE handle, DWORD *ret_exit_co
     return true;
 }
 
-static DWORD LDR_WINAPI guest_ResumeThread(HANDLE handle)
+DWORD ldr__thread_resume(HANDLE handle)
 {
     ldr__process *process = ldr__process_self();
     ldr__thread_object *object = thread_from(handle);
@@ -81,6 +81,17 @@ static DWORD LDR_WINAPI guest_ResumeThread(HANDLE handle)
     return previous;
 }
 
+static DWORD LDR_WINAPI guest_ResumeThread(HANDLE handle)
+{
+    return ldr__thread_resume(handle);
+}
+
+/* THREAD_PRIORITY_LOWEST to _HIGHEST, _IDLE and _TIME_CRITICAL. */
+static bool is_priority(int priority)
+{
+    return (priority >= -2 && priority <= 2) || priority == -15 || priority == 15;
+}
+
 /* The host schedules: a priority is remembered and reported, as for a thread that never competes.
  */
 static BOOL LDR_WINAPI guest_SetThreadPriority(HANDLE handle, int priority)
@@ -88,9 +99,11 @@ static BOOL LDR_WINAPI guest_SetThreadPriority(HANDLE handle, int priority)
     ldr__thread_object *object = thread_from(handle);
     if (object == NULL)
         return false;
-    object->priority = priority;
+    bool known = is_priority(priority);
+    if (known)
+        atomic_store(&object->priority, priority);
     ldr__object_release(&object->waitable.object);
-    return true;
+    return known ? true : ldr__win_error(ERROR_INVALID_PARAMETER);
 }
 
 static int LDR_WINAPI guest_GetThreadPriority(HANDLE handle)
@@ -98,7 +111,7 @@ static int LDR_WINAPI guest_GetThreadPriority(HANDLE handle)
     ldr__thread_object *object = thread_from(handle);
     if (object == NULL)
         return THREAD_PRIORITY_ERROR_RETURN;
-    int priority = object->priority;
+    int priority = atomic_load(&object->priority);
     ldr__object_release(&object->waitable.object);
     return priority;
 }
@@ -109,6 +122,7 @@ static DWORD LDR_WINAPI guest_SleepEx(DWORD milliseconds, BOOL alertable)
     if (milliseconds == 0)
         sched_yield();
     ldr__wait(ldr__process_self(), NULL, 0, false, milliseconds);
+    ldr__thread_stop_if_exiting();
     return 0;
 }
 
