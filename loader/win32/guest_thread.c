@@ -270,6 +270,13 @@ static size_t program_stack(ldr__process *process)
     return reserve ? (size_t)reserve : DEFAULT_STACK;
 }
 
+/* A handle with a reference of its own; NULL when out of memory. */
+static HANDLE handle_for(ldr__process *process, ldr__thread_object *object)
+{
+    atomic_fetch_add(&object->waitable.object.references, 1);
+    return ldr__handle_new(process, &object->waitable.object);
+}
+
 DWORD ldr__thread_create(ldr__process *process, size_t stack_size, DWORD(LDR_WINAPI *start)(void *),
                          void *parameter, DWORD flags, HANDLE *ret_handle, DWORD *ret_thread_id)
 {
@@ -282,18 +289,19 @@ DWORD ldr__thread_create(ldr__process *process, size_t stack_size, DWORD(LDR_WIN
     object->suspend_count = flags & CREATE_SUSPENDED ? 1 : 0;
     if (stack_size < DEFAULT_STACK)
         stack_size = stack_size ? DEFAULT_STACK : program_stack(process);
-    DWORD error = start_thread(&request, stack_size);
-    if (error != ERROR_SUCCESS) {
-        ldr__object_release(&object->waitable.object);
-        return error;
-    }
-    if (ret_thread_id != NULL)
+    /* Before the thread: once that runs, nothing may fail any more. */
+    HANDLE handle = ret_handle ? handle_for(process, object) : NULL;
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    if (ret_handle == NULL || handle != NULL)
+        error = start_thread(&request, stack_size);
+    if (error == ERROR_SUCCESS && ret_thread_id != NULL)
         *ret_thread_id = object->id;
-    if (ret_handle == NULL)
-        ldr__object_release(&object->waitable.object);
-    else if ((*ret_handle = ldr__handle_new(process, &object->waitable.object)) == NULL)
-        return ERROR_NOT_ENOUGH_MEMORY;
-    return ERROR_SUCCESS;
+    if (error == ERROR_SUCCESS && ret_handle != NULL)
+        *ret_handle = handle;
+    else if (handle != NULL)
+        ldr__handle_close(process, handle);
+    ldr__object_release(&object->waitable.object);
+    return error;
 }
 
 /* ---- ldr_run ---- */

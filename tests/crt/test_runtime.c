@@ -1,5 +1,6 @@
 /* Start-up, exit, callbacks and errors. */
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <string.h>
 
 #include "guest.h"
@@ -281,4 +282,23 @@ Test(crt_runtime, variables_are_found_in_any_case_in_both_widths)
     cr_expect_eq(_putenv("PELOAD_TEST="), 0);
     cr_expect_null(getenv("Peload_Test"));
     cr_expect_eq(_putenv("nonsense"), -1);
+}
+
+static void LDR_WINAPI plain_thread(void *ran)
+{
+    atomic_store((atomic_int *)ran, 1);
+}
+
+Test(crt_runtime, handle_of_a_begun_thread_is_closed_at_its_end)
+{
+    MSVCRT(uintptr_t, _beginthread, void(LDR_WINAPI *)(void *), uint32_t, void *);
+    atomic_int ran = 0;
+    HANDLE handle = (HANDLE)_beginthread(plain_thread, 0, &ran);
+    cr_assert_neq(handle, INVALID_HANDLE_VALUE);
+    while (atomic_load(&ldr__process_self()->guest_threads) > 0)
+        sched_yield();
+    cr_expect_eq(atomic_load(&ran), 1);
+    ldr__object *object = ldr__handle_get_any(ldr__process_self(), handle);
+    cr_expect_null(object);
+    ldr__object_release(object);
 }

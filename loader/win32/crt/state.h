@@ -187,6 +187,7 @@ typedef struct ldr__crt_thread {
     uint32_t random;
     uint32_t multibyte_state[2]; /* of mbrtowc and mbrlen when the caller has none */
     int floating_point_error;    /* of the exception being handled; none is here */
+    HANDLE own_handle;           /* of a thread that _beginthread started: _endthread closes it */
     void *exception[2];          /* __current_exception and its context */
 } ldr__crt_thread;
 

@@ -53,13 +53,26 @@ static void LDR_WINAPI guest__endthreadex(uint32_t code)
 typedef struct plain_start {
     void(LDR_WINAPI *function)(void *parameter);
     void *parameter;
+    HANDLE handle;
 } plain_start;
+
+static void LDR_WINAPI guest__endthread(void)
+{
+    ldr__crt_thread *self = ldr__thread_self()->crt;
+    if (self && self->own_handle)
+        ldr__handle_close(ldr__process_self(), self->own_handle);
+    ldr__thread_exit(0);
+}
 
 static DWORD LDR_WINAPI run_plain(void *parameter)
 {
     plain_start start = *(plain_start *)parameter;
+    ldr__crt_thread *self = ldr__crt_thread_self();
     free(parameter);
+    if (self)
+        self->own_handle = start.handle;
     start.function(start.parameter);
+    guest__endthread();
     return 0;
 }
 
@@ -67,23 +80,24 @@ static DWORD LDR_WINAPI run_plain(void *parameter)
 static uintptr_t LDR_WINAPI guest__beginthread(void(LDR_WINAPI *function)(void *),
                                                uint32_t stack_size, void *parameter)
 {
-    plain_start *start = function ? malloc(sizeof *start) : NULL;
-    if (!start) {
-        ldr__crt_invalid_parameter(function ? ENOMEM : EINVAL);
+    enum { CREATE_SUSPENDED = 4 };
+    if (!function) {
+        ldr__crt_invalid_parameter(EINVAL);
         return UINTPTR_MAX;
     }
-    *start = (plain_start){function, parameter};
-    uintptr_t handle = guest__beginthreadex(NULL, stack_size, run_plain, start, 0, NULL);
+    plain_start *start = malloc(sizeof *start);
+    uintptr_t handle = 0;
+    if (start)
+        handle = guest__beginthreadex(NULL, stack_size, run_plain, start, CREATE_SUSPENDED, NULL);
     if (handle == 0) {
         free(start);
+        ldr__crt_set_errno(EAGAIN);
         return UINTPTR_MAX;
     }
+    /* Suspended until it is told its handle. */
+    *start = (plain_start){function, parameter, (HANDLE)handle};
+    ldr__thread_resume((HANDLE)handle);
     return handle;
-}
-
-static void LDR_WINAPI guest__endthread(void)
-{
-    ldr__thread_exit(0);
 }
 
 static int LDR_WINAPI guest__getpid(void)
