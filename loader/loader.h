@@ -9,9 +9,10 @@
  *   uint32_t (LDR_WINAPI *crc32)(uint32_t, const void *, uint32_t) = ldr_symbol(zlib, "crc32");
  *
  * Loading runs the image's code (TLS callbacks, DllMain) with all rights of the process; for
- * looking without running, see section.h. The library never prints, never exits, and keeps its
- * state in the context; two contexts do not know of each other. The one thing it changes outside is
- * the GS base of threads that run guest code (see ldr_thread_enter).
+ * looking without running, see section.h. The library never prints, never exits (ldr_thread_enter
+ * tells of the one case where it cannot go on), and keeps its state in the context; two contexts do
+ * not know of each other. The one thing it changes outside is the GS base of threads that run guest
+ * code (see ldr_thread_enter).
  *
  * Threads: a context serialises its own loads and unloads. Guest code may be called from any thread
  * that has entered the context.
@@ -172,6 +173,11 @@ LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv
  * Guest code finds its thread block (TEB) behind GS. A thread must have entered the context before
  * it calls guest code; the creator of a context has. Enter may be nested, also with other contexts:
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
+ *
+ * A guest function that the host has called itself must return: there is nothing else to come back
+ * to. If it raises an exception that the guest does not handle, this process is ended with abort();
+ * ending its thread or process raises STATUS_DLL_INIT_FAILED there. Functions that may do so belong
+ * into a program (ldr_run).
  */
 typedef struct ldr_thread_scope {
     ldr_context *ctx;
