@@ -246,18 +246,30 @@ static char **LDR_WINAPI guest___tzname(void)
 
 static int LDR_WINAPI guest__get_timezone(int *ret_seconds)
 {
+    if (!ret_seconds) {
+        ldr__crt_invalid_parameter(EINVAL);
+        return EINVAL;
+    }
     *ret_seconds = *guest___timezone();
     return 0;
 }
 
 static int LDR_WINAPI guest__get_daylight(int *ret_hours)
 {
+    if (!ret_hours) {
+        ldr__crt_invalid_parameter(EINVAL);
+        return EINVAL;
+    }
     *ret_hours = *guest___daylight();
     return 0;
 }
 
 static int LDR_WINAPI guest__get_dstbias(int *ret_seconds)
 {
+    if (!ret_seconds) {
+        ldr__crt_invalid_parameter(EINVAL);
+        return EINVAL;
+    }
     *ret_seconds = *guest___dstbias();
     return 0;
 }
