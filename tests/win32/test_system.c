@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -149,5 +150,61 @@ Test(system, pipe_carries_bytes_until_it_ends)
     CloseHandle(reader);
     cr_expect_not(WriteFile(writer, "abc", 3, &count, NULL), "and no signal ends the host");
     cr_expect_eq(last_error(), 232);
+    guest_end(ctx);
+}
+
+Test(system, pipe_without_a_writer_is_broken_once_it_is_empty)
+{
+    ldr_context *ctx = guest_begin();
+    K32(ctx, BOOL, CreatePipe, (HANDLE *, HANDLE *, const void *, DWORD));
+    K32(ctx, BOOL, PeekNamedPipe, (HANDLE, void *, DWORD, DWORD *, DWORD *, DWORD *));
+    K32(ctx, BOOL, CloseHandle, (HANDLE));
+    HANDLE reader, writer;
+    DWORD available = 1;
+    cr_assert(CreatePipe(&reader, &writer, NULL, 0));
+    cr_expect(PeekNamedPipe(reader, NULL, 0, NULL, &available, NULL));
+    cr_expect_eq(available, 0);
+    CloseHandle(writer);
+    cr_expect_not(PeekNamedPipe(reader, NULL, 0, NULL, &available, NULL));
+    cr_expect_eq(last_error(), ERROR_BROKEN_PIPE);
+    guest_end(ctx);
+}
+
+Test(system, module_that_is_none_has_its_own_errors)
+{
+    ldr_context *ctx = guest_begin();
+    K32(ctx, BOOL, FreeLibrary, (void *));
+    K32(ctx, void *, GetProcAddress, (void *, const char *));
+    K32(ctx, BOOL, GetModuleHandleExA, (DWORD, const char *, void **));
+    void *base = NULL, *nothing = (void *)0x12340000;
+    cr_expect_not(FreeLibrary(NULL));
+    cr_expect_eq(last_error(), ERROR_INVALID_HANDLE);
+    cr_expect_not(FreeLibrary(nothing));
+    cr_expect_eq(last_error(), ERROR_MOD_NOT_FOUND);
+    cr_expect_null(GetProcAddress(nothing, "x"));
+    cr_expect_eq(last_error(), ERROR_MOD_NOT_FOUND);
+    cr_expect_not(GetModuleHandleExA(3, "kernel32", &base), "pinned and not counted");
+    cr_expect_eq(last_error(), ERROR_INVALID_PARAMETER);
+    guest_end(ctx);
+}
+
+Test(system, console_modes_that_a_terminal_lacks_are_refused)
+{
+    enum { PROCESSED = 1, LINE = 2, ECHO_INPUT = 4, MOUSE = 16 };
+    ldr_context *ctx = guest_begin();
+    K32(ctx, BOOL, GetConsoleMode, (HANDLE, DWORD *));
+    K32(ctx, BOOL, SetConsoleMode, (HANDLE, DWORD));
+    K32(ctx, BOOL, SetStdHandle, (DWORD, HANDLE));
+    DWORD mode = 0;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    cr_assert_geq(terminal, 0);
+    HANDLE input = ldr__handle_from_fd(ldr__process_self(), terminal, false, NULL);
+    cr_assert(SetStdHandle((DWORD)-10, input));
+    cr_expect(SetConsoleMode(input, PROCESSED | LINE));
+    cr_expect_not(SetConsoleMode(input, PROCESSED | LINE | MOUSE));
+    cr_expect_eq(last_error(), ERROR_INVALID_PARAMETER);
+    cr_expect_not(SetConsoleMode(input, ECHO_INPUT), "without lines");
+    cr_expect(GetConsoleMode(input, &mode));
+    cr_expect_eq(mode, PROCESSED | LINE);
     guest_end(ctx);
 }

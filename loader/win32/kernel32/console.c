@@ -18,6 +18,8 @@ enum {
     ENABLE_PROCESSED_OUTPUT = 1,
     ENABLE_WRAP_AT_EOL_OUTPUT = 2,
     ENABLE_VIRTUAL_TERMINAL_PROCESSING = 4,
+    /* What a terminal can do; windows, mice and escape sequences in the input are not provided. */
+    INPUT_MODES = ENABLE_PROCESSED_INPUT | ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT,
     /* What a terminal always does. */
     OUTPUT_MODE =
         ENABLE_PROCESSED_OUTPUT | ENABLE_WRAP_AT_EOL_OUTPUT | ENABLE_VIRTUAL_TERMINAL_PROCESSING,
@@ -94,6 +96,9 @@ static BOOL LDR_WINAPI guest_SetConsoleMode(HANDLE handle, DWORD mode)
         return (mode & ENABLE_PROCESSED_OUTPUT) && (mode & ~(DWORD)OUTPUT_MODE) == 0
                    ? true
                    : ldr__win_error(ERROR_INVALID_PARAMETER);
+    if ((mode & ~(DWORD)INPUT_MODES) ||
+        (mode & (ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT)) == ENABLE_ECHO_INPUT)
+        return ldr__win_error(ERROR_INVALID_PARAMETER);
     if (tcgetattr(fd, &terminal) != 0)
         return ldr__win_errno(errno);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {

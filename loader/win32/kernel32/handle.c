@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,13 @@ static BOOL LDR_WINAPI guest_CreatePipe(HANDLE *ret_read, HANDLE *ret_write,
     return true;
 }
 
+/* Whether nobody writes to it any more. */
+static bool is_broken(int fd)
+{
+    struct pollfd state = {.fd = fd};
+    return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
+}
+
 /* How much is there to read; a look at the bytes themselves is not provided. */
 static BOOL LDR_WINAPI guest_PeekNamedPipe(HANDLE handle, void *ret_bytes, DWORD size,
                                            DWORD *ret_count, DWORD *ret_available, DWORD *ret_left)
@@ -87,6 +95,8 @@ static BOOL LDR_WINAPI guest_PeekNamedPipe(HANDLE handle, void *ret_bytes, DWORD
         return ldr__win_error(ERROR_NOT_SUPPORTED);
     if (ioctl(fd, FIONREAD, &available) != 0)
         return ldr__win_error(ERROR_INVALID_FUNCTION);
+    if (available == 0 && is_broken(fd))
+        return ldr__win_error(ERROR_BROKEN_PIPE);
     if (ret_count != NULL)
         *ret_count = 0;
     if (ret_available != NULL)

@@ -90,12 +90,14 @@ static ldr_module *module_from(const void *base)
 {
     ldr_module *module = ldr__module_from_base(own_context(), base);
     if (module == NULL)
-        ldr__set_last_error(ERROR_INVALID_HANDLE);
+        ldr__set_last_error(ERROR_MOD_NOT_FOUND);
     return module;
 }
 
 static BOOL LDR_WINAPI guest_FreeLibrary(void *base)
 {
+    if (base == NULL)
+        return ldr__win_error(ERROR_INVALID_HANDLE);
     ldr_module *module = module_from(base);
     if (module == NULL)
         return false;
@@ -152,8 +154,19 @@ static ldr_module *find_module(const char *name, DWORD flags)
     return name ? find_by_name(name) : program();
 }
 
+/* All of them known, and not two that contradict each other. */
+static bool are_handle_flags(DWORD flags)
+{
+    const DWORD references =
+        GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+    return (flags & ~(references | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)) == 0 &&
+           (flags & references) != references;
+}
+
 static BOOL LDR_WINAPI guest_GetModuleHandleExA(DWORD flags, const char *name, void **ret_base)
 {
+    if (ret_base == NULL || !are_handle_flags(flags))
+        return ldr__win_error(ERROR_INVALID_PARAMETER);
     ldr_module *module = find_module(name, flags);
     *ret_base = module ? ldr_module_base(module) : NULL;
     if (module == NULL)
