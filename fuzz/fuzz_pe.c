@@ -187,6 +187,8 @@ static uint64_t walk_all(const pe_image *image)
     walk_imports(&walk);
     walk_relocs(&walk);
     walk_tls(&walk);
+    walk_load_config(&walk);
+    walk_exceptions(&walk);
     walk_resources(&walk);
     return walk.digest;
 }

@@ -41,4 +41,8 @@ static inline void note_span(struct walk *walk, pe_span span)
 /* Walks the resources and decodes each leaf as everything that a leaf can be. */
 void walk_resources(struct walk *walk);
 
+/* Walks the load configuration with its guard tables, and the functions of x64. */
+void walk_load_config(struct walk *walk);
+void walk_exceptions(struct walk *walk);
+
 #endif

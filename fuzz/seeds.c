@@ -52,6 +52,44 @@ static img_image with_everything(img_kind kind)
     return img_finish(&builder);
 }
 
+/* Functions with unwind information: a chain, a handler, an indirect entry. */
+static img_image with_exceptions(void)
+{
+    static const uint32_t functions[] = {0x1000, 0x1010, 0x2040, 0x1010, 0x1020,
+                                         0x2060, 0x1020, 0x1030, 0x2001};
+    static const uint8_t primary[] = {0x19, 8, 4, 0x25, 8, 0xF2, 6, 0x34, 3, 0, 1, 0x30, 0, 0x10};
+    static const uint8_t chained[] = {0x22, 4,  4, 0, 4,  0x16, 0, 0x06, 4,    0x11, 0, 1,
+                                      0,    16, 0, 0, 16, 16,   0, 0,    0x40, 0x20, 0, 0};
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    img_add_section(&builder, ".text", IMG_RX, NULL, 0x30, 0);
+    uint32_t pdata = img_add_section(&builder, ".pdata", IMG_RO, NULL, 0x100, 0);
+    img_put(&builder, pdata, functions, sizeof functions);
+    img_put(&builder, pdata + 0x40, primary, sizeof primary);
+    img_put(&builder, pdata + 0x60, chained, sizeof chained);
+    img_set_directory(&builder, PE_DIRECTORY_EXCEPTION, pdata, sizeof functions);
+    return img_finish(&builder);
+}
+
+/* A load configuration with a table of CF functions, one metadata byte each. */
+static img_image with_load_config(void)
+{
+    static const uint8_t table[] = {0, 16, 0, 0, 1, 8, 16, 0, 0, 0};
+    static const uint32_t size = 328, guard_flags = 0x10000500;
+    static const uint64_t count = 2;
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    img_add_section(&builder, ".text", IMG_RX, NULL, 0x30, 0);
+    uint32_t data = img_add_section(&builder, ".rdata", IMG_RO, NULL, 0x200, 0);
+    img_put(&builder, data, &size, sizeof size);
+    img_put_pointer(&builder, data + 128, data + 0x180);
+    img_put(&builder, data + 136, &count, sizeof count);
+    img_put(&builder, data + 144, &guard_flags, sizeof guard_flags);
+    img_put(&builder, data + 0x180, table, sizeof table);
+    img_set_directory(&builder, PE_DIRECTORY_LOAD_CONFIG, data, size);
+    return img_finish(&builder);
+}
+
 /* Gaps between sections, one section without access, one that is zero fill only. */
 static img_image with_gaps(void)
 {
@@ -78,6 +116,10 @@ img_image seed_make(size_t index)
         return with_everything(IMG_FLAT_PE32_PLUS);
     case 4:
         return with_gaps();
+    case 5:
+        return with_exceptions();
+    case 6:
+        return with_load_config();
     default:
         return img_plain(IMG_PE32);
     }

@@ -485,6 +485,322 @@ PE_API pe_status pe_tls_open(const pe_image *image, pe_tls *ret_tls);
 /* The RVA of a virtual address for an image at `base`; PE_OUT_OF_BOUNDS outside SizeOfImage. */
 PE_API pe_status pe_va_to_rva(const pe_image *image, uint64_t base, uint64_t va, pe_rva *ret_rva);
 
+/* ---- Load configuration: [PE The Load Configuration Structure] ---- */
+
+/*
+ * The fields: X(NAME, KIND, OFFSET IN PE32, IN PE32+), named as in IMAGE_LOAD_CONFIG_DIRECTORY.
+ * KIND is U16, U32, SIZE (a number as wide as a pointer) or VA (an address, or 0). The structure
+ * grew over the years; its own Size says which fields an image has.
+ */
+#define PE_LOAD_CONFIG_FIELDS(X)                            \
+    X(SIZE, U32, 0, 0)                                      \
+    X(TIME_DATE_STAMP, U32, 4, 4)                           \
+    X(MAJOR_VERSION, U16, 8, 8)                             \
+    X(MINOR_VERSION, U16, 10, 10)                           \
+    X(GLOBAL_FLAGS_CLEAR, U32, 12, 12)                      \
+    X(GLOBAL_FLAGS_SET, U32, 16, 16)                        \
+    X(CRITICAL_SECTION_DEFAULT_TIMEOUT, U32, 20, 20)        \
+    X(DE_COMMIT_FREE_BLOCK_THRESHOLD, SIZE, 24, 24)         \
+    X(DE_COMMIT_TOTAL_FREE_THRESHOLD, SIZE, 28, 32)         \
+    X(LOCK_PREFIX_TABLE, VA, 32, 40)                        \
+    X(MAXIMUM_ALLOCATION_SIZE, SIZE, 36, 48)                \
+    X(VIRTUAL_MEMORY_THRESHOLD, SIZE, 40, 56)               \
+    X(PROCESS_AFFINITY_MASK, SIZE, 48, 64)                  \
+    X(PROCESS_HEAP_FLAGS, U32, 44, 72)                      \
+    X(CSD_VERSION, U16, 52, 76)                             \
+    X(DEPENDENT_LOAD_FLAGS, U16, 54, 78)                    \
+    X(EDIT_LIST, VA, 56, 80)                                \
+    X(SECURITY_COOKIE, VA, 60, 88)                          \
+    X(SE_HANDLER_TABLE, VA, 64, 96)                         \
+    X(SE_HANDLER_COUNT, SIZE, 68, 104)                      \
+    X(GUARD_CF_CHECK_FUNCTION, VA, 72, 112)                 \
+    X(GUARD_CF_DISPATCH_FUNCTION, VA, 76, 120)              \
+    X(GUARD_CF_FUNCTION_TABLE, VA, 80, 128)                 \
+    X(GUARD_CF_FUNCTION_COUNT, SIZE, 84, 136)               \
+    X(GUARD_FLAGS, U32, 88, 144)                            \
+    X(CODE_INTEGRITY_FLAGS, U16, 92, 148)                   \
+    X(CODE_INTEGRITY_CATALOG, U16, 94, 150)                 \
+    X(CODE_INTEGRITY_CATALOG_OFFSET, U32, 96, 152)          \
+    X(CODE_INTEGRITY_RESERVED, U32, 100, 156)               \
+    X(GUARD_ADDRESS_TAKEN_IAT_TABLE, VA, 104, 160)          \
+    X(GUARD_ADDRESS_TAKEN_IAT_COUNT, SIZE, 108, 168)        \
+    X(GUARD_LONG_JUMP_TABLE, VA, 112, 176)                  \
+    X(GUARD_LONG_JUMP_COUNT, SIZE, 116, 184)                \
+    X(DYNAMIC_VALUE_RELOC_TABLE, VA, 120, 192)              \
+    X(CHPE_METADATA, VA, 124, 200)                          \
+    X(GUARD_RF_FAILURE_ROUTINE, VA, 128, 208)               \
+    X(GUARD_RF_FAILURE_FUNCTION, VA, 132, 216)              \
+    X(DYNAMIC_VALUE_RELOC_TABLE_OFFSET, U32, 136, 224)      \
+    X(DYNAMIC_VALUE_RELOC_TABLE_SECTION, U16, 140, 228)     \
+    X(RESERVED_2, U16, 142, 230)                            \
+    X(GUARD_RF_VERIFY_STACK_POINTER_FUNCTION, VA, 144, 232) \
+    X(HOT_PATCH_TABLE_OFFSET, U32, 148, 240)                \
+    X(RESERVED_3, U32, 152, 244)                            \
+    X(ENCLAVE_CONFIGURATION, VA, 156, 248)                  \
+    X(VOLATILE_METADATA, VA, 160, 256)                      \
+    X(GUARD_EH_CONTINUATION_TABLE, VA, 164, 264)            \
+    X(GUARD_EH_CONTINUATION_COUNT, SIZE, 168, 272)          \
+    X(GUARD_XFG_CHECK_FUNCTION, VA, 172, 280)               \
+    X(GUARD_XFG_DISPATCH_FUNCTION, VA, 176, 288)            \
+    X(GUARD_XFG_TABLE_DISPATCH_FUNCTION, VA, 180, 296)      \
+    X(CAST_GUARD_OS_DETERMINED_FAILURE_MODE, VA, 184, 304)  \
+    X(GUARD_MEMCPY_FUNCTION, VA, 188, 312)                  \
+    X(UMA_FUNCTIONS, VA, 192, 320)
+
+typedef enum pe_load_config_field {
+#define X(name, kind, offset_32, offset_64) PE_LC_##name,
+    PE_LOAD_CONFIG_FIELDS(X)
+#undef X
+        PE_LC_COUNT
+} pe_load_config_field;
+
+/* The largest structure that is known: up to UMA_FUNCTIONS, in PE32+. */
+enum { PE_LOAD_CONFIG_MAX = 328 };
+
+/*
+ * A load configuration, copied out of the image. `base` is what its addresses are relative to: the
+ * ImageBase of the headers. For the bytes of an image that was relocated, set it to the new base.
+ */
+typedef struct pe_load_config {
+    pe_directory directory; /* its size is not looked at */
+    bool is_64;
+    uint32_t size;     /* the structure's own Size, as stored */
+    uint32_t raw_size; /* bytes of `raw` that are valid: `size`, or what is known of it */
+    uint64_t base;
+    uint8_t raw[PE_LOAD_CONFIG_MAX];
+} pe_load_config;
+
+/* PE_OK, PE_NOT_PRESENT, or the status of reading the structure. */
+PE_API pe_status pe_load_config_open(const pe_image *image, pe_load_config *ret_config);
+
+/* The value of a field; PE_NOT_PRESENT where Size ends before it does. */
+PE_API pe_status pe_load_config_value(const pe_load_config *config, pe_load_config_field field,
+                                      uint64_t *ret_value);
+
+/* Where a field is and how many bytes it has, present or not. PE_NOT_FOUND if there is none. */
+PE_API pe_status pe_load_config_place(const pe_load_config *config, pe_load_config_field field,
+                                      pe_rva *ret_rva, uint32_t *ret_size);
+
+/* "GUARD_FLAGS" and so on, "UNKNOWN" beyond the list; static. */
+PE_API const char *pe_load_config_field_name(pe_load_config_field field);
+
+/* Bits of GUARD_FLAGS: X(NAME, BIT), named as IMAGE_GUARD_NAME. */
+#define PE_GUARD_FLAG_LIST(X)                          \
+    X(CF_INSTRUMENTED, 0x00000100u)                    \
+    X(CFW_INSTRUMENTED, 0x00000200u)                   \
+    X(CF_FUNCTION_TABLE_PRESENT, 0x00000400u)          \
+    X(SECURITY_COOKIE_UNUSED, 0x00000800u)             \
+    X(PROTECT_DELAYLOAD_IAT, 0x00001000u)              \
+    X(DELAYLOAD_IAT_IN_ITS_OWN_SECTION, 0x00002000u)   \
+    X(CF_EXPORT_SUPPRESSION_INFO_PRESENT, 0x00004000u) \
+    X(CF_ENABLE_EXPORT_SUPPRESSION, 0x00008000u)       \
+    X(CF_LONGJUMP_TABLE_PRESENT, 0x00010000u)          \
+    X(RF_INSTRUMENTED, 0x00020000u)                    \
+    X(RF_ENABLE, 0x00040000u)                          \
+    X(RF_STRICT, 0x00080000u)                          \
+    X(RETPOLINE_PRESENT, 0x00100000u)                  \
+    X(EH_CONTINUATION_TABLE_PRESENT, 0x00400000u)      \
+    X(XFG_ENABLED, 0x00800000u)                        \
+    X(CASTGUARD_PRESENT, 0x01000000u)                  \
+    X(MEMCPY_PRESENT, 0x02000000u)
+
+enum {
+#define X(name, bit) PE_GUARD_##name = bit,
+    PE_GUARD_FLAG_LIST(X)
+#undef X
+};
+
+/* The name of a single bit, "UNKNOWN" if it has none; static. */
+PE_API const char *pe_guard_flag_name(uint32_t bit);
+
+/* The tables of addresses behind the load configuration. */
+typedef enum pe_guard_table {
+    PE_GUARD_CF_FUNCTIONS,
+    PE_GUARD_ADDRESS_TAKEN_IAT,
+    PE_GUARD_LONG_JUMPS,
+    PE_GUARD_EH_CONTINUATIONS,
+    PE_GUARD_SE_HANDLERS, /* SafeSEH, of x86 */
+    PE_GUARD_TABLE_COUNT
+} pe_guard_table;
+
+/* Metadata of a CF function: the first of the bytes after its RVA. */
+enum {
+    PE_GUARD_FID_SUPPRESSED = 1,
+    PE_GUARD_EXPORT_SUPPRESSED = 2,
+    PE_GUARD_FID_LANGUAGE_EXCEPTION_HANDLER = 4,
+    PE_GUARD_FID_XFG = 8,
+};
+
+/* Bits 28 to 31 of GUARD_FLAGS: metadata bytes of each entry. Not in SafeSEH's table. */
+enum { PE_GUARD_MAX_METADATA = 15 };
+
+typedef struct pe_guard_entry {
+    pe_rva at;
+    uint32_t size; /* bytes: 4 and the metadata */
+    pe_rva target;
+    uint8_t metadata[PE_GUARD_MAX_METADATA]; /* size - 4 of them, then zeros */
+} pe_guard_entry;
+
+typedef struct pe_guard_iter {
+    const pe_image *image;
+    uint64_t next; /* RVA, widened */
+    uint64_t count;
+    uint64_t left;
+    uint32_t entry_size;
+    pe_status status;
+} pe_guard_iter;
+
+/* The entries of `table`: `count` in all, as the image says. PE_NOT_PRESENT without its fields, or
+ * with an address or a count of 0. */
+PE_API void pe_guard_entries(const pe_image *image, const pe_load_config *config,
+                             pe_guard_table table, pe_guard_iter *ret_iter);
+/* PE_OK with the next entry, PE_END, or an error that is said again by every later call. */
+PE_API pe_status pe_guard_next(pe_guard_iter *iter, pe_guard_entry *ret_entry);
+
+/* ---- Exceptions of x64: [PE The .pdata Section] and "x64 exception handling" -------------------
+ */
+
+/* A RUNTIME_FUNCTION: 12 bytes. */
+typedef struct pe_x64_function {
+    pe_rva at; /* of the entry itself */
+    pe_rva begin, end;
+    pe_rva unwind;    /* of its UNWIND_INFO; if indirect, of another RUNTIME_FUNCTION */
+    bool is_indirect; /* bit 0 of the stored value, which `unwind` is without */
+} pe_x64_function;
+
+typedef struct pe_x64_function_iter {
+    const pe_image *image;
+    uint64_t next, end; /* RVAs, widened */
+    pe_status status;
+} pe_x64_function_iter;
+
+/*
+ * The functions of the exception directory: as many as its size holds, in the order of the table.
+ * PE_NOT_PRESENT without a directory, and for machines other than x64.
+ */
+PE_API void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter);
+/* PE_OK with the next function, PE_END, or an error that is said again by every later call. */
+PE_API pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_function);
+
+/* The RUNTIME_FUNCTION at `rva`, wherever that is; an indirect one is not followed. */
+PE_API pe_status pe_x64_function_at(const pe_image *image, pe_rva rva,
+                                    pe_x64_function *ret_function);
+
+/* Flags of UNWIND_INFO. */
+enum {
+    PE_X64_EXCEPTION_HANDLER = 1,
+    PE_X64_TERMINATION_HANDLER = 2,
+    PE_X64_CHAINED = 4,
+};
+
+/* Slots that the count byte of UNWIND_INFO can tell. */
+enum { PE_X64_MAX_SLOTS = 255 };
+
+/*
+ * An UNWIND_INFO, copied out of the image. Versions 1 and 2 are known; of any other, the first
+ * four bytes are all that is decoded (`is_known` is false, `size` is 4).
+ */
+typedef struct pe_x64_unwind {
+    pe_rva at;
+    uint32_t size; /* bytes: header, slots with padding, handler RVA or chained entry */
+    bool is_known;
+    uint8_t version, flags;
+    uint8_t prolog_size;
+    uint8_t slot_count;     /* a code takes 1 to 3 slots of 2 bytes */
+    uint8_t frame_register; /* 0: none */
+    uint8_t frame_offset;   /* of the frame register from RSP, in bytes (scaled by 16) */
+    bool has_handler;       /* one of the two handler flags, and not chained */
+    pe_rva handler;
+    pe_rva language_data; /* what follows the handler's RVA; its shape is the handler's own */
+    bool is_chained;      /* takes precedence over the handler flags */
+    pe_x64_function parent;
+    uint8_t slots[2 * PE_X64_MAX_SLOTS];
+} pe_x64_unwind;
+
+/* Reads the UNWIND_INFO at `rva`: PE_OK, or the status of reading it. */
+PE_API pe_status pe_x64_unwind_at(const pe_image *image, pe_rva rva, pe_x64_unwind *ret_unwind);
+
+/* Unwind operations. 6 and 7 are what they are in version 2; version 1 has SAVE_XMM and
+ * SAVE_XMM_FAR, of which nothing but their 2 and 3 slots is documented. */
+#define PE_X64_OPERATION_LIST(X) \
+    X(PUSH_NONVOL, 0)            \
+    X(ALLOC_LARGE, 1)            \
+    X(ALLOC_SMALL, 2)            \
+    X(SET_FPREG, 3)              \
+    X(SAVE_NONVOL, 4)            \
+    X(SAVE_NONVOL_FAR, 5)        \
+    X(EPILOG, 6)                 \
+    X(SPARE_CODE, 7)             \
+    X(SAVE_XMM128, 8)            \
+    X(SAVE_XMM128_FAR, 9)        \
+    X(PUSH_MACHFRAME, 10)
+
+typedef enum pe_x64_operation {
+#define X(name, number) PE_X64_##name = number,
+    PE_X64_OPERATION_LIST(X)
+#undef X
+} pe_x64_operation;
+
+/* "PUSH_NONVOL" and so on, "UNKNOWN" beyond the list; static. */
+PE_API const char *pe_x64_operation_name(uint32_t operation);
+
+/* "RAX" to "R15" for 0 to 15, "UNKNOWN" beyond; static. */
+PE_API const char *pe_x64_register_name(uint32_t number);
+
+/*
+ * One unwind code. `value` is in bytes, and by operation:
+ *   ALLOC_*          the size of the allocation
+ *   SET_FPREG        the offset of the frame register from RSP
+ *   SAVE_*           where the register `info` is saved, from RSP after the prolog
+ *   EPILOG           the first one: the length of each epilog, one of which ends the function if
+ *                    bit 0 of `info` is set; others: how far before the end of the function an
+ *                    epilog starts, 0 for padding
+ *   the others       0 (PUSH_NONVOL names its register in `info`; PUSH_MACHFRAME says there whether
+ *                    an error code was pushed)
+ */
+typedef struct pe_x64_code {
+    pe_rva at;
+    uint32_t slot_count; /* 1 to 3, of 2 bytes each */
+    uint8_t prolog_offset;
+    uint8_t operation, info;
+    uint32_t operand; /* the slots after the first, as stored */
+    uint32_t value;
+} pe_x64_code;
+
+typedef struct pe_x64_code_iter {
+    const pe_x64_unwind *unwind;
+    uint32_t next; /* slot */
+    pe_status status;
+} pe_x64_code_iter;
+
+/* The codes of `unwind`; PE_NOT_PRESENT if its version is not known. */
+PE_API void pe_x64_codes(const pe_x64_unwind *unwind, pe_x64_code_iter *ret_iter);
+/* PE_OK with the next code, PE_END, or PE_BAD_FORMAT (an operation that does not exist or whose
+ * slots are not all there), said again by every later call. */
+PE_API pe_status pe_x64_code_next(pe_x64_code_iter *iter, pe_x64_code *ret_code);
+
+/* Steps of one chain: what Windows's unwinder follows at the most. */
+enum { PE_X64_CHAIN_LIMIT = 32 };
+
+/* The entries that describe one function: its own, then those it is chained to. */
+typedef struct pe_x64_chain_iter {
+    const pe_image *image;
+    pe_x64_function next;
+    uint32_t steps;
+    pe_status status;
+} pe_x64_chain_iter;
+
+PE_API void pe_x64_chain(const pe_image *image, const pe_x64_function *function,
+                         pe_x64_chain_iter *ret_iter);
+/*
+ * PE_OK with the next link (`ret_function`, to which an indirect entry has led, and its unwind
+ * information), PE_END after the last, or an error that is said again: that of reading it, or
+ * PE_BAD_FORMAT after PE_X64_CHAIN_LIMIT entries, as in a chain that loops. Each indirect entry
+ * counts as one.
+ */
+PE_API pe_status pe_x64_chain_next(pe_x64_chain_iter *iter, pe_x64_function *ret_function,
+                                   pe_x64_unwind *ret_unwind);
+
 /* ---- Resources: [PE The .rsrc Section] ----------------------------------------------------------
  *
  * A tree: the root's entries are types, theirs names, theirs languages, and below a language is a

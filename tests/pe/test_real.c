@@ -21,7 +21,7 @@
 struct counts {
     uint64_t files, sections, imports, slots, used_slots, names, relocs, resources;
     uint64_t versions, version_strings, translations, manifests, icons, cursors, strings;
-    uint64_t message_blocks, messages;
+    uint64_t message_blocks, messages, functions, codes;
 };
 
 static void count_imports(const pe_image *image, struct counts *counts)
@@ -172,6 +172,38 @@ static void count_resources(const pe_image *image, struct counts *counts)
     cr_assert(walk.status == PE_END || walk.status == PE_NOT_PRESENT);
 }
 
+/* An entry of a chain counts with the function that it belongs to. */
+static void count_codes(const pe_image *image, const pe_x64_function *function,
+                        struct counts *counts)
+{
+    pe_x64_chain_iter chain;
+    pe_x64_function link;
+    pe_x64_unwind unwind;
+    pe_x64_code_iter codes;
+    pe_x64_code code;
+    pe_x64_chain(image, function, &chain);
+    cr_assert_eq(pe_x64_chain_next(&chain, &link, &unwind), PE_OK);
+    pe_x64_codes(&unwind, &codes);
+    while (pe_x64_code_next(&codes, &code) == PE_OK)
+        counts->codes++;
+    cr_assert_eq(codes.status, PE_END);
+    while (pe_x64_chain_next(&chain, &link, &unwind) == PE_OK)
+        continue;
+    cr_assert_eq(chain.status, PE_END);
+}
+
+static void count_functions(const pe_image *image, struct counts *counts)
+{
+    pe_x64_function_iter iter;
+    pe_x64_function function;
+    pe_x64_functions(image, &iter);
+    while (pe_x64_function_next(&iter, &function) == PE_OK) {
+        counts->functions++;
+        count_codes(image, &function, counts);
+    }
+    cr_assert(iter.status == PE_END || iter.status == PE_NOT_PRESENT);
+}
+
 static void count_image(const pe_image *image, struct counts *counts)
 {
     counts->files++;
@@ -179,6 +211,7 @@ static void count_image(const pe_image *image, struct counts *counts)
     count_imports(image, counts);
     count_exports(image, counts);
     count_relocs(image, counts);
+    count_functions(image, counts);
     count_resources(image, counts);
 }
 
@@ -275,6 +308,8 @@ Test(real, libwine_has_the_tables_that_other_tools_see_also_in_memory)
     cr_expect_eq(libwine.used_slots, 83637);
     cr_expect_eq(libwine.names, 82417);
     cr_expect_eq(libwine.relocs, 169544);
+    cr_expect_eq(libwine.functions, 176340);
+    cr_expect_eq(libwine.codes, 600670);
     cr_expect_eq(libwine.resources, 23955);
     cr_expect_eq(libwine.versions, 268);
     cr_expect_eq(libwine.version_strings, 2171);

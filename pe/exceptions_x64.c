@@ -1,0 +1,156 @@
+#include "bytes.h"
+
+enum {
+    FUNCTION_END = 4,
+    FUNCTION_UNWIND = 8,
+    FUNCTION_SIZE = 12,
+    FUNCTION_INDIRECT = 1,
+    UNWIND_HEADER = 4,
+    SLOT_SIZE = 2,
+    HANDLER_SIZE = 4,
+};
+
+/* ---- Functions ---- */
+
+void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter)
+{
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXCEPTION);
+    bool is_present = directory.rva.value != 0 && image->file.machine == PE_MACHINE_AMD64;
+    *ret_iter = (pe_x64_function_iter){
+        .image = image,
+        .next = directory.rva.value,
+        .end = (uint64_t)directory.rva.value + directory.size,
+        .status = is_present ? PE_OK : PE_NOT_PRESENT,
+    };
+}
+
+pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function *ret_function)
+{
+    uint8_t raw[FUNCTION_SIZE];
+    pe_status status = pe_read(image, rva, raw, sizeof raw);
+    if (status != PE_OK)
+        return status;
+    uint32_t unwind = pe__load_u32(raw + FUNCTION_UNWIND);
+    *ret_function = (pe_x64_function){
+        .at = rva,
+        .begin = {pe__load_u32(raw)},
+        .end = {pe__load_u32(raw + FUNCTION_END)},
+        .unwind = {unwind & ~(uint32_t)FUNCTION_INDIRECT},
+        .is_indirect = (unwind & FUNCTION_INDIRECT) != 0,
+    };
+    return PE_OK;
+}
+
+/* Less than an entry at the end of the directory is none. */
+pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_function)
+{
+    if (iter->status == PE_OK && iter->end - iter->next < FUNCTION_SIZE)
+        iter->status = PE_END;
+    else if (iter->status == PE_OK && iter->next > UINT32_MAX)
+        iter->status = PE_OUT_OF_BOUNDS;
+    if (iter->status != PE_OK)
+        return iter->status;
+    iter->status = pe_x64_function_at(iter->image, (pe_rva){(uint32_t)iter->next}, ret_function);
+    if (iter->status == PE_OK)
+        iter->next += FUNCTION_SIZE;
+    return iter->status;
+}
+
+/* ---- Unwind information ---- */
+
+static void decode_header(const uint8_t *raw, pe_rva rva, pe_x64_unwind *unwind)
+{
+    unwind->at = rva;
+    unwind->size = UNWIND_HEADER;
+    unwind->version = raw[0] & 7;
+    unwind->flags = raw[0] >> 3;
+    unwind->prolog_size = raw[1];
+    unwind->slot_count = raw[2];
+    unwind->frame_register = raw[3] & 15;
+    unwind->frame_offset = (uint8_t)(raw[3] & 0xF0);
+    unwind->is_known = unwind->version == 1 || unwind->version == 2;
+}
+
+/* What follows the slots, whose number is padded to an even one: a chained entry or a handler. */
+static pe_status read_tail(const pe_image *image, pe_x64_unwind *unwind)
+{
+    pe_rva tail;
+    uint32_t padded = (unwind->slot_count + 1u) & ~1u;
+    uint32_t handlers = PE_X64_EXCEPTION_HANDLER | PE_X64_TERMINATION_HANDLER;
+    unwind->size += padded * SLOT_SIZE;
+    if ((unwind->flags & (handlers | PE_X64_CHAINED)) == 0)
+        return PE_OK;
+    if (!pe__element(unwind->at, unwind->size, 1, &tail))
+        return PE_OUT_OF_BOUNDS;
+    unwind->is_chained = (unwind->flags & PE_X64_CHAINED) != 0;
+    unwind->has_handler = !unwind->is_chained;
+    unwind->size += unwind->is_chained ? FUNCTION_SIZE : HANDLER_SIZE;
+    if (unwind->is_chained)
+        return pe_x64_function_at(image, tail, &unwind->parent);
+    unwind->language_data = (pe_rva){tail.value + HANDLER_SIZE};
+    return pe_read_u32(image, tail, &unwind->handler.value);
+}
+
+pe_status pe_x64_unwind_at(const pe_image *image, pe_rva rva, pe_x64_unwind *ret_unwind)
+{
+    uint8_t raw[UNWIND_HEADER];
+    pe_rva slots;
+    pe_x64_unwind unwind = {0};
+    pe_status status = pe_read(image, rva, raw, sizeof raw);
+    if (status != PE_OK)
+        return status;
+    decode_header(raw, rva, &unwind);
+    if (unwind.is_known) {
+        if (!pe__element(rva, UNWIND_HEADER, 1, &slots))
+            return PE_OUT_OF_BOUNDS;
+        status = pe_read(image, slots, unwind.slots, (size_t)unwind.slot_count * SLOT_SIZE);
+        if (status == PE_OK)
+            status = read_tail(image, &unwind);
+    }
+    if (status == PE_OK)
+        *ret_unwind = unwind;
+    return status;
+}
+
+/* ---- Chains ---- */
+
+void pe_x64_chain(const pe_image *image, const pe_x64_function *function,
+                  pe_x64_chain_iter *ret_iter)
+{
+    *ret_iter = (pe_x64_chain_iter){.image = image, .next = *function, .status = PE_OK};
+}
+
+/* One entry more, or an error once the limit is reached. */
+static pe_status take_step(pe_x64_chain_iter *iter)
+{
+    return iter->steps++ < PE_X64_CHAIN_LIMIT ? PE_OK : PE_BAD_FORMAT;
+}
+
+static pe_status follow_indirect(pe_x64_chain_iter *iter)
+{
+    pe_status status = PE_OK;
+    while (status == PE_OK && iter->next.is_indirect) {
+        status = take_step(iter);
+        if (status == PE_OK)
+            status = pe_x64_function_at(iter->image, iter->next.unwind, &iter->next);
+    }
+    return status;
+}
+
+pe_status pe_x64_chain_next(pe_x64_chain_iter *iter, pe_x64_function *ret_function,
+                            pe_x64_unwind *ret_unwind)
+{
+    if (iter->status != PE_OK)
+        return iter->status;
+    iter->status = follow_indirect(iter);
+    if (iter->status == PE_OK)
+        iter->status = take_step(iter);
+    if (iter->status == PE_OK)
+        iter->status = pe_x64_unwind_at(iter->image, iter->next.unwind, ret_unwind);
+    if (iter->status != PE_OK)
+        return iter->status;
+    *ret_function = iter->next;
+    iter->next = ret_unwind->parent;
+    iter->status = ret_unwind->is_chained ? PE_OK : PE_END;
+    return PE_OK;
+}
