@@ -52,44 +52,96 @@ static ldr_status broken_directory(const char *subject, pe_rva at, ldr_diag *dia
     return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, subject);
 }
 
-static ldr_status bind_dll(write_window *window, const pe_import_dll *dll, const char *subject,
-                           const ldr__import_resolver *resolver, ldr_diag *diag)
+/* What is to be written where. */
+typedef struct bound_slot {
+    pe_rva slot;
+    const void *address;
+} bound_slot;
+
+/*
+ * All of a view's imports are resolved before the first is written: where tables overlap, what is
+ * written would be read as further imports, without end.
+ */
+typedef struct binding_plan {
+    ldr_view *view;
+    const char *subject;
+    const ldr__import_resolver *resolver;
+    bound_slot *slots; /* allocated */
+    size_t count, capacity;
+} binding_plan;
+
+static ldr_status plan_slot(binding_plan *plan, pe_rva slot, const void *address)
 {
+    if (plan->count == plan->capacity) {
+        size_t capacity = plan->capacity != 0 ? plan->capacity * 2 : 256;
+        void *grown = ldr__os_resize(plan->slots, capacity * sizeof(*plan->slots));
+        if (!grown)
+            return LDR_NO_MEMORY;
+        plan->slots = grown;
+        plan->capacity = capacity;
+    }
+    plan->slots[plan->count++] = (bound_slot){slot, address};
+    return LDR_OK;
+}
+
+static ldr_status plan_dll(binding_plan *plan, const pe_import_dll *dll, ldr_diag *diag)
+{
+    const ldr__import_resolver *resolver = plan->resolver;
     void *provider = NULL;
-    ldr_status status = resolver->dll(resolver->user, dll, &provider);
     pe_thunk_iter thunks;
     pe_import import;
     pe_status next = PE_END;
-    pe_thunks(ldr_view_image(window->view), dll, &thunks);
+    ldr_status status = resolver->dll(resolver->user, dll, &provider);
+    pe_thunks(ldr_view_image(plan->view), dll, &thunks);
     while (status == LDR_OK && (next = pe_thunk_next(&thunks, &import)) == PE_OK) {
         const void *address = NULL;
         status = resolver->function(resolver->user, provider, dll, &import, &address);
-        ldr_status written = status == LDR_OK ? write_slot(window, import.slot, address) : LDR_OK;
-        if (written == LDR_INVALID_ARGUMENT)
-            return broken_directory(subject, import.slot, diag);
-        if (written != LDR_OK)
-            return ldr__fail(diag, written, ldr__nt_status_of(written), subject);
+        if (status == LDR_OK && plan_slot(plan, import.slot, address) != LDR_OK)
+            return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, plan->subject);
     }
     if (status == LDR_OK && next != PE_END)
-        return broken_directory(subject, thunks.lookup, diag);
+        return broken_directory(plan->subject, thunks.lookup, diag);
     return status;
+}
+
+static ldr_status plan_dlls(binding_plan *plan, ldr_diag *diag)
+{
+    pe_import_iter dlls;
+    pe_import_dll dll;
+    pe_status next = PE_END;
+    ldr_status status = LDR_OK;
+    pe_imports(ldr_view_image(plan->view), &dlls);
+    while (status == LDR_OK && (next = pe_import_next(&dlls, &dll)) == PE_OK)
+        status = plan_dll(plan, &dll, diag);
+    if (status == LDR_OK && next != PE_END)
+        return broken_directory(plan->subject, dlls.next, diag);
+    return status;
+}
+
+static ldr_status write_slots(const binding_plan *plan, ldr_diag *diag)
+{
+    write_window window = {.view = plan->view};
+    ldr_status status = LDR_OK;
+    size_t i = 0;
+    for (; i < plan->count && status == LDR_OK; i++)
+        status = write_slot(&window, plan->slots[i].slot, plan->slots[i].address);
+    ldr_status closed = window_close(&window);
+    if (status == LDR_INVALID_ARGUMENT)
+        return broken_directory(plan->subject, plan->slots[i - 1].slot, diag);
+    if (status == LDR_OK)
+        status = closed;
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), plan->subject);
+    return LDR_OK;
 }
 
 ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
                              const ldr__import_resolver *resolver, ldr_diag *diag)
 {
-    write_window window = {.view = view};
-    pe_import_iter dlls;
-    pe_import_dll dll;
-    pe_status next = PE_END;
-    ldr_status status = LDR_OK;
-    pe_imports(ldr_view_image(view), &dlls);
-    while (status == LDR_OK && (next = pe_import_next(&dlls, &dll)) == PE_OK)
-        status = bind_dll(&window, &dll, subject, resolver, diag);
-    ldr_status closed = window_close(&window);
-    if (status == LDR_OK && next != PE_END)
-        return broken_directory(subject, dlls.next, diag);
-    if (status == LDR_OK && closed != LDR_OK)
-        return ldr__fail(diag, closed, ldr__nt_status_of(closed), subject);
+    binding_plan plan = {.view = view, .subject = subject, .resolver = resolver};
+    ldr_status status = plan_dlls(&plan, diag);
+    if (status == LDR_OK)
+        status = write_slots(&plan, diag);
+    ldr__os_free(plan.slots);
     return status;
 }

@@ -19,8 +19,9 @@ typedef struct ldr__import_resolver {
 } ldr__import_resolver;
 
 /*
- * Walks the import directory and binds each slot. Pages without write access are opened for the
- * write and closed again, never executable meanwhile. The first status of a callback that is not
+ * Walks the import directory, then writes each slot; nothing is written when anything fails before.
+ * Pages without write access are opened for the write and closed again, never executable meanwhile.
+ * The first status of a callback that is not
  * LDR_OK ends the walk and is returned; a broken directory is LDR_IMAGE_REFUSED with
  * STATUS_INVALID_IMAGE_FORMAT and the name of the image as subject.
  */

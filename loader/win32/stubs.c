@@ -20,7 +20,8 @@ struct ldr__stub {
     char *dll, *function;
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
-    void **slot; /* in a block's page of pointers; NULL while it has none */
+    void **slot; /* in the page of pointers of `block` */
+    struct ldr__stub_block *block;
 };
 typedef struct ldr__stub stub;
 
@@ -103,14 +104,6 @@ static stub_block *block_with_room(ldr__process *process)
     return block;
 }
 
-static stub_block *block_of(const ldr__process *process, void *const *slot)
-{
-    stub_block *block = process->stub_blocks;
-    while ((uintptr_t)slot - (uintptr_t)block->code >= BLOCK_SIZE)
-        block = block->next;
-    return block;
-}
-
 /* The code of the function that the stub becomes, NULL when out of memory; the process is locked.
  */
 static void *take_slot(ldr__process *process, stub *entry)
@@ -123,6 +116,7 @@ static void *take_slot(ldr__process *process, stub *entry)
         index++;
     entry->slot = &block_slots(block)[index];
     *entry->slot = entry;
+    entry->block = block;
     block->used++;
     return block->code + index * CODE_SIZE;
 }
@@ -192,7 +186,7 @@ void ldr__stubs_release(ldr__process *process, const void *owner)
         }
         *at = entry->next;
         *entry->slot = NULL;
-        block_of(process, entry->slot)->used--;
+        entry->block->used--;
         stub_free(entry);
     }
     pthread_mutex_unlock(&process->lock);

@@ -191,6 +191,30 @@ Test(failures, missing_imports_become_stubs_on_request)
     ldr_context_destroy(ctx);
 }
 
+/* What binding writes must not be read as further imports: the table would never end. */
+Test(failures, address_table_one_entry_behind_its_lookup_table_is_bound_once)
+{
+    enum { LOOKUP = 0, ADDRESS = 16 };
+    img_builder builder;
+    ldr_load_options options = {.size = sizeof(options), .missing = LDR_MISSING_STUB};
+    ldr_module *module;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    img_add_import(&builder, "none.dll", "x");
+    img_image image = img_finish(&builder);
+    pe_image parsed;
+    cr_assert_eq(pe_open((pe_span){image.bytes, image.size}, PE_LAYOUT_FILE, &parsed, NULL), PE_OK);
+    uint32_t directory = pe_directory_at(&parsed, PE_DIRECTORY_IMPORT).rva.value;
+    uint64_t descriptor = img_offset_of(&image, directory);
+    img_set_u32(&image, descriptor + ADDRESS, img_get_u32(&image, descriptor + LOOKUP) + 8);
+    folder_write("a.dll", image.bytes, image.size);
+    img_free(&image);
+    ldr_context *ctx = fake_context();
+    cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), &options, &module, NULL), LDR_OK);
+    cr_assert_eq(fake_stubs(), 1);
+    ldr_context_destroy(ctx);
+}
+
 Test(failures, missing_dll_is_dll_not_found)
 {
     folder_dll("a", "none");
