@@ -779,7 +779,7 @@ PE_API void pe_x64_codes(const pe_x64_unwind *unwind, pe_x64_code_iter *ret_iter
  * slots are not all there), said again by every later call. */
 PE_API pe_status pe_x64_code_next(pe_x64_code_iter *iter, pe_x64_code *ret_code);
 
-/* Steps of one chain: what Windows's unwinder follows at the most. */
+/* Entries of one chain that are followed: a chain that loops has no end. */
 enum { PE_X64_CHAIN_LIMIT = 32 };
 
 /* The entries that describe one function: its own, then those it is chained to. */
