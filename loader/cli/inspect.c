@@ -4,69 +4,139 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Items and bytes of names shown in all: what a hostile table could repeat without end. */
 enum { BUDGET = 1 << 24 };
 
-static int fail(bool as_json, const char *path, const ldr_diag *diag)
+typedef struct part {
+    const char *name;
+    void (*show)(inspect_report *report); /* as text, or into the JSON object */
+} part;
+
+static const part parts[] = {
+    {"headers", inspect_headers},         {"directories", inspect_directories},
+    {"sections", inspect_sections},       {"imports", inspect_imports},
+    {"exports", inspect_exports},         {"resources", inspect_resources},
+    {"relocations", inspect_relocations}, {"tls", inspect_tls},
+};
+
+enum { PART_COUNT = sizeof parts / sizeof parts[0] };
+
+/* Marks the parts that a list such as "imports,exports" names (NULL: all). False, said on stderr,
+ * if there is no such part. */
+static bool select_parts(const char *list, bool ret_wanted[PART_COUNT])
+{
+    for (size_t i = 0; i < PART_COUNT; i++)
+        ret_wanted[i] = list == NULL;
+    while (list != NULL) {
+        size_t length = strcspn(list, ","), i = 0;
+        while (i < PART_COUNT &&
+               (strlen(parts[i].name) != length || strncmp(parts[i].name, list, length) != 0))
+            i++;
+        if (i == PART_COUNT) {
+            fprintf(stderr, "peload: --only: no such part: %.*s\n", (int)length, list);
+            return false;
+        }
+        ret_wanted[i] = true;
+        list = list[length] == ',' ? list + length + 1 : NULL;
+    }
+    return true;
+}
+
+static void begin_json(cli_json *json, const char *path)
+{
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "schema", INSPECT_SCHEMA);
+    cli_json_text(json, "file", path);
+}
+
+static void end_json(cli_json *json)
+{
+    cli_json_close(json, '}');
+    putchar('\n');
+}
+
+static int fail(cli_json *json, const char *path, const ldr_diag *diag)
 {
     cli_report(diag);
-    if (as_json)
-        cli_json_failure(path, diag);
+    if (json != NULL) {
+        begin_json(json, path);
+        cli_json_diag(json, diag);
+        end_json(json);
+    }
     return CLI_FAILED;
 }
 
-static int show_image(inspect_report *report, const char *path)
+/* True if the file ends before the bytes of a section do. */
+static bool is_cut_off(const pe_image *image)
+{
+    for (uint32_t i = 0; i < image->file.section_count; i++) {
+        pe_section section;
+        if (pe_section_at(image, i, &section) != PE_OK)
+            return true;
+        if (section.raw_size > 0 &&
+            !pe_range_ok(image->bytes.size, section.raw.value, section.raw_size))
+            return true;
+    }
+    return false;
+}
+
+static int show_image(inspect_report *report, const char *path, const bool is_wanted[PART_COUNT])
 {
     cli_json *json = report->json;
-    if (json != NULL) {
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "file", path);
-    }
+    if (json != NULL)
+        begin_json(json, path);
     inspect_verdict(report, path);
-    inspect_headers(report);
-    inspect_directories(report);
-    inspect_sections(report);
-    inspect_imports(report);
-    inspect_exports(report);
-    if (json != NULL) {
-        cli_json_close(json, '}');
-        putchar('\n');
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        if (is_wanted[i])
+            parts[i].show(report);
     }
+    if (json != NULL)
+        end_json(json);
     /* What a refused image says is an answer; a file that is not all there is a failure. */
-    if (!report->is_cut_off || report->verdict.status == LDR_OK)
+    if (report->verdict.status == LDR_OK || !is_cut_off(report->image))
         return CLI_DONE;
     cli_report(&report->verdict);
     return CLI_FAILED;
 }
 
+/* See no-color.org. */
+static bool wants_colour(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == '\0');
+}
+
 int cli_inspect(int argc, char **argv)
 {
-    bool as_json = false;
-    const cli_option table[] = {{"--json", CLI_FLAG, &as_json}};
-    const cli_syntax syntax = {table, 1, false, 1, 1};
+    bool as_json = false, is_wanted[PART_COUNT];
+    const char *only = NULL;
+    const cli_option table[] = {{"--json", CLI_FLAG, &as_json}, {"--only", CLI_TEXT, &only}};
+    const cli_syntax syntax = {table, 2, false, 1, 1};
     uint8_t *bytes;
     size_t size;
     ldr_diag diag;
 
-    if (cli_parse(&syntax, argc, argv) < 0)
+    if (cli_parse(&syntax, argc, argv) < 0 || !select_parts(only, is_wanted))
         return CLI_USAGE;
     const char *path = argv[1];
+    cli_json writer = {.out = stdout};
+    cli_json *json = as_json ? &writer : NULL;
     if (cli_read_file(path, &bytes, &size, &diag) != LDR_OK)
-        return fail(as_json, path, &diag);
+        return fail(json, path, &diag);
 
     int result;
     pe_image image;
     pe_diag why;
-    pe_span span = {bytes, size};
-    if (pe_open(span, PE_LAYOUT_FILE, &image, &why) != PE_OK) {
+    if (pe_open((pe_span){bytes, size}, PE_LAYOUT_FILE, &image, &why) != PE_OK) {
         cli_fail(&diag, LDR_IMAGE_REFUSED, why.nt_status, path);
         diag.why = why;
-        result = fail(as_json, path, &diag);
+        result = fail(json, path, &diag);
     } else {
-        cli_json json = {.out = stdout};
-        inspect_report report = {.image = &image, .json = as_json ? &json : NULL, .budget = BUDGET};
-        result = show_image(&report, path);
+        inspect_report report = {
+            .image = &image, .json = json, .is_coloured = wants_colour(), .budget = BUDGET};
+        result = show_image(&report, path, is_wanted);
     }
     free(bytes);
     return result;

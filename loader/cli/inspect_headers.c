@@ -35,13 +35,16 @@ static void print_verdict(const inspect_report *report, const char *path)
     bool is_dll = (image->file.characteristics & PE_FILE_DLL) != 0;
     printf("%s: %s %s for %s (0x%04x)\n", path, pe_is_64(image) ? "PE32+" : "PE32",
            is_dll ? "DLL" : "EXE", machine_name(image->file.machine), image->file.machine);
-    if (report->verdict.status == LDR_OK)
-        printf("Windows 10 accepts it\n");
-    else
-        printf("Windows 10 refuses it: %s, rule %s at offset 0x%" PRIx64 ": %s (found 0x%" PRIx64
-               ", allowed 0x%" PRIx64 ")\n",
-               pe_nt_status_name(why->nt_status), why->rule, why->offset, why->detail, why->value,
-               why->allowed);
+    if (report->verdict.status == LDR_OK) {
+        inspect_paint(report, INSPECT_GOOD, "Windows 10 accepts it");
+        putchar('\n');
+        return;
+    }
+    inspect_paint(report, INSPECT_BAD, "Windows 10 refuses it");
+    printf(": %s, rule %s at offset 0x%" PRIx64 ": %s (found 0x%" PRIx64 ", allowed 0x%" PRIx64
+           ")\n",
+           pe_nt_status_name(why->nt_status), why->rule, why->offset, why->detail, why->value,
+           why->allowed);
 }
 
 void inspect_verdict(inspect_report *report, const char *path)
@@ -122,7 +125,9 @@ static void show_fields(inspect_report *report, const char *title, uint64_t offs
         cli_json_open(json, title, '{');
         cli_json_number(json, "offset", offset);
     } else {
-        printf("\n%s at offset 0x%" PRIx64 "\n", title, offset);
+        putchar('\n');
+        inspect_paint(report, INSPECT_TITLE, title);
+        printf(" at offset 0x%" PRIx64 "\n", offset);
     }
     for (size_t i = 0; i < count; i++) {
         const field *at = &fields[i];
@@ -149,6 +154,13 @@ void inspect_headers(inspect_report *report)
     show_fields(report, "optional_header", image->optional.offset.value, fields, count);
 }
 
+/* [PE Optional Header Data Directories] */
+static uint64_t directory_offset(const pe_image *image, pe_directory_index index)
+{
+    uint64_t first = pe_is_64(image) ? 112 : 96;
+    return image->optional.offset.value + first + 8 * (uint64_t)index;
+}
+
 static void show_directory(inspect_report *report, pe_directory_index index, pe_directory entry)
 {
     if (report->json == NULL) {
@@ -157,6 +169,7 @@ static void show_directory(inspect_report *report, pe_directory_index index, pe_
         return;
     }
     cli_json_open(report->json, NULL, '{');
+    inspect_json_range(report->json, "offset", directory_offset(report->image, index), 8);
     cli_json_number(report->json, "index", index);
     cli_json_text(report->json, "name", pe_directory_name(index));
     cli_json_number(report->json, "rva", entry.rva.value);
@@ -167,12 +180,9 @@ static void show_directory(inspect_report *report, pe_directory_index index, pe_
 void inspect_directories(inspect_report *report)
 {
     uint32_t count = 0;
-    if (report->json != NULL) {
-        cli_json_open(report->json, "directories", '{');
-        cli_json_open(report->json, "items", '[');
-    } else {
-        printf("\ndirectories\n  %-2s  %-24s%-10s  %s\n", "#", "name", "rva", "size");
-    }
+    inspect_open_table(report, "directories");
+    if (report->json == NULL)
+        printf("  %-2s  %-24s%-10s  %s\n", "#", "name", "rva", "size");
     for (int i = 0; i < PE_DIRECTORY_COUNT; i++) {
         pe_directory entry = pe_directory_at(report->image, (pe_directory_index)i);
         if (entry.rva.value == 0 && entry.size == 0)
@@ -180,9 +190,5 @@ void inspect_directories(inspect_report *report)
         show_directory(report, (pe_directory_index)i, entry);
         count++;
     }
-    if (report->json != NULL) {
-        cli_json_close(report->json, ']');
-        cli_json_number(report->json, "count", count);
-        cli_json_close(report->json, '}');
-    }
+    inspect_close_table(report, count, PE_OK);
 }

@@ -1,34 +1,59 @@
 /*
  * inspect_report.h: the parts of `peload inspect`, each as aligned text or as a member of one JSON
- * object. Tables are objects with a count, a status and their items; a broken table says so in its
- * status and ends at the first item that cannot be read.
+ * object, which pe/inspect.schema.json describes. Tables are objects with a count, a status and
+ * their items; a broken table says so in its status and ends at the first item that cannot be read.
  */
 #ifndef PELOAD_INSPECT_REPORT_H
 #define PELOAD_INSPECT_REPORT_H
 
 #include "cli.h"
 
+#define INSPECT_SCHEMA "peload.inspect/1"
+
 typedef struct inspect_report {
     const pe_image *image;
-    cli_json *json; /* NULL: text */
+    cli_json *json;   /* NULL: text */
+    bool is_coloured; /* text for a terminal */
     uint64_t budget;
     ldr_diag verdict; /* of Windows 10 */
-    bool is_cut_off;  /* the file ends before the bytes of a section do */
 } inspect_report;
 
 /* What the image is, and whether Windows 10 would take it (the JSON's status members). */
 void inspect_verdict(inspect_report *report, const char *path);
 
+/* The parts: rows of the table in inspect.c. */
 void inspect_headers(inspect_report *report);
 void inspect_directories(inspect_report *report);
-void inspect_sections(inspect_report *report); /* count: entries */
-void inspect_imports(inspect_report *report);  /* count: functions */
-void inspect_exports(inspect_report *report);  /* count: slots */
+void inspect_sections(inspect_report *report);    /* count: entries */
+void inspect_imports(inspect_report *report);     /* count: functions */
+void inspect_exports(inspect_report *report);     /* count: slots */
+void inspect_resources(inspect_report *report);   /* count: leaves */
+void inspect_relocations(inspect_report *report); /* count: entries, ABSOLUTE included */
+void inspect_tls(inspect_report *report);         /* count: callbacks */
+
+/* ---- What the parts share (inspect_table.c) ---- */
 
 /* Takes one item and the bytes of its name from the budget; false when that is spent. */
 bool inspect_charge(inspect_report *report, pe_span name);
 
+/* A table's title, or its JSON object up to the first item; and what follows the last one. */
+void inspect_open_table(inspect_report *report, const char *name);
+void inspect_close_table(inspect_report *report, uint64_t count, pe_status status);
+
 /* Prints how a table ended: nothing for PE_OK and PE_END. JSON: the member "status". */
 void inspect_table_status(inspect_report *report, pe_status status);
+
+/* Prints text, in colour where that is wanted. */
+typedef enum inspect_colour { INSPECT_TITLE, INSPECT_GOOD, INSPECT_BAD } inspect_colour;
+void inspect_paint(const inspect_report *report, inspect_colour colour, const char *text);
+
+/* The member "range": where an item's bytes lie. `unit` is "rva" or "offset". */
+void inspect_json_range(cli_json *json, const char *unit, uint64_t start, uint64_t size);
+
+void inspect_json_span(cli_json *json, const char *key, pe_span span);
+void inspect_print_span(pe_span span);
+
+/* A UTF-8 copy, for the caller to free; NULL when out of memory. A NUL inside becomes U+FFFD. */
+char *inspect_utf8(const pe_utf16 *text);
 
 #endif

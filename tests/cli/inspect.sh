@@ -22,5 +22,22 @@ same "imported DLLs" "['KERNEL32.dll', 'msvcrt.dll']" \
     "$(json '[d["dll"] for d in j["imports"]["items"]]')"
 same "exports" "True" "$(json '"crc32" in [e["name"] for e in j["exports"]["items"]]')"
 same "tables are whole" "{'success'}" \
-    "$(json '{j[t]["status"] for t in ("sections", "imports", "exports")}')"
+    "$(json '{j[t]["status"] for t in ("sections", "imports", "exports",
+        "resources", "relocations", "tls")}')"
+same "resources, relocations, callbacks" "(1, 64, 2)" \
+    "$(json 'j["resources"]["count"], j["relocations"]["count"], j["tls"]["count"]')"
+
+peload inspect --json --only tls,sections "$zlib"
+same "--only: members" "['sections', 'tls']" \
+    "$(json '[m for m in j if isinstance(j[m], dict)]')"
+peload inspect --only imports,frob "$zlib"
+same "--only: exit status" 2 "$status"
+has "--only: stderr" "no such part: frob" "$err"
+
+if command -v script >/dev/null; then
+    escape=$(printf '\033')
+    on_terminal() { script -qec "$1 '$PELOAD' inspect --only sections '$zlib'" /dev/null; }
+    has "colours on a terminal" "$escape" "$(on_terminal 'env -u NO_COLOR')"
+    same "no colours with NO_COLOR" "" "$(on_terminal 'env NO_COLOR=1' | grep "$escape")"
+fi
 finish
