@@ -98,6 +98,19 @@ void cli_print_hex(FILE *out, const void *bytes, size_t size);
 /* "peload: TEXT" for a diagnostic, as one line on stderr. */
 void cli_report(const ldr_diag *diag);
 
+/* ---- Hashes (md5.c, ordinals.c) ---- */
+
+enum { CLI_MD5_SIZE = 16 };
+
+/* False if the command was built without libcrypto, or that fails. */
+bool cli_md5(const void *bytes, size_t size, uint8_t ret_digest[CLI_MD5_SIZE]);
+
+/*
+ * The name that import hashes give an ordinal of ws2_32.dll, wsock32.dll or oleaut32.dll (the
+ * names that these DLLs export them by); NULL for others. Static.
+ */
+const char *cli_ordinal_name(pe_span dll, uint16_t ordinal);
+
 /* ---- Crashes (crash.c) ---- */
 
 /* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */

@@ -19,6 +19,7 @@ static const part parts[] = {
     {"sections", inspect_sections},       {"imports", inspect_imports},
     {"exports", inspect_exports},         {"resources", inspect_resources},
     {"relocations", inspect_relocations}, {"tls", inspect_tls},
+    {"hashes", inspect_hashes},
 };
 
 enum { PART_COUNT = sizeof parts / sizeof parts[0] };

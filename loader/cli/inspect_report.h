@@ -31,6 +31,9 @@ void inspect_resources(inspect_report *report);   /* count: leaves */
 void inspect_relocations(inspect_report *report); /* count: entries, ABSOLUTE included */
 void inspect_tls(inspect_report *report);         /* count: callbacks */
 
+/* The import hash; none without libcrypto, without imports, or where they cannot all be read. */
+void inspect_hashes(inspect_report *report);
+
 /* ---- What the parts share (inspect_table.c) ---- */
 
 /* Takes one item and the bytes of its name from the budget; false when that is spent. */

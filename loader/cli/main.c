@@ -12,7 +12,7 @@ static const command commands[] = {
     {"inspect", cli_inspect,
      "  peload inspect [--json] [--only PART,...] FILE\n"
      "      Show what the image says. Parses only. PART: headers directories sections imports\n"
-     "      exports resources relocations tls (default all).\n"},
+     "      exports resources relocations tls hashes (default all).\n"},
     {"map", cli_map,
      "  peload map [--json] [--dump OUT] [--base ADDR] [--profile winxp|win7|win10]\n"
      "             [--no-relocate] FILE\n"

@@ -1,0 +1,166 @@
+"""peload inspect --json against pefile, field by field, over the x64 modules of Wine and a sample of
+all other images below a folder. Exit status 77 without pefile or images.
+
+    differential.py PELOAD FOLDER
+
+Disagreements that are explained are not reported:
+
+    all tables    a flat image whose sections do not lie in memory as in the file (rule A62) is
+                  read as Windows would, by RVA; pefile reads by its sections
+    imports       pefile gives ordinals of three DLLs a name
+    exports       pefile lists empty slots as exports of address 0
+    relocations   pefile leaves a block at the first entry that is there twice
+    imphash       pefile says "" where there are no imports, we say null
+"""
+import json
+import os
+import subprocess
+import sys
+
+try:
+    import pefile
+except ImportError:
+    print("SKIPPED: python3-pefile is missing (tests/run installs it)")
+    sys.exit(77)
+
+EVERY = 40  # of the images that are not libwine's, one in so many
+LARGEST = 2 << 20  # pefile needs minutes for more
+
+
+def images(folder):
+    seen = 0
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            with open(path, "rb") as source:
+                if source.read(2) != b"MZ" or os.path.getsize(path) > LARGEST:
+                    continue
+            seen += 1
+            if seen % (20 if "/libwine/" in path else EVERY) == 0:
+                yield path
+
+
+def text(data):
+    """Bytes as the JSON shows them."""
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def sections(pe, found):
+    ours = [(s["name"], s["range"]["offset"], s["rva"], s["virtual_size"], s["raw"], s["raw_size"],
+             int(s["characteristics"], 16)) for s in found["sections"]["items"]]
+    theirs = [(text(s.Name.split(b"\0")[0]), s.get_file_offset(), s.VirtualAddress,
+               s.Misc_VirtualSize, s.PointerToRawData, s.SizeOfRawData, s.Characteristics)
+              for s in pe.sections]
+    return ours, theirs
+
+
+def imports(pe, found):
+    base = pe.OPTIONAL_HEADER.ImageBase
+    ours = [(d["dll"], f["slot"], f.get("name"), f.get("hint"), f.get("ordinal"))
+            for d in found["imports"]["items"] for f in d["functions"]]
+    theirs = [(text(d.dll), f.address - base, None if f.import_by_ordinal else text(f.name),
+               None if f.import_by_ordinal else f.hint,
+               f.ordinal if f.import_by_ordinal else None)
+              for d in getattr(pe, "DIRECTORY_ENTRY_IMPORT", []) for f in d.imports]
+    return ours, theirs
+
+
+def exports(pe, found):
+    ours = sorted((e["ordinal"], e["rva"], e.get("name"), e.get("forwarder"))
+                  for e in found["exports"]["items"])
+    theirs = getattr(pe, "DIRECTORY_ENTRY_EXPORT", None)
+    theirs = sorted((e.ordinal, e.address, text(e.name), text(e.forwarder))
+                    for e in theirs.symbols if e.address != 0) if theirs else []
+    return list(map(repr, ours)), list(map(repr, theirs))
+
+
+def until_repeated(entries):
+    for index, entry in enumerate(entries):
+        if entry in entries[:index]:
+            return entries[:index]
+    return entries
+
+
+def relocations(pe, found):
+    ours = [pair for b in found["relocations"]["items"]
+            for pair in until_repeated([(e["rva"], e["type"]) for e in b["entries"]])]
+    theirs = [(e.rva, e.type) for b in getattr(pe, "DIRECTORY_ENTRY_BASERELOC", [])
+              for e in b.entries]
+    return ours, theirs
+
+
+def tls(pe, found):
+    ours = found["tls"]["directory"]
+    ours = ours and [int(ours[k], 16) for k in ("data_start", "data_end", "index", "callbacks",
+                                                "characteristics")] + [ours["zero_fill"]]
+    theirs = getattr(pe, "DIRECTORY_ENTRY_TLS", None)
+    theirs = theirs and [theirs.struct.StartAddressOfRawData, theirs.struct.EndAddressOfRawData,
+                         theirs.struct.AddressOfIndex, theirs.struct.AddressOfCallBacks,
+                         theirs.struct.Characteristics, theirs.struct.SizeOfZeroFill]
+    return ours, theirs
+
+
+def leaves(directory, path=()):
+    for entry in directory.entries:
+        way = path + (str(entry.name) if entry.name is not None else entry.id,)
+        if hasattr(entry, "directory"):
+            yield from leaves(entry.directory, way)
+        else:
+            leaf = entry.data.struct
+            yield way, leaf.OffsetToData, leaf.Size, leaf.CodePage
+
+
+def resources(pe, found):
+    ours = [(tuple(r["path"]), r["rva"], r["size"], r["code_page"])
+            for r in found["resources"]["items"]]
+    theirs = getattr(pe, "DIRECTORY_ENTRY_RESOURCE", None)
+    return ours, list(leaves(theirs)) if theirs else []
+
+
+def imphash(pe, found):
+    ours = found["hashes"]["imphash"]
+    return ours, pe.get_imphash() or None
+
+
+CHECKS = (sections, imports, exports, relocations, tls, resources, imphash)
+
+
+def inspect(peload, path):
+    result = subprocess.run([peload, "inspect", "--json", path], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, check=False)
+    return json.loads(result.stdout)
+
+
+def compare(path, found):
+    if found.get("rule") == "A62":
+        return 0
+    pe = pefile.PE(path)
+    different = 0
+    for check in CHECKS:
+        ours, theirs = check(pe, found)
+        if ours == theirs:
+            continue
+        different += 1
+        print(f"{path}: {check.__name__}: ", end="")
+        if isinstance(ours, list) and isinstance(theirs, list):
+            print(len(ours), len(theirs), end=" ")
+            ours, theirs = next(((a, b) for a, b in zip(ours, theirs) if a != b), ("", ""))
+        print(f"{ours!r} but pefile {theirs!r}")
+    return different
+
+
+def main(peload, folder):
+    count = different = 0
+    for path in images(folder):
+        count += 1
+        different += compare(path, inspect(peload, path))
+    print(f"{count} images, {different} tables that differ")
+    if not count:
+        print("SKIPPED: no images")
+        return 77
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
