@@ -164,6 +164,38 @@ static void walk_relocs(struct walk *walk)
         note_diag(walk, &iter.diag);
 }
 
+static void walk_delay_thunks(struct walk *walk, const pe_delay_iter *dlls, const pe_delay_dll *dll)
+{
+    uint32_t count = 0;
+    pe_delay_thunk_iter thunks;
+    pe_import import;
+    pe_delay_thunks(dlls, dll, &thunks);
+    while (count++ < ITEM_LIMIT / 16 && pe_delay_thunk_next(&thunks, &import) == PE_OK) {
+        note(walk, import.slot.value);
+        note(walk, import.by_ordinal ? import.ordinal : import.hint);
+    }
+    note(walk, thunks.status);
+    if (thunks.status != PE_OK)
+        REQUIRE(pe_delay_thunk_next(&thunks, &import) == thunks.status);
+}
+
+static void walk_delay_imports(struct walk *walk)
+{
+    uint32_t count = 0;
+    pe_delay_iter dlls;
+    pe_delay_dll dll;
+    pe_delay_imports(walk->image, walk->image->optional.image_base, &dlls);
+    while (count++ < ITEM_LIMIT / 16 && pe_delay_next(&dlls, &dll) == PE_OK) {
+        REQUIRE(lies_inside(dll.name, walk->image->bytes));
+        note(walk, dll.name.size);
+        note(walk, dll.address_table.value ^ dll.name_table.value);
+        walk_delay_thunks(walk, &dlls, &dll);
+    }
+    note(walk, dlls.status);
+    if (dlls.status != PE_OK)
+        REQUIRE(pe_delay_next(&dlls, &dll) == dlls.status);
+}
+
 static void walk_tls(struct walk *walk)
 {
     pe_tls tls;
@@ -186,6 +218,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_exports(&walk);
     walk_imports(&walk);
     walk_relocs(&walk);
+    walk_delay_imports(&walk);
     walk_tls(&walk);
     walk_load_config(&walk);
     walk_exceptions(&walk);

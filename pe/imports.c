@@ -1,4 +1,5 @@
 #include "bytes.h"
+#include "thunk.h"
 
 enum {
     IMPORT_LOOKUP_TABLE = 0,
@@ -23,8 +24,7 @@ void pe_imports(const pe_image *image, pe_import_iter *ret_iter)
     };
 }
 
-/* Moves `rva` on; running out of RVAs is an error for the item after this one. */
-static pe_status advance(pe_rva *rva, uint32_t size)
+pe_status pe__advance(pe_rva *rva, uint32_t size)
 {
     if (rva->value > UINT32_MAX - size)
         return PE_OUT_OF_BOUNDS;
@@ -80,7 +80,7 @@ pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll)
             iter->status = status;
             break;
         }
-        iter->status = advance(&iter->next, IMPORT_SIZE);
+        iter->status = pe__advance(&iter->next, IMPORT_SIZE);
         if (first_thunk != 0) {
             *ret_dll = dll;
             return PE_OK;
@@ -95,11 +95,15 @@ void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *r
         .image = image, .lookup = dll->lookup_table, .slot = dll->address_table, .status = PE_OK};
 }
 
-/* Rule E7. */
-static pe_status decode_thunk(const pe_image *image, uint64_t thunk, pe_import *import)
+bool pe__is_ordinal(const pe_image *image, uint64_t thunk)
 {
     uint64_t ordinal_flag = pe_is_64(image) ? UINT64_C(1) << 63 : UINT64_C(1) << 31;
-    import->by_ordinal = (thunk & ordinal_flag) != 0;
+    return (thunk & ordinal_flag) != 0;
+}
+
+pe_status pe__decode_thunk(const pe_image *image, uint64_t thunk, pe_import *import)
+{
+    import->by_ordinal = pe__is_ordinal(image, thunk);
     if (import->by_ordinal) {
         import->ordinal = (uint16_t)(thunk & 0xFFFF);
         return PE_OK;
@@ -122,12 +126,12 @@ pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
     if (iter->status == PE_OK && thunk == 0)
         iter->status = PE_END;
     if (iter->status == PE_OK)
-        iter->status = decode_thunk(iter->image, thunk, &import);
+        iter->status = pe__decode_thunk(iter->image, thunk, &import);
     if (iter->status != PE_OK)
         return iter->status;
-    iter->status = advance(&iter->lookup, width);
+    iter->status = pe__advance(&iter->lookup, width);
     if (iter->status == PE_OK)
-        iter->status = advance(&iter->slot, width);
+        iter->status = pe__advance(&iter->slot, width);
     *ret_import = import;
     return PE_OK;
 }

@@ -420,6 +420,56 @@ PE_API pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll);
 PE_API void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *ret_iter);
 PE_API pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import);
 
+/* ---- Delay imports: [PE Delay-Load Import Tables]
+ * ------------------------------------------------
+ */
+
+/* Attributes: the tables hold RVAs. Without it (version 1, 32-bit linkers before 2002) they hold
+ * addresses, also those of names. */
+#define PE_DELAY_RVA 0x00000001u
+
+/* A descriptor of 32 bytes at `descriptor`. RVAs in both versions; 0 where there is none. */
+typedef struct pe_delay_dll {
+    pe_rva descriptor;
+    uint32_t attributes; /* as stored */
+    bool is_rva;         /* false: version 1, stored as addresses */
+    pe_span name;
+    pe_rva module_handle;
+    pe_rva address_table, name_table;
+    pe_rva bound_table, unload_table;
+    uint32_t time_date_stamp;
+} pe_delay_dll;
+
+typedef struct pe_delay_iter {
+    const pe_image *image;
+    uint64_t base;
+    pe_rva next;
+    pe_status status;
+} pe_delay_iter;
+
+typedef struct pe_delay_thunk_iter {
+    const pe_image *image;
+    uint64_t base;
+    bool is_rva;
+    pe_rva lookup, slot;
+    pe_status status;
+} pe_delay_thunk_iter;
+
+/*
+ * The DLLs that are loaded at the first call. `base` is what the addresses of version 1 count from:
+ * ImageBase, or the view's base once relocations have been applied. The walk ends at a descriptor
+ * without a DLL name; the directory's size is not looked at.
+ */
+PE_API void pe_delay_imports(const pe_image *image, uint64_t base, pe_delay_iter *ret_iter);
+/* PE_OK with the next DLL, PE_END, or an error that is said again: PE_OUT_OF_BOUNDS for a
+ * descriptor, name or address outside the image, PE_UNREADABLE as for pe_read. */
+PE_API pe_status pe_delay_next(pe_delay_iter *iter, pe_delay_dll *ret_dll);
+
+/* The functions of a DLL that `iter` gave. Items are as those of pe_thunk_next, same statuses. */
+PE_API void pe_delay_thunks(const pe_delay_iter *iter, const pe_delay_dll *dll,
+                            pe_delay_thunk_iter *ret_iter);
+PE_API pe_status pe_delay_thunk_next(pe_delay_thunk_iter *iter, pe_import *ret_import);
+
 /* ---- Base relocations: [PE The .reloc Section] ---- */
 
 /* Types as in [PE Base Relocation Types]. */

@@ -19,7 +19,7 @@
 #define ZLIB "/usr/x86_64-w64-mingw32/lib/zlib1.dll"
 
 struct counts {
-    uint64_t files, sections, imports, slots, used_slots, names, relocs, resources;
+    uint64_t files, sections, imports, slots, used_slots, names, relocs, delayed, resources;
     uint64_t versions, version_strings, translations, manifests, icons, cursors, strings;
     uint64_t message_blocks, messages, functions, codes;
 };
@@ -35,6 +35,22 @@ static void count_imports(const pe_image *image, struct counts *counts)
         pe_thunks(image, &dll, &thunks);
         while (pe_thunk_next(&thunks, &import) == PE_OK)
             counts->imports++;
+        cr_assert_eq(thunks.status, PE_END);
+    }
+    cr_assert_eq(dlls.status, PE_END);
+}
+
+static void count_delay_imports(const pe_image *image, struct counts *counts)
+{
+    pe_delay_iter dlls;
+    pe_delay_dll dll;
+    pe_delay_thunk_iter thunks;
+    pe_import import;
+    pe_delay_imports(image, image->optional.image_base, &dlls);
+    while (pe_delay_next(&dlls, &dll) == PE_OK) {
+        pe_delay_thunks(&dlls, &dll, &thunks);
+        while (pe_delay_thunk_next(&thunks, &import) == PE_OK)
+            counts->delayed++;
         cr_assert_eq(thunks.status, PE_END);
     }
     cr_assert_eq(dlls.status, PE_END);
@@ -209,6 +225,7 @@ static void count_image(const pe_image *image, struct counts *counts)
     counts->files++;
     counts->sections += image->file.section_count;
     count_imports(image, counts);
+    count_delay_imports(image, counts);
     count_exports(image, counts);
     count_relocs(image, counts);
     count_functions(image, counts);
@@ -304,6 +321,7 @@ Test(real, libwine_has_the_tables_that_other_tools_see_also_in_memory)
     cr_expect_eq(libwine.files, 693);
     cr_expect_eq(libwine.sections, 12083);
     cr_expect_eq(libwine.imports, 41432);
+    cr_expect_eq(libwine.delayed, 0);
     cr_expect_eq(libwine.slots, 89997);
     cr_expect_eq(libwine.used_slots, 83637);
     cr_expect_eq(libwine.names, 82417);
