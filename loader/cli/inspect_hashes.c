@@ -77,7 +77,7 @@ static bool import_hash(inspect_report *report, uint8_t ret_digest[CLI_MD5_SIZE]
         return false;
     pe_status status = put_imports(report, text);
     bool is_whole = fclose(text) == 0 && status == PE_END;
-    bool is_hashed = is_whole && cli_md5(bytes, size, ret_digest);
+    bool is_hashed = is_whole && size > 0 && cli_md5(bytes, size, ret_digest);
     free(bytes);
     return is_hashed;
 }

@@ -8,7 +8,8 @@ Disagreements that are explained are not reported:
     all tables    a flat image whose sections do not lie in memory as in the file (rule A62) is
                   read as Windows would, by RVA; pefile reads by its sections
     imports       pefile gives ordinals of three DLLs a name
-    exports       pefile lists empty slots as exports of address 0
+    exports       pefile lists empty slots as exports of address 0, stops at 8,192 of them, and
+                  leaves out names of more than 512 bytes; such images are not in the sample
     relocations   pefile leaves a block at the first entry that is there twice
     imphash       pefile says "" where there are no imports, we say null
 """
