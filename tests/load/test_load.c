@@ -211,8 +211,9 @@ static footprint measure(void)
 }
 
 /*
- * After 1000 more rounds nothing may have grown by even a tenth of a mapping or 16 bytes a round; a
- * sanitizer's own heap and the cache of malloc make up the rest.
+ * After 1000 more rounds nothing may have grown by even a tenth of a mapping or 100 bytes a round:
+ * the rest is malloc's cache of small blocks, which counts as used, and a sanitizer's own heap.
+ * What the library holds is counted exactly, and a leak of any size fails the sanitized run.
  */
 static void expect_no_growth(footprint before)
 {
@@ -221,7 +222,7 @@ static void expect_no_growth(footprint before)
     cr_assert_eq(after.held.bytes, before.held.bytes);
     cr_assert_eq(after.held.blocks, before.held.blocks);
     cr_assert_eq(after.descriptors, before.descriptors);
-    cr_assert_leq(after.heap, before.heap + 16000);
+    cr_assert_leq(after.heap, before.heap + 100000);
 }
 
 static void load_and_unload(ldr_context *ctx, const char *path, int times)
