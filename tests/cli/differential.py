@@ -24,22 +24,25 @@ except ImportError:
     print("SKIPPED: python3-pefile is missing (tests/run installs it)")
     sys.exit(77)
 
-EVERY = 40  # of the images that are not libwine's, one in so many
+SAMPLE = 40  # images of libwine, and as many of the others
 LARGEST = 2 << 20  # pefile needs minutes for more
 
 
-def images(folder):
-    seen = 0
+def candidates(folder):
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
             path = os.path.join(place, name)
             with open(path, "rb") as source:
-                if source.read(2) != b"MZ" or os.path.getsize(path) > LARGEST:
-                    continue
-            seen += 1
-            if seen % (20 if "/libwine/" in path else EVERY) == 0:
-                yield path
+                if source.read(2) == b"MZ" and os.path.getsize(path) <= LARGEST:
+                    yield path
+
+
+def images(folder):
+    found = list(candidates(folder))
+    for from_wine in True, False:
+        kind = [path for path in found if ("/libwine/" in path) == from_wine]
+        yield from kind[::max(1, len(kind) // SAMPLE)]
 
 
 def text(data):
