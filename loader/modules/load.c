@@ -160,9 +160,13 @@ static void *symbol_locked(ldr_module *module, const ldr__request *request)
     const ldr_load_options defaults = {0};
     const void *address = NULL;
     ldr_context *ctx = module->ctx;
+    ldr_module *last = ctx->last;
     ldr__load load = ldr__load_begin(ctx);
     ldr_status status = ldr__find_symbol(module, module, request, &address, NULL);
-    status = ldr__load_finish(ctx, load, NULL, &defaults, status, NULL);
+    if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
+        ctx->current_load = load.outer;
+    else
+        status = ldr__load_finish(ctx, load, NULL, &defaults, status, NULL);
     return status == LDR_OK ? (void *)(uintptr_t)address : NULL;
 }
 
