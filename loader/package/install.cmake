@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS peload_pe peload_static peload_shared EXPORT peloadTargets)
 install(TARGETS peload)
 install(FILES ${peload_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/peload)
+install(FILES ${pe_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/peload/pe)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/peload)
 install(EXPORT peloadTargets NAMESPACE peload:: DESTINATION ${package_folder})

@@ -1,5 +1,5 @@
 /* pe/rules.h and pe/RULES.md list the same rules. */
-#include "../../pe/rules.h"
+#include "../../pe/image/rules.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>

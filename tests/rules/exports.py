@@ -2,17 +2,24 @@
 
     exports.py SOURCE_FOLDER LIBRARY
 """
+import glob
 import os
 import re
 import subprocess
 import sys
 
-HEADERS = ["pe/pe.h", "loader/section.h", "loader/loader.h"]
+HEADERS = ["loader/section.h", "loader/loader.h"]
+
+
+def headers(root):
+    folders = glob.glob(os.path.join(root, "pe", "*", ""))
+    return HEADERS + [f"pe/{name}/{name}.h" for name in
+                      (os.path.basename(folder.rstrip("/")) for folder in sorted(folders))]
 
 
 def declared(root):
     names = set()
-    for header in HEADERS:
+    for header in headers(root):
         with open(os.path.join(root, header), encoding="utf-8") as source:
             text = re.sub(r"/\*.*?\*/", "", source.read(), flags=re.S)
         names |= set(re.findall(r"^(?:PE_API|LDR_API)\b[^;(]*?(\w+)\s*\(", text, flags=re.M))

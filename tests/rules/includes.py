@@ -4,7 +4,7 @@
 
 The way data goes is pe -> section -> image -> modules -> win32: a stage knows the stages before it
 and none after it. Operating-system headers are for os/, win32/ and cli/ only, and pe/ is
-freestanding.
+freestanding; its folders know pe/image, and nothing else of each other but public headers.
 """
 import os
 import re
@@ -14,17 +14,19 @@ FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "stdarg.h", "stdalign.h", "
 STANDARD_C = FREESTANDING | {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "math.h", "stdatomic.h", "stdio.h", "stdlib.h",
     "string.h", "time.h"}
+PE_FOLDERS = ("config", "exceptions", "image", "linking", "resources")
+PE_PUBLIC = {"peload/pe.h"} | {f"peload/pe/{name}.h" for name in PE_FOLDERS}
 PUBLIC = {"peload/pe.h", "peload/section.h", "peload/loader.h"}
 ANY = None  # operating-system headers as well
 
 # folder: (project folders, public headers, system headers). A folder may always include itself and
 # what is below it.
 RULES = {
-    "pe": ([], {"peload/pe.h"}, FREESTANDING | {"string.h"}),
-    "loader/section": (["pe", "loader/os"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
-    "loader/image": (["pe", "loader/os", "loader/section"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
-    "loader/modules": (["pe", "loader/os", "loader/section", "loader/image"], PUBLIC, STANDARD_C),
-    "loader/win32": (["pe", "loader/os", "loader/section", "loader/image", "loader/modules"], PUBLIC, ANY),
+    **{f"pe/{name}": (["pe/image"], PE_PUBLIC, FREESTANDING | {"string.h"}) for name in PE_FOLDERS},
+    "loader/section": (["loader/os"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
+    "loader/image": (["loader/os", "loader/section"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
+    "loader/modules": (["loader/os", "loader/section", "loader/image"], PUBLIC, STANDARD_C),
+    "loader/win32": (["loader/os", "loader/section", "loader/image", "loader/modules"], PUBLIC, ANY),
     "loader/os": ([], {"peload/pe.h", "peload/section.h"}, ANY),
     "loader/cli": ([], PUBLIC, ANY),
     "samples": ([], PUBLIC, STANDARD_C),
@@ -41,6 +43,8 @@ def includes(path):
 
 def folder_of(name, folder):
     """The project folder that a quoted include of a file in `folder` comes from."""
+    if name.startswith("pe/"):
+        return os.path.dirname(name)
     return ("loader/" + os.path.dirname(name)) if os.path.dirname(name) else folder
 
 

@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 
 enum {
     FUNCTION_END = 4,

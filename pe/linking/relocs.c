@@ -1,6 +1,6 @@
-#include "address.h"
-#include "bytes.h"
-#include "rules.h"
+#include "pe/image/address.h"
+#include "pe/image/bytes.h"
+#include "pe/image/rules.h"
 
 enum {
     BLOCK_SIZE_FIELD = 4,

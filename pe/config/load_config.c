@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 
 enum { KIND_U16, KIND_U32, KIND_SIZE, KIND_VA };
 

@@ -1,4 +1,4 @@
-#include "address.h"
+#include "pe/image/address.h"
 
 /* Each entry of a tree is visited once: more than fit behind the root are visited in circles. */
 static uint64_t count_limit(const pe_image *image, pe_rva root)

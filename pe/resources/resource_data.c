@@ -1,6 +1,6 @@
 #include "resource_data.h"
 
-#include "bytes.h"
+#include "pe/image/bytes.h"
 
 #include <string.h>
 

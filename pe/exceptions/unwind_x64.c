@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 
 const char *pe_x64_operation_name(uint32_t operation)
 {

@@ -1,5 +1,5 @@
-#include "address.h"
-#include "bytes.h"
+#include "pe/image/address.h"
+#include "pe/image/bytes.h"
 
 #include <string.h>
 

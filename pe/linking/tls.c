@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 
 enum { TLS_POINTERS = 4, TLS_SIZE_64 = TLS_POINTERS * 8 + 8 };
 

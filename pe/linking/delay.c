@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 #include "thunk.h"
 
 /* Eight numbers of 32 bits: [PE Delay-Load Import Tables]. */

@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 
 enum { TARGET_SIZE = 4, METADATA_SHIFT = 28, METADATA_MASK = 15 };
 

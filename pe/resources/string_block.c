@@ -1,4 +1,4 @@
-#include "bytes.h"
+#include "pe/image/bytes.h"
 #include "resource_data.h"
 
 enum { LENGTH_SIZE = 2 };
