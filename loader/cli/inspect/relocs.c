@@ -1,4 +1,4 @@
-#include "inspect_report.h"
+#include "report.h"
 
 enum { HEADER_SIZE = 8, ENTRY_SIZE = 2 };
 

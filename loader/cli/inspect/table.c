@@ -1,4 +1,4 @@
-#include "inspect_report.h"
+#include "report.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /*
- * inspect_report.h: the parts of `peload inspect`, each as aligned text or as a member of one JSON
+ * report.h: the parts of `peload inspect`, each as aligned text or as a member of one JSON
  * object, which pe/inspect.schema.json describes. Tables are objects with a count, a status and
  * their items; a broken table says so in its status and ends at the first item that cannot be read.
  */
 #ifndef PELOAD_INSPECT_REPORT_H
 #define PELOAD_INSPECT_REPORT_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 #define INSPECT_SCHEMA "peload.inspect/1"
 
@@ -34,7 +34,7 @@ void inspect_tls(inspect_report *report);         /* count: callbacks */
 /* The import hash; none without libcrypto, without imports, or where they cannot all be read. */
 void inspect_hashes(inspect_report *report);
 
-/* ---- What the parts share (inspect_table.c) ---- */
+/* ---- What the parts share (table.c) ---- */
 
 /* Takes one item and the bytes of its name from the budget; false when that is spent. */
 bool inspect_charge(inspect_report *report, pe_span name);

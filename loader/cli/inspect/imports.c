@@ -1,4 +1,4 @@
-#include "inspect_report.h"
+#include "report.h"
 
 enum { DESCRIPTOR_SIZE = 20 };
 

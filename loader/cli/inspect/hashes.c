@@ -1,4 +1,4 @@
-#include "inspect_report.h"
+#include "report.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-#include "cli.h"
+#include "cli/cli.h"
 
-#include "inspect_report.h"
+#include "report.h"
 
 #include <stdlib.h>
 #include <string.h>
