@@ -222,6 +222,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_tls(&walk);
     walk_load_config(&walk);
     walk_exceptions(&walk);
+    walk_debug(&walk);
     walk_resources(&walk);
     return walk.digest;
 }

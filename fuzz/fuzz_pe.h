@@ -45,4 +45,7 @@ void walk_resources(struct walk *walk);
 void walk_load_config(struct walk *walk);
 void walk_exceptions(struct walk *walk);
 
+/* Walks the debug directory and decodes what its entries hold. */
+void walk_debug(struct walk *walk);
+
 #endif

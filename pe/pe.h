@@ -22,6 +22,7 @@
 #define PELOAD_PE_H
 
 #include <peload/pe/config.h>
+#include <peload/pe/debug.h>
 #include <peload/pe/exceptions.h>
 #include <peload/pe/image.h>
 #include <peload/pe/linking.h>

@@ -290,3 +290,17 @@ pe_status pe_string(const pe_image *image, pe_rva rva, pe_span *ret_string)
     *ret_string = tail;
     return PE_OK;
 }
+
+pe_status pe__borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *ret_bytes)
+{
+    pe__region region;
+    if (size == 0)
+        return PE_OK;
+    if (!pe__region_at(image, rva.value, &region) || size > region.end - rva.value)
+        return PE_OUT_OF_BOUNDS;
+    if (!region.readable)
+        return PE_UNREADABLE;
+    *ret_bytes = pe_tail(image, rva);
+    ret_bytes->size = pe__min(ret_bytes->size, size);
+    return PE_OK;
+}

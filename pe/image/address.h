@@ -20,4 +20,10 @@ typedef struct pe__region {
 /* The region that holds `rva`; false in gaps and beyond the image. */
 bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region);
 
+/*
+ * Borrows the `size` bytes at `rva`, which lie in one region: *ret_bytes is shorter where the rest
+ * is zero fill. PE_OUT_OF_BOUNDS or PE_UNREADABLE as for pe_read.
+ */
+pe_status pe__borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *ret_bytes);
+
 #endif

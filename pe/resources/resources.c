@@ -80,21 +80,6 @@ void pe_resource_children(const pe_image *image, const pe_resource_entry *entry,
             .image = image, .directory = {.at = entry->target}, .status = PE_BAD_FORMAT};
 }
 
-/* What is stored of `size` bytes at `rva`, which lie in one region. Nothing lies anywhere. */
-static pe_status borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *ret_bytes)
-{
-    pe__region region;
-    if (size == 0)
-        return PE_OK;
-    if (!pe__region_at(image, rva.value, &region) || size > region.end - rva.value)
-        return PE_OUT_OF_BOUNDS;
-    if (!region.readable)
-        return PE_UNREADABLE;
-    *ret_bytes = pe_tail(image, rva);
-    ret_bytes->size = pe__min(ret_bytes->size, size);
-    return PE_OK;
-}
-
 static pe_status read_name(const pe_image *image, pe_rva at, pe_utf16 *name)
 {
     uint16_t length;
@@ -105,7 +90,7 @@ static pe_status read_name(const pe_image *image, pe_rva at, pe_utf16 *name)
     if (at.value > UINT32_MAX - NAME_LENGTH_SIZE)
         return PE_OUT_OF_BOUNDS;
     pe_rva text = {at.value + NAME_LENGTH_SIZE};
-    status = borrow(image, text, 2 * (uint64_t)length, &bytes);
+    status = pe__borrow(image, text, 2 * (uint64_t)length, &bytes);
     if (status == PE_OK)
         *name = (pe_utf16){.at = text, .length = length, .bytes = bytes};
     return status;
@@ -171,7 +156,7 @@ pe_status pe_resource_leaf_open(const pe_image *image, const pe_resource_entry *
         .code_page = pe__load_u32(raw + DATA_CODE_PAGE),
         .reserved = pe__load_u32(raw + DATA_RESERVED),
     };
-    leaf.status = borrow(image, leaf.rva, leaf.size, &leaf.bytes);
+    leaf.status = pe__borrow(image, leaf.rva, leaf.size, &leaf.bytes);
     *ret_leaf = leaf;
     return PE_OK;
 }

@@ -15,10 +15,15 @@ typedef struct part {
 } part;
 
 static const part parts[] = {
-    {"headers", inspect_headers},         {"directories", inspect_directories},
-    {"sections", inspect_sections},       {"imports", inspect_imports},
-    {"exports", inspect_exports},         {"resources", inspect_resources},
-    {"relocations", inspect_relocations}, {"tls", inspect_tls},
+    {"headers", inspect_headers},
+    {"directories", inspect_directories},
+    {"sections", inspect_sections},
+    {"imports", inspect_imports},
+    {"exports", inspect_exports},
+    {"resources", inspect_resources},
+    {"relocations", inspect_relocations},
+    {"tls", inspect_tls},
+    {"debug", inspect_debug},
     {"hashes", inspect_hashes},
 };
 
