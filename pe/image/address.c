@@ -103,14 +103,16 @@ static bool is_readable(const pe_section *section)
     return (section->characteristics & any) != 0;
 }
 
-/* Rules B10 to B12: whole sectors from the sector that holds the first byte. */
-static void locate_in_file(const pe_section *section, pe__region *region)
+/* Rules B10 to B12: whole sectors from the sector that holds the first byte. Rule H2: no more than
+ * the bytes themselves. */
+static void locate_in_file(const pe_image *image, const pe_section *section, pe__region *region)
 {
     if (section->raw.value == 0 || section->raw_size == 0)
         return;
-    uint64_t skew = section->raw.value % PE__SECTOR;
+    uint32_t unit = image->placement == PE_PLACED_EXACTLY ? 1 : PE__SECTOR;
+    uint64_t skew = section->raw.value % unit;
     region->at = section->raw.value - skew;
-    region->stored = pe__round_up(skew + section->raw_size, PE__SECTOR);
+    region->stored = pe__round_up(skew + section->raw_size, unit);
 }
 
 /* The stored bytes of a region end with the region and with the bytes there are. */
@@ -136,7 +138,7 @@ static pe__region section_region(const pe_image *image, const pe_section *sectio
 {
     pe__region region = {
         .start = section->rva.value, .end = section_end(image, section), .readable = true};
-    locate_in_file(section, &region);
+    locate_in_file(image, section, &region);
     return region;
 }
 
@@ -156,7 +158,7 @@ bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region)
     bool is_mapped = image->layout == PE_LAYOUT_MAPPED;
     if (rva >= image_end(image))
         return false;
-    if (pe__is_flat(image)) {
+    if (image->placement == PE_PLACED_FLAT) {
         region = flat_region(image);
     } else if (rva < header_end(image)) {
         region = header_region(image);
@@ -175,7 +177,7 @@ bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region)
 
 pe_status pe_section_of(const pe_image *image, pe_rva rva, pe_section *ret_section)
 {
-    bool in_headers = !pe__is_flat(image) && rva.value < header_end(image);
+    bool in_headers = image->placement != PE_PLACED_FLAT && rva.value < header_end(image);
     if (in_headers || !find_section(image, rva.value, ret_section))
         return PE_NOT_FOUND;
     return PE_OK;

@@ -151,6 +151,27 @@ static uint64_t optional_size(const pe_optional_header *optional)
     return fixed + DIRECTORY_SIZE * pe__min(optional->directory_count, PE_DIRECTORY_COUNT);
 }
 
+/* True if every section with raw data has them at its RVA, as a flat image must (rule A62). */
+static bool lies_as_in_memory(const pe_image *image)
+{
+    for (uint32_t i = 0; i < image->file.section_count; i++) {
+        pe_section section = pe__decode_section(image, i);
+        if (section.raw_size != 0 && section.raw.value != section.rva.value)
+            return false;
+    }
+    return true;
+}
+
+static pe_placement placement_of(const pe_image *image)
+{
+    const pe_optional_header *optional = &image->optional;
+    bool by_sector = optional->file_alignment % PE__SECTOR == 0 ||
+                     optional->file_alignment == optional->section_alignment;
+    if (pe__is_flat(image))
+        return lies_as_in_memory(image) ? PE_PLACED_FLAT : PE_PLACED_EXACTLY;
+    return by_sector ? PE_PLACED_BY_SECTOR : PE_PLACED_EXACTLY;
+}
+
 pe_status pe_open(pe_span bytes, pe_layout layout, pe_image *ret_image, pe_diag *diag)
 {
     uint16_t magic = pe__u16_at(bytes, DOS_MAGIC);
@@ -179,6 +200,7 @@ pe_status pe_open(pe_span bytes, pe_layout layout, pe_image *ret_image, pe_diag 
                       diag);
         return PE_REFUSED;
     }
+    image.placement = placement_of(&image);
     *ret_image = image;
     return PE_OK;
 }

@@ -238,6 +238,17 @@ typedef struct pe_section {
 typedef enum pe_layout { PE_LAYOUT_FILE, PE_LAYOUT_MAPPED } pe_layout;
 
 /*
+ * Where the file holds the bytes of an RVA. Windows has the first two ways; an image that it
+ * refuses for its alignments (rules A11, A62) is read as its section table says, byte for byte,
+ * which is what EFI firmware does (rule H2).
+ */
+typedef enum pe_placement {
+    PE_PLACED_BY_SECTOR, /* a section's raw data start and end at multiples of 512 */
+    PE_PLACED_FLAT,      /* SectionAlignment below a page: an RVA is a file offset */
+    PE_PLACED_EXACTLY,
+} pe_placement;
+
+/*
  * An opened image: plain data, copied freely. `headers` holds the headers and the section table,
  * `bytes` everything else; for pe_open they are the same span.
  */
@@ -245,6 +256,7 @@ typedef struct pe_image {
     pe_span headers;
     pe_span bytes;
     pe_layout layout;
+    pe_placement placement;
     pe_file_header file;
     pe_optional_header optional;
     pe_offset section_table;

@@ -370,3 +370,34 @@ Test(va_to_rva, addresses_outside_the_image_are_out_of_bounds)
     cr_expect_eq(pe_va_to_rva(&both.image[0], UINT64_MAX, 0, &result), PE_OUT_OF_BOUNDS);
     layouts_close(&both);
 }
+
+/* Rule H2. Raw data at 0x220, as in images of xen: its sector would start at 0x200. */
+Test(read, image_with_small_file_alignment_is_read_exactly)
+{
+    img_image image = lettered(IMG_PE32);
+    img_set(&image, IMG_FILE_ALIGNMENT, 0x20);
+    img_set_section(&image, 0, IMG_SCN_RAW, 0x220);
+    img_set_section(&image, 0, IMG_SCN_RAW_SIZE, 0x20);
+    layouts both = layouts_open(image);
+    cr_expect_eq(both.image[0].placement, PE_PLACED_EXACTLY);
+    pe_span tail = pe_tail(&both.image[0], rva(0x1000));
+    cr_assert_eq(tail.size, 0x20);
+    cr_expect_eq(pe_offset_of_span(&both.image[0], tail).value, 0x220);
+    layouts_close(&both);
+}
+
+/* Rule H2. As in images of iPXE: SectionAlignment 0x20, and sections that lie elsewhere in memory.
+ */
+Test(read, flat_image_out_of_place_is_read_by_its_sections)
+{
+    img_image image = lettered(IMG_FLAT_PE32);
+    img_set_section(&image, 1, IMG_SCN_RAW, 0x300);
+    layouts both = layouts_open(image);
+    pe_section section;
+    cr_assert_eq(both.image[0].placement, PE_PLACED_EXACTLY);
+    cr_assert_eq(pe_section_at(&both.image[0], 1, &section), PE_OK);
+    pe_span tail = pe_tail(&both.image[0], section.rva);
+    cr_assert_gt(tail.size, 0);
+    cr_expect_eq(pe_offset_of_span(&both.image[0], tail).value, 0x300);
+    layouts_close(&both);
+}
