@@ -164,6 +164,20 @@ static void walk_relocs(struct walk *walk)
         note_diag(walk, &iter.diag);
 }
 
+static void walk_bound_imports(struct walk *walk)
+{
+    pe_bound_iter entries;
+    pe_bound_import bound;
+    int items = 0;
+    pe_bound_imports(walk->image, &entries);
+    while (items++ < ITEM_LIMIT && pe_bound_next(&entries, &bound) == PE_OK) {
+        note(walk, bound.at.value ^ bound.time_date_stamp);
+        note(walk, bound.is_reference ? 1 : 2 + (uint64_t)bound.reference_count);
+        note_span(walk, bound.name);
+    }
+    note(walk, (uint64_t)entries.status);
+}
+
 static void walk_delay_thunks(struct walk *walk, const pe_delay_iter *dlls, const pe_delay_dll *dll)
 {
     uint32_t count = 0;
@@ -219,6 +233,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_imports(&walk);
     walk_relocs(&walk);
     walk_delay_imports(&walk);
+    walk_bound_imports(&walk);
     walk_tls(&walk);
     walk_load_config(&walk);
     walk_exceptions(&walk);

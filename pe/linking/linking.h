@@ -139,6 +139,37 @@ PE_API void pe_delay_thunks(const pe_delay_iter *iter, const pe_delay_dll *dll,
                             pe_delay_thunk_iter *ret_iter);
 PE_API pe_status pe_delay_thunk_next(pe_delay_thunk_iter *iter, pe_import *ret_import);
 
+/* ---- Bound imports: [PE The Bound Import Table], IMAGE_BOUND_IMPORT_DESCRIPTOR ----
+ *
+ * DLLs whose addresses a tool has written into the IAT beforehand, valid while their time stamps
+ * are these. A DLL is followed by its forwarder references: the DLLs that its exports led to.
+ */
+
+/* An entry: 8 bytes. */
+typedef struct pe_bound_import {
+    pe_rva at;
+    uint32_t time_date_stamp;
+    pe_span name;
+    bool is_reference;        /* of the last entry that is none */
+    uint16_t reference_count; /* entries after this one; 0 for references */
+} pe_bound_import;
+
+typedef struct pe_bound_iter {
+    const pe_image *image;
+    pe_rva table;
+    uint32_t next;       /* index of the next entry */
+    uint32_t references; /* of them, those that are references */
+    pe_status status;
+} pe_bound_iter;
+
+PE_API void pe_bound_imports(const pe_image *image, pe_bound_iter *ret_iter);
+/*
+ * PE_OK with the next entry, PE_END at the one without time stamp and name, PE_NOT_PRESENT without
+ * a directory, or the status of reading the entry or its name; all but PE_OK are said again. The
+ * directory's size is not looked at.
+ */
+PE_API pe_status pe_bound_next(pe_bound_iter *iter, pe_bound_import *ret_bound);
+
 /* ---- Base relocations: [PE The .reloc Section] ---- */
 
 /* Types as in [PE Base Relocation Types]. */

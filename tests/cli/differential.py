@@ -69,6 +69,14 @@ def imports(pe, found):
     return ours, theirs
 
 
+def bound_imports(pe, found):
+    ours = [(b["dll"], int(b["time_date_stamp"], 16)) for b in found["bound_imports"]["items"]]
+    theirs = [(text(e.name), e.struct.TimeDateStamp)
+              for dll in getattr(pe, "DIRECTORY_ENTRY_BOUND_IMPORT", [])
+              for e in [dll] + dll.entries]
+    return ours, theirs
+
+
 def exports(pe, found):
     ours = sorted((e["ordinal"], e["rva"], e.get("name"), e.get("forwarder"))
                   for e in found["exports"]["items"])
@@ -140,7 +148,7 @@ def imphash(pe, found):
     return ours, pe.get_imphash() or None
 
 
-CHECKS = (sections, imports, exports, relocations, tls, resources, debug, imphash)
+CHECKS = (sections, imports, bound_imports, exports, relocations, tls, resources, debug, imphash)
 
 
 def inspect(peload, path):

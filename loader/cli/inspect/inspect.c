@@ -19,6 +19,7 @@ static const part parts[] = {
     {"directories", inspect_directories},
     {"sections", inspect_sections},
     {"imports", inspect_imports},
+    {"bound_imports", inspect_bound_imports},
     {"exports", inspect_exports},
     {"resources", inspect_resources},
     {"relocations", inspect_relocations},

@@ -24,13 +24,14 @@ void inspect_verdict(inspect_report *report, const char *path);
 /* The parts: rows of the table in inspect.c. */
 void inspect_headers(inspect_report *report);
 void inspect_directories(inspect_report *report);
-void inspect_sections(inspect_report *report);    /* count: entries */
-void inspect_imports(inspect_report *report);     /* count: functions */
-void inspect_exports(inspect_report *report);     /* count: slots */
-void inspect_resources(inspect_report *report);   /* count: leaves */
-void inspect_relocations(inspect_report *report); /* count: entries, ABSOLUTE included */
-void inspect_tls(inspect_report *report);         /* count: callbacks */
-void inspect_debug(inspect_report *report);       /* count: entries */
+void inspect_sections(inspect_report *report);      /* count: entries */
+void inspect_imports(inspect_report *report);       /* count: functions */
+void inspect_bound_imports(inspect_report *report); /* count: entries */
+void inspect_exports(inspect_report *report);       /* count: slots */
+void inspect_resources(inspect_report *report);     /* count: leaves */
+void inspect_relocations(inspect_report *report);   /* count: entries, ABSOLUTE included */
+void inspect_tls(inspect_report *report);           /* count: callbacks */
+void inspect_debug(inspect_report *report);         /* count: entries */
 
 /* The import hash; none without libcrypto, without imports, or where they cannot all be read. */
 void inspect_hashes(inspect_report *report);
