@@ -21,6 +21,7 @@
 #ifndef PELOAD_PE_H
 #define PELOAD_PE_H
 
+#include <peload/pe/certificates.h>
 #include <peload/pe/config.h>
 #include <peload/pe/debug.h>
 #include <peload/pe/exceptions.h>

@@ -25,6 +25,7 @@ static const part parts[] = {
     {"relocations", inspect_relocations},
     {"tls", inspect_tls},
     {"debug", inspect_debug},
+    {"certificates", inspect_certificates},
     {"hashes", inspect_hashes},
 };
 

@@ -31,6 +31,7 @@ void inspect_exports(inspect_report *report);       /* count: slots */
 void inspect_resources(inspect_report *report);     /* count: leaves */
 void inspect_relocations(inspect_report *report);   /* count: entries, ABSOLUTE included */
 void inspect_tls(inspect_report *report);           /* count: callbacks */
+void inspect_certificates(inspect_report *report);  /* count: certificates */
 void inspect_debug(inspect_report *report);         /* count: entries */
 
 /* The import hash; none without libcrypto, without imports, or where they cannot all be read. */
