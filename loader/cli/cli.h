@@ -98,12 +98,20 @@ void cli_print_hex(FILE *out, const void *bytes, size_t size);
 /* "peload: TEXT" for a diagnostic, as one line on stderr. */
 void cli_report(const ldr_diag *diag);
 
-/* ---- Hashes (md5.c, ordinals.c) ---- */
+/* ---- Hashes (digest.c, ordinals.c) ---- */
 
-enum { CLI_MD5_SIZE = 16 };
+enum { CLI_DIGEST_MAX = 64 };
 
-/* False if the command was built without libcrypto, or that fails. */
-bool cli_md5(const void *bytes, size_t size, uint8_t ret_digest[CLI_MD5_SIZE]);
+typedef struct cli_hash {
+    uint8_t bytes[CLI_DIGEST_MAX];
+    size_t size;
+} cli_hash;
+
+/*
+ * The hash of `parts` one after the other, by libcrypto's name of the algorithm. False if the
+ * command was built without libcrypto, or that fails.
+ */
+bool cli_digest(const char *algorithm, const pe_span parts[], size_t count, cli_hash *ret_hash);
 
 /*
  * The name that import hashes give an ordinal of ws2_32.dll, wsock32.dll or oleaut32.dll (the

@@ -66,7 +66,7 @@ static pe_status put_imports(inspect_report *report, FILE *text)
  * order of the tables, joined by commas, in lower case; DLLs without .dll, .ocx or .sys; ordinals
  * of three DLLs by their names, others as "ord7". False if there is none.
  */
-static bool import_hash(inspect_report *report, uint8_t ret_digest[CLI_MD5_SIZE])
+static bool import_hash(inspect_report *report, cli_hash *ret_hash)
 {
     char *bytes = NULL;
     size_t size = 0;
@@ -77,29 +77,60 @@ static bool import_hash(inspect_report *report, uint8_t ret_digest[CLI_MD5_SIZE]
         return false;
     pe_status status = put_imports(report, text);
     bool is_whole = fclose(text) == 0 && status == PE_END;
-    bool is_hashed = is_whole && size > 0 && cli_md5(bytes, size, ret_digest);
+    pe_span whole = {(const uint8_t *)bytes, size};
+    bool is_hashed = is_whole && size > 0 && cli_digest("MD5", &whole, 1, ret_hash);
     free(bytes);
     return is_hashed;
 }
 
+/* What Authenticode signs (pe_authenticode_ranges), and what osslsigncode calls message digest. */
+static bool authenticode_hash(const inspect_report *report, const char *algorithm,
+                              cli_hash *ret_hash)
+{
+    static const uint8_t zeros[8];
+    const pe_image *image = report->image;
+    pe_authenticode all;
+    pe_span parts[PE_AUTHENTICODE_RANGES + 1];
+    if (pe_authenticode_ranges(image, &all) != PE_OK)
+        return false;
+    for (size_t i = 0; i < PE_AUTHENTICODE_RANGES; i++)
+        parts[i] = (pe_span){image->bytes.data + all.ranges[i].offset.value, all.ranges[i].size};
+    parts[PE_AUTHENTICODE_RANGES] = (pe_span){zeros, all.padding};
+    return cli_digest(algorithm, parts, PE_AUTHENTICODE_RANGES + 1, ret_hash);
+}
+
+static void show_hash(const inspect_report *report, const char *name, bool is_there,
+                      const cli_hash *hash)
+{
+    if (report->json != NULL && is_there)
+        cli_json_dump(report->json, name, hash->bytes, hash->size);
+    else if (report->json != NULL)
+        cli_json_null(report->json, name);
+    if (report->json != NULL)
+        return;
+    printf("  %-28s", name);
+    if (is_there)
+        cli_print_hex(stdout, hash->bytes, hash->size);
+    printf("%s\n", is_there ? "" : "-");
+}
+
 void inspect_hashes(inspect_report *report)
 {
-    uint8_t digest[CLI_MD5_SIZE];
-    bool is_hashed = import_hash(report, digest);
+    cli_hash hash;
     cli_json *json = report->json;
     if (json == NULL) {
         putchar('\n');
         inspect_paint(report, INSPECT_TITLE, "hashes");
-        printf("\n  %-28s", "imphash");
-        if (is_hashed)
-            cli_print_hex(stdout, digest, sizeof digest);
-        printf("%s\n", is_hashed ? "" : "-");
-        return;
+        putchar('\n');
+    } else {
+        cli_json_open(json, "hashes", '{');
     }
-    cli_json_open(json, "hashes", '{');
-    if (is_hashed)
-        cli_json_dump(json, "imphash", digest, sizeof digest);
-    else
-        cli_json_null(json, "imphash");
-    cli_json_close(json, '}');
+    bool is_there = import_hash(report, &hash);
+    show_hash(report, "imphash", is_there, &hash);
+    is_there = authenticode_hash(report, "SHA1", &hash);
+    show_hash(report, "authenticode_sha1", is_there, &hash);
+    is_there = authenticode_hash(report, "SHA256", &hash);
+    show_hash(report, "authenticode_sha256", is_there, &hash);
+    if (json != NULL)
+        cli_json_close(json, '}');
 }

@@ -34,7 +34,8 @@ void inspect_tls(inspect_report *report);           /* count: callbacks */
 void inspect_certificates(inspect_report *report);  /* count: certificates */
 void inspect_debug(inspect_report *report);         /* count: entries */
 
-/* The import hash; none without libcrypto, without imports, or where they cannot all be read. */
+/* The import hash (none without imports, or where they cannot all be read) and what Authenticode
+ * signs; none at all without libcrypto. */
 void inspect_hashes(inspect_report *report);
 
 /* ---- What the parts share (table.c) ---- */
