@@ -120,14 +120,54 @@ typedef struct pe_diag {
 
 /* ---- Headers ---- */
 
-/* [PE Machine Types], the ones that the loader names. Unknown codes pass through as numbers. */
+/* [PE Machine Types]. Codes that are not listed pass through as numbers. */
+#define PE_MACHINE_LIST(X) \
+    X(UNKNOWN, 0)          \
+    X(I386, 0x14C)         \
+    X(R3000, 0x162)        \
+    X(R4000, 0x166)        \
+    X(R10000, 0x168)       \
+    X(WCEMIPSV2, 0x169)    \
+    X(ALPHA, 0x184)        \
+    X(SH3, 0x1A2)          \
+    X(SH3DSP, 0x1A3)       \
+    X(SH4, 0x1A6)          \
+    X(SH5, 0x1A8)          \
+    X(ARM, 0x1C0)          \
+    X(THUMB, 0x1C2)        \
+    X(ARMNT, 0x1C4)        \
+    X(AM33, 0x1D3)         \
+    X(POWERPC, 0x1F0)      \
+    X(POWERPCFP, 0x1F1)    \
+    X(IA64, 0x200)         \
+    X(MIPS16, 0x266)       \
+    X(ALPHA64, 0x284)      \
+    X(MIPSFPU, 0x366)      \
+    X(MIPSFPU16, 0x466)    \
+    X(TRICORE, 0x520)      \
+    X(EBC, 0xEBC)          \
+    X(CHPE_X86, 0x3A64)    \
+    X(RISCV32, 0x5032)     \
+    X(RISCV64, 0x5064)     \
+    X(RISCV128, 0x5128)    \
+    X(LOONGARCH32, 0x6232) \
+    X(LOONGARCH64, 0x6264) \
+    X(AMD64, 0x8664)       \
+    X(M32R, 0x9041)        \
+    X(ARM64EC, 0xA641)     \
+    X(ARM64X, 0xA64E)      \
+    X(ARM64, 0xAA64)       \
+    X(CEE, 0xC0EE)
+
 enum {
-    PE_MACHINE_UNKNOWN = 0,
-    PE_MACHINE_I386 = 0x14C,
-    PE_MACHINE_ARMNT = 0x1C4,
-    PE_MACHINE_AMD64 = 0x8664,
-    PE_MACHINE_ARM64 = 0xAA64,
+#define X(name, number) PE_MACHINE_##name = number,
+    PE_MACHINE_LIST(X)
+#undef X
 };
+
+/* The name of a machine code of [PE Machine Types], such as "AMD64"; static. NULL when not listed.
+ */
+PE_API const char *pe_machine_name(uint16_t machine);
 
 /* [PE Characteristics] of the file header. */
 enum {
