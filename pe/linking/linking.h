@@ -172,15 +172,22 @@ PE_API pe_status pe_bound_next(pe_bound_iter *iter, pe_bound_import *ret_bound);
 
 /* ---- Base relocations: [PE The .reloc Section] ---- */
 
-/* Types as in [PE Base Relocation Types]. */
+/* Types as in [PE Base Relocation Types], those of every machine. 5, 7, 8 and 9 mean something else
+ * on each: pe_reloc_type_name. */
 enum {
     PE_REL_ABSOLUTE = 0,
     PE_REL_HIGH = 1,
     PE_REL_LOW = 2,
     PE_REL_HIGHLOW = 3,
-    PE_REL_HIGHADJ = 4,
+    PE_REL_HIGHADJ = 4, /* the entry after it is no entry, but the low half of the target */
     PE_REL_DIR64 = 10,
 };
+
+/*
+ * "HIGHLOW", "THUMB_MOV32" and so on: what a type means on a machine; static. NULL for a type that
+ * is not defined there.
+ */
+PE_API const char *pe_reloc_type_name(uint16_t machine, uint32_t type);
 
 /* A block: 16-bit entries (type in bits 12-15, offset from `page` in bits 0-11), little-endian. */
 typedef struct pe_reloc_block {

@@ -232,3 +232,11 @@ Test(status, every_code_has_a_text)
     cr_expect_str_eq(pe_directory_name(PE_DIRECTORY_TLS), "TLS");
     cr_expect_str_eq(pe_directory_name(PE_DIRECTORY_COUNT), "unknown");
 }
+
+Test(open, machine_has_the_name_of_the_specification)
+{
+    cr_expect_str_eq(pe_machine_name(0x14C), "I386");
+    cr_expect_str_eq(pe_machine_name(0xA641), "ARM64EC");
+    cr_expect_str_eq(pe_machine_name(0x5064), "RISCV64");
+    cr_expect_null(pe_machine_name(0x1234));
+}

@@ -190,3 +190,19 @@ Test(relocs, entries_in_zero_fill_are_absolute)
     }
     layouts_close(&both);
 }
+
+Test(relocs, type_is_named_by_machine)
+{
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_AMD64, PE_REL_DIR64), "DIR64");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_I386, PE_REL_HIGHLOW), "HIGHLOW");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_R4000, 5), "MIPS_JMPADDR");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_ARM, 5), "ARM_MOV32");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_ARMNT, 7), "THUMB_MOV32");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_RISCV64, 8), "RISCV_LOW12S");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_LOONGARCH64, 8), "LOONGARCH_MARK_LA");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_IA64, 9), "IA64_IMM64");
+    cr_expect_null(pe_reloc_type_name(PE_MACHINE_AMD64, 5));
+    cr_expect_null(pe_reloc_type_name(PE_MACHINE_ARM, 6));
+    cr_expect_null(pe_reloc_type_name(PE_MACHINE_AMD64, 11));
+    cr_expect_null(pe_reloc_type_name(PE_MACHINE_AMD64, 0xFFFFFFFF));
+}

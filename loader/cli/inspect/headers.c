@@ -24,7 +24,7 @@ static const char *machine_name(uint16_t machine)
     case PE_MACHINE_ARM64:
         return "ARM64";
     default:
-        return "unknown machine";
+        return pe_machine_name(machine) != NULL ? pe_machine_name(machine) : "unknown machine";
     }
 }
 
@@ -62,6 +62,7 @@ void inspect_verdict(inspect_report *report, const char *path)
     }
     cli_json_diag(report->json, &report->verdict);
     cli_json_text(report->json, "format", pe_is_64(report->image) ? "PE32+" : "PE32");
+    cli_json_text(report->json, "machine", pe_machine_name(report->image->file.machine));
 }
 
 static size_t file_header_fields(const pe_file_header *file, field fields[])

@@ -7,9 +7,10 @@ static void show_entry(const inspect_report *report, const pe_reloc_block *block
     uint16_t entry = pe_reloc_entry(block, index);
     unsigned type = entry >> 12;
     uint64_t target = (uint64_t)block->page.value + (entry & 0xFFF);
+    const char *name = pe_reloc_type_name(report->image->file.machine, type);
     cli_json *json = report->json;
     if (json == NULL) {
-        printf("    0x%08llx  %2u\n", (unsigned long long)target, type);
+        printf("    0x%08llx  %2u %s\n", (unsigned long long)target, type, name ? name : "");
         return;
     }
     uint64_t at = (uint64_t)block->at.value + HEADER_SIZE + (uint64_t)ENTRY_SIZE * index;
@@ -17,6 +18,7 @@ static void show_entry(const inspect_report *report, const pe_reloc_block *block
     inspect_json_range(json, "rva", at, ENTRY_SIZE);
     cli_json_number(json, "rva", target);
     cli_json_number(json, "type", type);
+    cli_json_text(json, "type_name", name);
     cli_json_close(json, '}');
 }
 
