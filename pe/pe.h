@@ -22,9 +22,12 @@
 #define PELOAD_PE_H
 
 #include <peload/pe/certificates.h>
+#include <peload/pe/coff.h>
 #include <peload/pe/config.h>
 #include <peload/pe/debug.h>
+#include <peload/pe/dos.h>
 #include <peload/pe/exceptions.h>
+#include <peload/pe/file.h>
 #include <peload/pe/image.h>
 #include <peload/pe/linking.h>
 #include <peload/pe/resources.h>

@@ -170,17 +170,98 @@ enum {
 PE_API const char *pe_machine_name(uint16_t machine);
 
 /* [PE Characteristics] of the file header. */
+#define PE_FILE_FLAG_LIST(X)           \
+    X(RELOCS_STRIPPED, 0x0001)         \
+    X(EXECUTABLE_IMAGE, 0x0002)        \
+    X(LINE_NUMS_STRIPPED, 0x0004)      \
+    X(LOCAL_SYMS_STRIPPED, 0x0008)     \
+    X(AGGRESSIVE_WS_TRIM, 0x0010)      \
+    X(LARGE_ADDRESS_AWARE, 0x0020)     \
+    X(BYTES_REVERSED_LO, 0x0080)       \
+    X(MACHINE_32BIT, 0x0100)           \
+    X(DEBUG_STRIPPED, 0x0200)          \
+    X(REMOVABLE_RUN_FROM_SWAP, 0x0400) \
+    X(NET_RUN_FROM_SWAP, 0x0800)       \
+    X(SYSTEM, 0x1000)                  \
+    X(DLL, 0x2000)                     \
+    X(UP_SYSTEM_ONLY, 0x4000)          \
+    X(BYTES_REVERSED_HI, 0x8000)
+
 enum {
-    PE_FILE_RELOCS_STRIPPED = 0x0001,
-    PE_FILE_EXECUTABLE_IMAGE = 0x0002,
-    PE_FILE_LARGE_ADDRESS_AWARE = 0x0020,
-    PE_FILE_DLL = 0x2000,
+#define X(name, bit) PE_FILE_##name = bit,
+    PE_FILE_FLAG_LIST(X)
+#undef X
+};
+
+/* [PE Windows Subsystem] */
+#define PE_SUBSYSTEM_LIST(X)       \
+    X(UNKNOWN, 0)                  \
+    X(NATIVE, 1)                   \
+    X(WINDOWS_GUI, 2)              \
+    X(WINDOWS_CUI, 3)              \
+    X(OS2_CUI, 5)                  \
+    X(POSIX_CUI, 7)                \
+    X(NATIVE_WINDOWS, 8)           \
+    X(WINDOWS_CE_GUI, 9)           \
+    X(EFI_APPLICATION, 10)         \
+    X(EFI_BOOT_SERVICE_DRIVER, 11) \
+    X(EFI_RUNTIME_DRIVER, 12)      \
+    X(EFI_ROM, 13)                 \
+    X(XBOX, 14)                    \
+    X(WINDOWS_BOOT_APPLICATION, 16)
+
+enum {
+#define X(name, number) PE_SUBSYSTEM_##name = number,
+    PE_SUBSYSTEM_LIST(X)
+#undef X
+};
+
+/* [PE DLL Characteristics] of the optional header. */
+#define PE_DLL_FLAG_LIST(X)    \
+    X(HIGH_ENTROPY_VA, 0x0020) \
+    X(DYNAMIC_BASE, 0x0040)    \
+    X(FORCE_INTEGRITY, 0x0080) \
+    X(NX_COMPAT, 0x0100)       \
+    X(NO_ISOLATION, 0x0200)    \
+    X(NO_SEH, 0x0400)          \
+    X(NO_BIND, 0x0800)         \
+    X(APPCONTAINER, 0x1000)    \
+    X(WDM_DRIVER, 0x2000)      \
+    X(GUARD_CF, 0x4000)        \
+    X(TERMINAL_SERVER_AWARE, 0x8000)
+
+enum {
+#define X(name, bit) PE_DLL_##name = bit,
+    PE_DLL_FLAG_LIST(X)
+#undef X
 };
 
 /* Optional header magic. */
 enum { PE_MAGIC_PE32 = 0x10B, PE_MAGIC_PE32_PLUS = 0x20B };
 
-/* [PE Section Flags], the ones with a meaning in an image. */
+/* [PE Section Flags] without the alignments of object files. */
+#define PE_SCN_FLAG_LIST(X)                \
+    X(TYPE_NO_PAD, 0x00000008u)            \
+    X(CNT_CODE, 0x00000020u)               \
+    X(CNT_INITIALIZED_DATA, 0x00000040u)   \
+    X(CNT_UNINITIALIZED_DATA, 0x00000080u) \
+    X(LNK_OTHER, 0x00000100u)              \
+    X(LNK_INFO, 0x00000200u)               \
+    X(LNK_REMOVE, 0x00000800u)             \
+    X(LNK_COMDAT, 0x00001000u)             \
+    X(GPREL, 0x00008000u)                  \
+    X(MEM_PURGEABLE, 0x00020000u)          \
+    X(MEM_LOCKED, 0x00040000u)             \
+    X(MEM_PRELOAD, 0x00080000u)            \
+    X(LNK_NRELOC_OVFL, 0x01000000u)        \
+    X(MEM_DISCARDABLE, 0x02000000u)        \
+    X(MEM_NOT_CACHED, 0x04000000u)         \
+    X(MEM_NOT_PAGED, 0x08000000u)          \
+    X(MEM_SHARED, 0x10000000u)             \
+    X(MEM_EXECUTE, 0x20000000u)            \
+    X(MEM_READ, 0x40000000u)               \
+    X(MEM_WRITE, 0x80000000u)
+
 #define PE_SCN_CNT_CODE               0x00000020u
 #define PE_SCN_CNT_INITIALIZED_DATA   0x00000040u
 #define PE_SCN_CNT_UNINITIALIZED_DATA 0x00000080u
@@ -189,6 +270,12 @@ enum { PE_MAGIC_PE32 = 0x10B, PE_MAGIC_PE32_PLUS = 0x20B };
 #define PE_SCN_MEM_EXECUTE            0x20000000u
 #define PE_SCN_MEM_READ               0x40000000u
 #define PE_SCN_MEM_WRITE              0x80000000u
+
+/* The name of a single bit of the lists above, or of a subsystem; static. NULL when not listed. */
+PE_API const char *pe_file_flag_name(uint32_t bit);
+PE_API const char *pe_dll_flag_name(uint32_t bit);
+PE_API const char *pe_section_flag_name(uint32_t bit);
+PE_API const char *pe_subsystem_name(uint16_t subsystem);
 
 /* [PE Optional Header Data Directories] */
 typedef enum pe_directory_index {
