@@ -1,23 +1,13 @@
 #include "report.h"
 
-#include <inttypes.h>
-
-static void show_certificate(const inspect_report *report, const pe_certificate *certificate)
+static void show_certificate(inspect_report *report, const pe_certificate *certificate)
 {
-    cli_json *json = report->json;
-    const char *name = pe_certificate_type_name(certificate->type);
-    if (json == NULL) {
-        printf("  0x%08" PRIx64 "  0x%08x  revision 0x%04x  %u %s\n", certificate->at.value,
-               certificate->length, certificate->revision, certificate->type,
-               name != NULL ? name : "");
-        return;
-    }
-    cli_json_open(json, NULL, '{');
-    inspect_json_range(json, "offset", certificate->at.value, certificate->length);
-    cli_json_hex(json, "revision", certificate->revision, 4);
-    cli_json_number(json, "type", certificate->type);
-    cli_json_text(json, "type_name", name);
-    cli_json_close(json, '}');
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "offset", certificate->at.value, certificate->length);
+    inspect_hex(report, "revision", certificate->revision, 4);
+    inspect_number(report, "type", certificate->type);
+    inspect_text(report, "type_name", pe_certificate_type_name(certificate->type));
+    inspect_close_record(report);
 }
 
 void inspect_certificates(inspect_report *report)

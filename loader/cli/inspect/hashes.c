@@ -99,38 +99,40 @@ static bool authenticode_hash(const inspect_report *report, const char *algorith
     return cli_digest(algorithm, parts, PE_AUTHENTICODE_RANGES + 1, ret_hash);
 }
 
-static void show_hash(const inspect_report *report, const char *name, bool is_there,
-                      const cli_hash *hash)
+/* The MD5 of the Rich header's list in the clear, as pefile defines it. */
+static bool rich_hash(const inspect_report *report, cli_hash *ret_hash)
 {
-    if (report->json != NULL && is_there)
-        cli_json_dump(report->json, name, hash->bytes, hash->size);
-    else if (report->json != NULL)
-        cli_json_null(report->json, name);
-    if (report->json != NULL)
-        return;
-    printf("  %-28s", name);
+    pe_rich rich;
+    if (pe_rich_open(report->image, &rich) != PE_OK)
+        return false;
+    uint8_t *clear = malloc((size_t)rich.bytes.size);
+    pe_span whole = {clear, rich.bytes.size};
+    bool is_hashed = clear != NULL &&
+                     pe_rich_clear(&rich, 0, clear, (size_t)rich.bytes.size) == PE_OK &&
+                     cli_digest("MD5", &whole, 1, ret_hash);
+    free(clear);
+    return is_hashed;
+}
+
+static void show_hash(inspect_report *report, const char *name, bool is_there, const cli_hash *hash)
+{
     if (is_there)
-        cli_print_hex(stdout, hash->bytes, hash->size);
-    printf("%s\n", is_there ? "" : "-");
+        inspect_dump(report, name, hash->bytes, hash->size);
+    else
+        inspect_text(report, name, NULL);
 }
 
 void inspect_hashes(inspect_report *report)
 {
     cli_hash hash;
-    cli_json *json = report->json;
-    if (json == NULL) {
-        putchar('\n');
-        inspect_paint(report, INSPECT_TITLE, "hashes");
-        putchar('\n');
-    } else {
-        cli_json_open(json, "hashes", '{');
-    }
+    inspect_open_record(report, "hashes", INSPECT_BLOCK);
     bool is_there = import_hash(report, &hash);
     show_hash(report, "imphash", is_there, &hash);
+    is_there = rich_hash(report, &hash);
+    show_hash(report, "richhash", is_there, &hash);
     is_there = authenticode_hash(report, "SHA1", &hash);
     show_hash(report, "authenticode_sha1", is_there, &hash);
     is_there = authenticode_hash(report, "SHA256", &hash);
     show_hash(report, "authenticode_sha256", is_there, &hash);
-    if (json != NULL)
-        cli_json_close(json, '}');
+    inspect_close_record(report);
 }

@@ -1,16 +1,8 @@
 #include "report.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-enum { DECIMAL = 0, FIELDS_MAX = 48 };
-
-/* One header field; `digits` is the least number of hex digits, or DECIMAL. */
-typedef struct field {
-    const char *name;
-    uint64_t value;
-    int digits;
-} field;
+enum { DOS_HEADER_SIZE = 64 };
 
 static const char *machine_name(uint16_t machine)
 {
@@ -65,94 +57,92 @@ void inspect_verdict(inspect_report *report, const char *path)
     cli_json_text(report->json, "machine", pe_machine_name(report->image->file.machine));
 }
 
-static size_t file_header_fields(const pe_file_header *file, field fields[])
+static void show_dos_header(inspect_report *report)
 {
-    const field all[] = {
-        {"machine", file->machine, 4},
-        {"section_count", file->section_count, DECIMAL},
-        {"time_date_stamp", file->time_date_stamp, 8},
-        {"symbol_table", file->symbol_table, 1},
-        {"symbol_count", file->symbol_count, DECIMAL},
-        {"optional_header_size", file->optional_header_size, DECIMAL},
-        {"characteristics", file->characteristics, 4},
-    };
-    memcpy(fields, all, sizeof all);
-    return sizeof all / sizeof all[0];
+    pe_dos_header dos = pe_dos(report->image);
+    inspect_open_record(report, "dos_header", INSPECT_BLOCK);
+    inspect_range(report, "offset", 0, DOS_HEADER_SIZE);
+#define X(name, offset) inspect_hex(report, #name, dos.name, 4);
+    PE_DOS_FIELDS(X)
+#undef X
+    inspect_hex(report, "e_lfanew", dos.e_lfanew, 8);
+    inspect_close_record(report);
 }
 
-static size_t optional_header_fields(const pe_optional_header *optional, field fields[])
+static void show_file_header(inspect_report *report)
 {
-    const field all[] = {
-        {"magic", optional->magic, 4},
-        {"linker_major", optional->linker_major, DECIMAL},
-        {"linker_minor", optional->linker_minor, DECIMAL},
-        {"size_of_code", optional->size_of_code, 1},
-        {"size_of_initialized_data", optional->size_of_initialized_data, 1},
-        {"size_of_uninitialized_data", optional->size_of_uninitialized_data, 1},
-        {"entry_point", optional->entry_point.value, 8},
-        {"base_of_code", optional->base_of_code.value, 8},
-        {"base_of_data", optional->base_of_data.value, 8},
-        {"image_base", optional->image_base, 1},
-        {"section_alignment", optional->section_alignment, 1},
-        {"file_alignment", optional->file_alignment, 1},
-        {"os_major", optional->os_major, DECIMAL},
-        {"os_minor", optional->os_minor, DECIMAL},
-        {"image_major", optional->image_major, DECIMAL},
-        {"image_minor", optional->image_minor, DECIMAL},
-        {"subsystem_major", optional->subsystem_major, DECIMAL},
-        {"subsystem_minor", optional->subsystem_minor, DECIMAL},
-        {"win32_version", optional->win32_version, DECIMAL},
-        {"size_of_image", optional->size_of_image, 1},
-        {"size_of_headers", optional->size_of_headers, 1},
-        {"checksum", optional->checksum, 8},
-        {"subsystem", optional->subsystem, DECIMAL},
-        {"dll_characteristics", optional->dll_characteristics, 4},
-        {"stack_reserve", optional->stack_reserve, 1},
-        {"stack_commit", optional->stack_commit, 1},
-        {"heap_reserve", optional->heap_reserve, 1},
-        {"heap_commit", optional->heap_commit, 1},
-        {"loader_flags", optional->loader_flags, 1},
-        {"directory_count", optional->directory_count, DECIMAL},
-    };
-    memcpy(fields, all, sizeof all);
-    return sizeof all / sizeof all[0];
+    const pe_file_header *file = &report->image->file;
+    inspect_open_record(report, "file_header", INSPECT_BLOCK);
+    inspect_number(report, "offset", file->offset.value);
+    inspect_hex(report, "machine", file->machine, 4);
+    inspect_number(report, "section_count", file->section_count);
+    inspect_hex(report, "time_date_stamp", file->time_date_stamp, 8);
+    inspect_hex(report, "symbol_table", file->symbol_table, 1);
+    inspect_number(report, "symbol_count", file->symbol_count);
+    inspect_number(report, "optional_header_size", file->optional_header_size);
+    inspect_hex(report, "characteristics", file->characteristics, 4);
+    inspect_flags(report, "characteristics_names", file->characteristics, pe_file_flag_name);
+    inspect_close_record(report);
 }
 
-static void show_fields(inspect_report *report, const char *title, uint64_t offset,
-                        const field *fields, size_t count)
+/* Up to the alignments: what the linker made. */
+static void show_standard_fields(inspect_report *report, const pe_optional_header *optional)
 {
-    cli_json *json = report->json;
-    if (json != NULL) {
-        cli_json_open(json, title, '{');
-        cli_json_number(json, "offset", offset);
-    } else {
-        putchar('\n');
-        inspect_paint(report, INSPECT_TITLE, title);
-        printf(" at offset 0x%" PRIx64 "\n", offset);
-    }
-    for (size_t i = 0; i < count; i++) {
-        const field *at = &fields[i];
-        if (json != NULL && at->digits == DECIMAL)
-            cli_json_number(json, at->name, at->value);
-        else if (json != NULL)
-            cli_json_hex(json, at->name, at->value, at->digits);
-        else if (at->digits == DECIMAL)
-            printf("  %-28s%" PRIu64 "\n", at->name, at->value);
-        else
-            printf("  %-28s0x%0*" PRIx64 "\n", at->name, at->digits, at->value);
-    }
-    if (json != NULL)
-        cli_json_close(json, '}');
+    inspect_hex(report, "magic", optional->magic, 4);
+    inspect_number(report, "linker_major", optional->linker_major);
+    inspect_number(report, "linker_minor", optional->linker_minor);
+    inspect_hex(report, "size_of_code", optional->size_of_code, 1);
+    inspect_hex(report, "size_of_initialized_data", optional->size_of_initialized_data, 1);
+    inspect_hex(report, "size_of_uninitialized_data", optional->size_of_uninitialized_data, 1);
+    inspect_hex(report, "entry_point", optional->entry_point.value, 8);
+    inspect_hex(report, "base_of_code", optional->base_of_code.value, 8);
+    inspect_hex(report, "base_of_data", optional->base_of_data.value, 8);
+    inspect_hex(report, "image_base", optional->image_base, 1);
+    inspect_hex(report, "section_alignment", optional->section_alignment, 1);
+    inspect_hex(report, "file_alignment", optional->file_alignment, 1);
+}
+
+/* What Windows is asked for. */
+static void show_windows_fields(inspect_report *report, const pe_optional_header *optional)
+{
+    inspect_number(report, "os_major", optional->os_major);
+    inspect_number(report, "os_minor", optional->os_minor);
+    inspect_number(report, "image_major", optional->image_major);
+    inspect_number(report, "image_minor", optional->image_minor);
+    inspect_number(report, "subsystem_major", optional->subsystem_major);
+    inspect_number(report, "subsystem_minor", optional->subsystem_minor);
+    inspect_number(report, "win32_version", optional->win32_version);
+    inspect_hex(report, "size_of_image", optional->size_of_image, 1);
+    inspect_hex(report, "size_of_headers", optional->size_of_headers, 1);
+    inspect_hex(report, "checksum", optional->checksum, 8);
+    inspect_number(report, "subsystem", optional->subsystem);
+    inspect_text(report, "subsystem_name", pe_subsystem_name(optional->subsystem));
+    inspect_hex(report, "dll_characteristics", optional->dll_characteristics, 4);
+    inspect_flags(report, "dll_characteristics_names", optional->dll_characteristics,
+                  pe_dll_flag_name);
+    inspect_hex(report, "stack_reserve", optional->stack_reserve, 1);
+    inspect_hex(report, "stack_commit", optional->stack_commit, 1);
+    inspect_hex(report, "heap_reserve", optional->heap_reserve, 1);
+    inspect_hex(report, "heap_commit", optional->heap_commit, 1);
+    inspect_hex(report, "loader_flags", optional->loader_flags, 1);
+    inspect_number(report, "directory_count", optional->directory_count);
+}
+
+static void show_optional_header(inspect_report *report)
+{
+    const pe_optional_header *optional = &report->image->optional;
+    inspect_open_record(report, "optional_header", INSPECT_BLOCK);
+    inspect_number(report, "offset", optional->offset.value);
+    show_standard_fields(report, optional);
+    show_windows_fields(report, optional);
+    inspect_close_record(report);
 }
 
 void inspect_headers(inspect_report *report)
 {
-    const pe_image *image = report->image;
-    field fields[FIELDS_MAX];
-    size_t count = file_header_fields(&image->file, fields);
-    show_fields(report, "file_header", image->file.offset.value, fields, count);
-    count = optional_header_fields(&image->optional, fields);
-    show_fields(report, "optional_header", image->optional.offset.value, fields, count);
+    show_dos_header(report);
+    show_file_header(report);
+    show_optional_header(report);
 }
 
 /* [PE Optional Header Data Directories] */

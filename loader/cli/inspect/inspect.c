@@ -15,7 +15,9 @@ typedef struct part {
 } part;
 
 static const part parts[] = {
+    {"file_facts", inspect_file},
     {"headers", inspect_headers},
+    {"rich", inspect_rich},
     {"directories", inspect_directories},
     {"sections", inspect_sections},
     {"imports", inspect_imports},
@@ -26,6 +28,7 @@ static const part parts[] = {
     {"tls", inspect_tls},
     {"debug", inspect_debug},
     {"certificates", inspect_certificates},
+    {"symbols", inspect_symbols},
     {"hashes", inspect_hashes},
 };
 

@@ -16,13 +16,19 @@ typedef struct inspect_report {
     bool is_coloured; /* text for a terminal */
     uint64_t budget;
     ldr_diag verdict; /* of Windows 10 */
+    /* Of the text, what is open: levels, those of them that are rows or indented (bits), a line. */
+    unsigned depth;
+    uint32_t rows, indents;
+    bool is_mid_line;
 } inspect_report;
 
 /* What the image is, and whether Windows 10 would take it (the JSON's status members). */
 void inspect_verdict(inspect_report *report, const char *path);
 
 /* The parts: rows of the table in inspect.c. */
+void inspect_file(inspect_report *report);
 void inspect_headers(inspect_report *report);
+void inspect_rich(inspect_report *report); /* count: entries */
 void inspect_directories(inspect_report *report);
 void inspect_sections(inspect_report *report);      /* count: entries */
 void inspect_imports(inspect_report *report);       /* count: functions */
@@ -34,6 +40,8 @@ void inspect_tls(inspect_report *report);           /* count: callbacks */
 void inspect_certificates(inspect_report *report);  /* count: certificates */
 void inspect_debug(inspect_report *report);         /* count: entries */
 
+void inspect_symbols(inspect_report *report); /* count: symbols, not auxiliary records */
+
 /* The import hash (none without imports, or where they cannot all be read) and what Authenticode
  * signs; none at all without libcrypto. */
 void inspect_hashes(inspect_report *report);
@@ -43,9 +51,12 @@ void inspect_hashes(inspect_report *report);
 /* Takes one item and the bytes of its name from the budget; false when that is spent. */
 bool inspect_charge(inspect_report *report, pe_span name);
 
-/* A table's title, or its JSON object up to the first item; and what follows the last one. */
+/* A table's title, or its JSON object up to the first item; and what follows the last one, at once
+ * or with further members between the two. */
 void inspect_open_table(inspect_report *report, const char *name);
 void inspect_close_table(inspect_report *report, uint64_t count, pe_status status);
+void inspect_close_items(inspect_report *report, uint64_t count);
+void inspect_end_table(inspect_report *report, pe_status status);
 
 /* Prints how a table ended: nothing for PE_OK and PE_END. JSON: the member "status". */
 void inspect_table_status(inspect_report *report, pe_status status);
@@ -53,6 +64,37 @@ void inspect_table_status(inspect_report *report, pe_status status);
 /* Prints text, in colour where that is wanted. */
 typedef enum inspect_colour { INSPECT_TITLE, INSPECT_GOOD, INSPECT_BAD } inspect_colour;
 void inspect_paint(const inspect_report *report, inspect_colour colour, const char *text);
+
+/* ---- Fields: each is told once, for the text and the JSON (field.c) ----
+ *
+ * A record is an object of JSON. As text it is a block of lines, one for each field, or a row, all
+ * fields in one line. A list is an array; what is in it has no name. Nested ones are indented.
+ */
+typedef enum inspect_shape { INSPECT_BLOCK, INSPECT_ROW } inspect_shape;
+
+void inspect_open_record(inspect_report *report, const char *name, inspect_shape shape);
+void inspect_close_record(inspect_report *report);
+void inspect_open_list(inspect_report *report, const char *name);
+void inspect_close_list(inspect_report *report);
+
+void inspect_number(inspect_report *report, const char *name, uint64_t value);
+void inspect_signed(inspect_report *report, const char *name, int64_t value);
+void inspect_hex(inspect_report *report, const char *name, uint64_t value, int digits);
+void inspect_real(inspect_report *report, const char *name, double value);
+void inspect_bool(inspect_report *report, const char *name, bool value);
+void inspect_text(inspect_report *report, const char *name, const char *text); /* NULL: none */
+void inspect_span(inspect_report *report, const char *name, pe_span span);
+void inspect_utf16(inspect_report *report, const char *name, const pe_utf16 *text);
+void inspect_dump(inspect_report *report, const char *name, const void *bytes, size_t size);
+void inspect_status(inspect_report *report, pe_status status);
+
+/* Where an item's bytes lie: the member "range", the first column of a row. `unit` is "rva" or
+ * "offset". */
+void inspect_range(inspect_report *report, const char *unit, uint64_t start, uint64_t size);
+
+/* The names of the bits of `value` that have one, as a list. */
+void inspect_flags(inspect_report *report, const char *name, uint32_t value,
+                   const char *(*name_of)(uint32_t bit));
 
 /* The member "range": where an item's bytes lie. `unit` is "rva" or "offset". */
 void inspect_json_range(cli_json *json, const char *unit, uint64_t start, uint64_t size);

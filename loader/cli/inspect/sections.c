@@ -5,28 +5,45 @@
 
 enum { ENTRY_SIZE = 40 };
 
-static void section_json(cli_json *json, const pe_section *section)
+/* Where a long name cannot be found, the section has but its own. */
+static pe_span full_name(const pe_image *image, const pe_section *section)
 {
+    pe_span name = {(const uint8_t *)section->name, strlen(section->name)};
+    pe_section_name(image, section, &name);
+    return name;
+}
+
+static double bits_per_byte(const pe_image *image, const pe_section *section)
+{
+    return (double)pe_entropy(pe_section_bytes(image, section)) / PE_ENTROPY_BIT;
+}
+
+static void section_json(inspect_report *report, const pe_section *section)
+{
+    cli_json *json = report->json;
     cli_json_open(json, NULL, '{');
     cli_json_text(json, "name", section->name);
+    inspect_span(report, "full_name", full_name(report->image, section));
     inspect_json_range(json, "offset", section->offset.value, ENTRY_SIZE);
     cli_json_number(json, "rva", section->rva.value);
     cli_json_number(json, "virtual_size", section->virtual_size);
     cli_json_number(json, "raw", section->raw.value);
     cli_json_number(json, "raw_size", section->raw_size);
     cli_json_hex(json, "characteristics", section->characteristics, 8);
+    inspect_flags(report, "characteristics_names", section->characteristics, pe_section_flag_name);
+    cli_json_real(json, "entropy", bits_per_byte(report->image, section));
     cli_json_close(json, '}');
 }
 
-static void section_text(const pe_section *section)
+static void section_text(const pe_image *image, const pe_section *section)
 {
     uint32_t flags = section->characteristics;
-    printf("  0x%08x  0x%08x  0x%08" PRIx64 "  0x%08x  0x%08x  %c%c%c%c%c  ", section->rva.value,
-           section->virtual_size, section->raw.value, section->raw_size, flags,
+    printf("  0x%08x  0x%08x  0x%08" PRIx64 "  0x%08x  0x%08x  %c%c%c%c%c  %5.3f  ",
+           section->rva.value, section->virtual_size, section->raw.value, section->raw_size, flags,
            flags & PE_SCN_MEM_READ ? 'r' : '-', flags & PE_SCN_MEM_WRITE ? 'w' : '-',
            flags & PE_SCN_MEM_EXECUTE ? 'x' : '-', flags & PE_SCN_MEM_SHARED ? 's' : '-',
-           flags & PE_SCN_MEM_DISCARDABLE ? 'd' : '-');
-    cli_print_bytes(stdout, section->name, strlen(section->name));
+           flags & PE_SCN_MEM_DISCARDABLE ? 'd' : '-', bits_per_byte(image, section));
+    inspect_print_span(full_name(image, section));
     putchar('\n');
 }
 
@@ -38,16 +55,16 @@ void inspect_sections(inspect_report *report)
 
     inspect_open_table(report, "sections");
     if (report->json == NULL)
-        printf("  %-10s  %-10s  %-10s  %-10s  %-10s  %-5s  %s\n", "rva", "virtual", "raw at",
-               "raw size", "flags", "rwxsd", "name");
+        printf("  %-10s  %-10s  %-10s  %-10s  %-10s  %-5s  %-5s  %s\n", "rva", "virtual", "raw at",
+               "raw size", "flags", "rwxsd", "bits", "name");
     for (; count < report->image->file.section_count; count++) {
         status = pe_section_at(report->image, count, &section);
         if (status != PE_OK)
             break;
         if (report->json != NULL)
-            section_json(report->json, &section);
+            section_json(report, &section);
         else
-            section_text(&section);
+            section_text(report->image, &section);
     }
     inspect_close_table(report, count, status);
 }

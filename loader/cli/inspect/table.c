@@ -38,25 +38,29 @@ void inspect_table_status(inspect_report *report, pe_status status)
 
 void inspect_open_table(inspect_report *report, const char *name)
 {
-    if (report->json == NULL) {
-        putchar('\n');
-        inspect_paint(report, INSPECT_TITLE, name);
-        putchar('\n');
+    inspect_open_record(report, name, INSPECT_BLOCK);
+    if (report->json != NULL)
+        cli_json_open(report->json, "items", '[');
+}
+
+void inspect_close_items(inspect_report *report, uint64_t count)
+{
+    if (report->json == NULL)
         return;
-    }
-    cli_json_open(report->json, name, '{');
-    cli_json_open(report->json, "items", '[');
+    cli_json_close(report->json, ']');
+    cli_json_number(report->json, "count", count);
+}
+
+void inspect_end_table(inspect_report *report, pe_status status)
+{
+    inspect_table_status(report, status);
+    inspect_close_record(report);
 }
 
 void inspect_close_table(inspect_report *report, uint64_t count, pe_status status)
 {
-    if (report->json != NULL) {
-        cli_json_close(report->json, ']');
-        cli_json_number(report->json, "count", count);
-    }
-    inspect_table_status(report, status);
-    if (report->json != NULL)
-        cli_json_close(report->json, '}');
+    inspect_close_items(report, count);
+    inspect_end_table(report, status);
 }
 
 void inspect_json_range(cli_json *json, const char *unit, uint64_t start, uint64_t size)
