@@ -135,7 +135,7 @@ enum {
 #undef X
 };
 
-/* The name of a single bit, "UNKNOWN" if it has none; static. */
+/* The name of a single bit; static. NULL if it has none. */
 PE_API const char *pe_guard_flag_name(uint32_t bit);
 
 /* The tables of addresses behind the load configuration. */
@@ -157,6 +157,7 @@ enum {
 };
 
 /* Bits 28 to 31 of GUARD_FLAGS: metadata bytes of each entry. Not in SafeSEH's table. */
+#define PE_GUARD_METADATA_SIZE 0xF0000000u
 enum { PE_GUARD_MAX_METADATA = 15 };
 
 typedef struct pe_guard_entry {

@@ -32,7 +32,7 @@ const char *pe_guard_flag_name(uint32_t bit)
         PE_GUARD_FLAG_LIST(X)
 #undef X
     default:
-        return "UNKNOWN";
+        return NULL;
     }
 }
 

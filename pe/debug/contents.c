@@ -115,7 +115,7 @@ const char *pe_ex_dll_flag_name(uint32_t bit)
         PE_EX_DLL_FLAG_LIST(X)
 #undef X
     default:
-        return "UNKNOWN";
+        return NULL;
     }
 }
 

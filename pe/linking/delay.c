@@ -100,14 +100,16 @@ void pe_delay_thunks(const pe_delay_iter *iter, const pe_delay_dll *dll,
     };
 }
 
-/* The name's address in version 1 becomes the RVA that it is in version 2. */
-static pe_status read_thunk(const pe_delay_thunk_iter *iter, uint64_t *ret_thunk)
+/* As stored, and as version 2 would have it: the name's address in version 1 becomes an RVA. */
+static pe_status read_thunk(const pe_delay_thunk_iter *iter, uint64_t *ret_stored,
+                            uint64_t *ret_thunk)
 {
     uint64_t thunk;
     pe_rva name;
     pe_status status = pe_read_pointer(iter->image, iter->lookup, &thunk);
     if (status != PE_OK)
         return status;
+    *ret_stored = thunk;
     if (!iter->is_rva && thunk != 0 && !pe__is_ordinal(iter->image, thunk)) {
         status = pe_va_to_rva(iter->image, iter->base, thunk, &name);
         if (status != PE_OK)
@@ -121,11 +123,11 @@ static pe_status read_thunk(const pe_delay_thunk_iter *iter, uint64_t *ret_thunk
 pe_status pe_delay_thunk_next(pe_delay_thunk_iter *iter, pe_import *ret_import)
 {
     uint64_t thunk = 0;
-    pe_import import = {.slot = iter->slot};
+    pe_import import = {.lookup = iter->lookup, .slot = iter->slot};
     uint32_t width = pe_is_64(iter->image) ? 8 : 4;
     if (iter->status != PE_OK)
         return iter->status;
-    iter->status = read_thunk(iter, &thunk);
+    iter->status = read_thunk(iter, &import.thunk, &thunk);
     if (iter->status == PE_OK)
         iter->status = pe__decode_thunk(iter->image, thunk, &import);
     if (iter->status != PE_OK)

@@ -4,6 +4,7 @@
 enum {
     IMPORT_LOOKUP_TABLE = 0,
     IMPORT_TIME_DATE_STAMP = 4,
+    IMPORT_FORWARDER_CHAIN = 8,
     IMPORT_NAME = 12,
     IMPORT_ADDRESS_TABLE = 16,
     IMPORT_SIZE = 20,
@@ -50,15 +51,17 @@ static pe_status read_descriptor(const pe_image *image, pe_rva at, pe_import_dll
     if (status != PE_OK)
         return status;
     uint32_t name = pe__load_u32(raw + IMPORT_NAME);
+    uint32_t lookup = pe__load_u32(raw + IMPORT_LOOKUP_TABLE);
     uint32_t address = pe__load_u32(raw + IMPORT_ADDRESS_TABLE);
     if (name == 0 || address == 0)
         return PE_END;
     *ret_name = (pe_rva){name};
     *ret_dll = (pe_import_dll){
         .descriptor = at,
+        .original_first_thunk = {lookup},
         .time_date_stamp = pe__load_u32(raw + IMPORT_TIME_DATE_STAMP),
-        .lookup_table =
-            usable_lookup_table(image, pe__load_u32(raw + IMPORT_LOOKUP_TABLE), address),
+        .forwarder_chain = pe__load_u32(raw + IMPORT_FORWARDER_CHAIN),
+        .lookup_table = usable_lookup_table(image, lookup, address),
         .address_table = {address},
     };
     return PE_OK;
@@ -117,16 +120,15 @@ pe_status pe__decode_thunk(const pe_image *image, uint64_t thunk, pe_import *imp
 
 pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
 {
-    uint64_t thunk;
-    pe_import import = {.slot = iter->slot};
+    pe_import import = {.lookup = iter->lookup, .slot = iter->slot};
     uint32_t width = pe_is_64(iter->image) ? 8 : 4;
     if (iter->status != PE_OK)
         return iter->status;
-    iter->status = pe_read_pointer(iter->image, iter->lookup, &thunk);
-    if (iter->status == PE_OK && thunk == 0)
+    iter->status = pe_read_pointer(iter->image, iter->lookup, &import.thunk);
+    if (iter->status == PE_OK && import.thunk == 0)
         iter->status = PE_END;
     if (iter->status == PE_OK)
-        iter->status = pe__decode_thunk(iter->image, thunk, &import);
+        iter->status = pe__decode_thunk(iter->image, import.thunk, &import);
     if (iter->status != PE_OK)
         return iter->status;
     iter->status = pe__advance(&iter->lookup, width);

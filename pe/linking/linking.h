@@ -56,7 +56,9 @@ PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *expo
 typedef struct pe_import_dll {
     pe_rva descriptor;
     pe_span name;
+    pe_rva original_first_thunk; /* as stored */
     uint32_t time_date_stamp;
+    uint32_t forwarder_chain;
     pe_rva lookup_table;  /* ILT: OriginalFirstThunk if usable, else the IAT (rule E5) */
     pe_rva address_table; /* IAT: FirstThunk */
 } pe_import_dll;
@@ -67,8 +69,11 @@ typedef struct pe_import_iter {
     pe_status status;
 } pe_import_iter;
 
-/* One imported function. `slot` is its IAT entry. */
+/* One imported function: its entry in the ILT with the value there, and its entry in the IAT, whose
+ * value pe_read_pointer tells (the same as the ILT's, an address where the import is bound). */
 typedef struct pe_import {
+    pe_rva lookup;
+    uint64_t thunk; /* as stored in the ILT */
     pe_rva slot;
     bool by_ordinal;
     uint16_t ordinal; /* when by_ordinal */

@@ -139,6 +139,14 @@ void inspect_hex(inspect_report *report, const char *name, uint64_t value, int d
     end_field(report);
 }
 
+void inspect_rva(inspect_report *report, const char *name, pe_rva rva)
+{
+    if (report->json != NULL)
+        cli_json_number(report->json, name, rva.value);
+    else
+        inspect_hex(report, name, rva.value, 8);
+}
+
 void inspect_real(inspect_report *report, const char *name, double value)
 {
     if (report->json != NULL) {

@@ -2,27 +2,31 @@
 
 enum { DESCRIPTOR_SIZE = 20 };
 
-static void show_import(const inspect_report *report, const pe_import *import)
+/* What the IAT holds, which need not be what the ILT does. */
+static void show_address(inspect_report *report, const pe_import *import)
 {
-    cli_json *json = report->json;
-    if (json != NULL) {
-        cli_json_open(json, NULL, '{');
-        inspect_json_range(json, "rva", import->slot.value, pe_is_64(report->image) ? 8 : 4);
-        cli_json_number(json, "slot", import->slot.value);
-        if (import->by_ordinal)
-            cli_json_number(json, "ordinal", import->ordinal);
-        else
-            cli_json_number(json, "hint", import->hint);
-        if (!import->by_ordinal)
-            inspect_json_span(json, "name", import->name);
-        cli_json_close(json, '}');
-    } else if (import->by_ordinal) {
-        printf("    0x%08x  %5s  #%u\n", import->slot.value, "", import->ordinal);
-    } else {
-        printf("    0x%08x  %5u  ", import->slot.value, import->hint);
-        inspect_print_span(import->name);
-        putchar('\n');
+    uint64_t address;
+    if (pe_read_pointer(report->image, import->slot, &address) == PE_OK)
+        inspect_hex(report, "iat_value", address, 1);
+}
+
+void inspect_show_import(inspect_report *report, const pe_import *import)
+{
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "rva", import->slot.value, pe_is_64(report->image) ? 8 : 4);
+    if (report->json != NULL) {
+        inspect_rva(report, "slot", import->slot);
+        inspect_rva(report, "lookup", import->lookup);
+        inspect_hex(report, "thunk", import->thunk, 1);
+        show_address(report, import);
     }
+    if (import->by_ordinal) {
+        inspect_number(report, "ordinal", import->ordinal);
+    } else {
+        inspect_number(report, "hint", import->hint);
+        inspect_span(report, "name", import->name);
+    }
+    inspect_close_record(report);
 }
 
 /* Shows the functions of one DLL and adds their number to *count. */
@@ -36,36 +40,31 @@ static pe_status show_thunks(inspect_report *report, const pe_import_dll *dll, u
     while ((status = pe_thunk_next(&thunks, &import)) == PE_OK) {
         if (!inspect_charge(report, import.by_ordinal ? (pe_span){0} : import.name))
             return PE_OUT_OF_BOUNDS;
-        show_import(report, &import);
+        inspect_show_import(report, &import);
         *count += 1;
     }
     return status;
 }
 
-static pe_status show_import_dll(inspect_report *report, const pe_import_dll *dll, uint64_t *count)
+static pe_status show_dll(inspect_report *report, const pe_import_dll *dll, uint64_t *count)
 {
-    cli_json *json = report->json;
     if (!inspect_charge(report, dll->name))
         return PE_OUT_OF_BOUNDS;
-    if (json != NULL) {
-        cli_json_open(json, NULL, '{');
-        inspect_json_range(json, "rva", dll->descriptor.value, DESCRIPTOR_SIZE);
-        inspect_json_span(json, "dll", dll->name);
-        cli_json_hex(json, "time_date_stamp", dll->time_date_stamp, 8);
-        cli_json_number(json, "lookup_table", dll->lookup_table.value);
-        cli_json_number(json, "address_table", dll->address_table.value);
-        cli_json_open(json, "functions", '[');
-    } else {
-        printf("  ");
-        inspect_print_span(dll->name);
-        putchar('\n');
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "rva", dll->descriptor.value, DESCRIPTOR_SIZE);
+    inspect_span(report, "dll", dll->name);
+    inspect_hex(report, "time_date_stamp", dll->time_date_stamp, 8);
+    if (report->json != NULL) {
+        inspect_hex(report, "forwarder_chain", dll->forwarder_chain, 8);
+        inspect_rva(report, "original_first_thunk", dll->original_first_thunk);
     }
+    inspect_rva(report, "lookup_table", dll->lookup_table);
+    inspect_rva(report, "address_table", dll->address_table);
+    inspect_open_list(report, "functions");
     pe_status status = show_thunks(report, dll, count);
-    if (json != NULL)
-        cli_json_close(json, ']');
+    inspect_close_list(report);
     inspect_table_status(report, status);
-    if (json != NULL)
-        cli_json_close(json, '}');
+    inspect_close_record(report);
     return PE_OK;
 }
 
@@ -79,7 +78,7 @@ void inspect_imports(inspect_report *report)
     inspect_open_table(report, "imports");
     pe_imports(report->image, &dlls);
     while ((status = pe_import_next(&dlls, &dll)) == PE_OK) {
-        status = show_import_dll(report, &dll, &count);
+        status = show_dll(report, &dll, &count);
         if (status != PE_OK)
             break;
     }

@@ -33,8 +33,12 @@ void inspect_directories(inspect_report *report);
 void inspect_sections(inspect_report *report);      /* count: entries */
 void inspect_imports(inspect_report *report);       /* count: functions */
 void inspect_bound_imports(inspect_report *report); /* count: entries */
+void inspect_delay_imports(inspect_report *report); /* count: functions */
 void inspect_exports(inspect_report *report);       /* count: slots */
 void inspect_resources(inspect_report *report);     /* count: leaves */
+void inspect_decoded(inspect_report *report);       /* tables by type; count: leaves */
+void inspect_exceptions(inspect_report *report);    /* count: functions */
+void inspect_load_config(inspect_report *report);   /* count: fields */
 void inspect_relocations(inspect_report *report);   /* count: entries, ABSOLUTE included */
 void inspect_tls(inspect_report *report);           /* count: callbacks */
 void inspect_certificates(inspect_report *report);  /* count: certificates */
@@ -80,6 +84,7 @@ void inspect_close_list(inspect_report *report);
 void inspect_number(inspect_report *report, const char *name, uint64_t value);
 void inspect_signed(inspect_report *report, const char *name, int64_t value);
 void inspect_hex(inspect_report *report, const char *name, uint64_t value, int digits);
+void inspect_rva(inspect_report *report, const char *name, pe_rva rva); /* JSON: a number */
 void inspect_real(inspect_report *report, const char *name, double value);
 void inspect_bool(inspect_report *report, const char *name, bool value);
 void inspect_text(inspect_report *report, const char *name, const char *text); /* NULL: none */
@@ -91,6 +96,9 @@ void inspect_status(inspect_report *report, pe_status status);
 /* Where an item's bytes lie: the member "range", the first column of a row. `unit` is "rva" or
  * "offset". */
 void inspect_range(inspect_report *report, const char *unit, uint64_t start, uint64_t size);
+
+/* One imported function (imports.c). */
+void inspect_show_import(inspect_report *report, const pe_import *import);
 
 /* The names of the bits of `value` that have one, as a list. */
 void inspect_flags(inspect_report *report, const char *name, uint32_t value,

@@ -30,9 +30,7 @@ void inspect_table_status(inspect_report *report, pe_status status)
     if (report->json != NULL) {
         cli_json_text(report->json, "status", is_whole ? pe_status_text(PE_OK) : text);
     } else if (!is_whole) {
-        printf("  ... ");
-        inspect_paint(report, INSPECT_BAD, text);
-        putchar('\n');
+        inspect_text(report, "...", text);
     }
 }
 
