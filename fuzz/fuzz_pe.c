@@ -17,7 +17,6 @@
 
 enum {
     VIEW_LIMIT = 0x100000, /* larger images are not laid out in memory */
-    PAGE = 0x1000,
 };
 
 static const pe_profile profiles[] = {PE_WIN10, PE_WIN7, PE_WINXP};
@@ -325,27 +324,6 @@ static void compare_layouts(const pe_image *image, bool is_accepted)
     free(memory);
 }
 
-/* Facts about the file only, so that they are no part of the comparison of layouts. */
-static void walk_certificates(const pe_image *image)
-{
-    struct walk walk = {.image = image};
-    pe_certificate_iter certificates;
-    pe_certificate certificate;
-    pe_authenticode all;
-    int items = 0;
-    pe_certificates(image, &certificates);
-    while (items++ < ITEM_LIMIT && pe_certificate_next(&certificates, &certificate) == PE_OK)
-        note_span(&walk, certificate.content);
-    if (pe_authenticode_ranges(image, &all) != PE_OK)
-        return;
-    for (uint64_t i = 0, end = 0; i < PE_AUTHENTICODE_RANGES; i++) {
-        const pe_file_range *range = &all.ranges[i];
-        REQUIRE(range->offset.value >= end);
-        REQUIRE(pe_range_ok(image->bytes.size, range->offset.value, range->size));
-        end = range->offset.value + range->size;
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pe_span file = {data, size};
@@ -360,7 +338,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pe_open(file, PE_LAYOUT_FILE, &image, NULL) != PE_OK)
         return 0;
     REQUIRE(walk_all(&image) == walk_all(&image));
-    walk_certificates(&image);
+    walk_file(&image);
     compare_layouts(&image, is_accepted);
     return 0;
 }

@@ -9,7 +9,7 @@
 #include <peload/pe.h>
 
 /* Per table: the tables of a hostile image are as good as endless. */
-enum { ITEM_LIMIT = 2048 };
+enum { ITEM_LIMIT = 2048, PAGE = 0x1000 };
 
 /* A digest of all facts, to compare two walks by. */
 struct walk {
@@ -47,5 +47,8 @@ void walk_exceptions(struct walk *walk);
 
 /* Walks the debug directory and decodes what its entries hold. */
 void walk_debug(struct walk *walk);
+
+/* What an image says as a file (fuzz_pe_file.c): in file layout. */
+void walk_file(const pe_image *image);
 
 #endif

@@ -143,12 +143,54 @@ def debug(pe, found):
     return ours, theirs
 
 
+def rich(pe, found):
+    items = found["rich"]["items"]
+    ours = [fact for e in items for fact in (int(e["product"], 16) << 16 | e["build"], e["count"])]
+    header = getattr(pe, "RICH_HEADER", None)
+    theirs = list(header.values) if header else []
+    return ours + [found["hashes"]["richhash"]], theirs + [pe.get_rich_header_hash() or None]
+
+
+def file_facts(pe, found):
+    facts = found["file_facts"]
+    overlay = facts.get("overlay", {"range": {"offset": None}})["range"]["offset"]
+    return ((int(facts["checksum"]["computed"], 16), overlay),
+            (pe.generate_checksum(), pe.get_overlay_data_start_offset()))
+
+
+def entropy(pe, found):
+    ours = [s["entropy"] for s in found["sections"]["items"]]
+    theirs = [s.get_entropy() for s in pe.sections]
+    return ([round(bits, 2) for bits in ours],
+            [round(bits if abs(bits - us) > 0.0005 else us, 2) for us, bits in zip(ours, theirs)])
+
+
+def delay_imports(pe, found):
+    ours = [(d["dll"], [(f["slot"], f.get("name"), f.get("ordinal")) for f in d["functions"]])
+            for d in found["delay_imports"]["items"]]
+    base = pe.OPTIONAL_HEADER.ImageBase
+    theirs = [(text(d.dll), [(f.address - base, text(f.name) if not f.import_by_ordinal else None,
+                              f.ordinal if f.import_by_ordinal else None) for f in d.imports])
+              for d in getattr(pe, "DIRECTORY_ENTRY_DELAY_IMPORT", [])]
+    return ours, theirs
+
+
+def strings_of_versions(pe, found):
+    ours = [(s["name"], s["value"]) for leaf in found["decoded_resources"]["version"]["items"]
+            for table in leaf.get("tables", []) for s in table["strings"]]
+    theirs = [(text(name), text(value)) for info in getattr(pe, "FileInfo", []) for part in info
+              if hasattr(part, "StringTable") for table in part.StringTable
+              for name, value in table.entries.items()]
+    return sorted(set(ours)), sorted(set(theirs))
+
+
 def imphash(pe, found):
     ours = found["hashes"]["imphash"]
     return ours, pe.get_imphash() or None
 
 
-CHECKS = (sections, imports, bound_imports, exports, relocations, tls, resources, debug, imphash)
+CHECKS = (sections, imports, bound_imports, exports, relocations, tls, resources, debug, imphash,
+          rich, file_facts, entropy, delay_imports, strings_of_versions)
 
 
 def inspect(peload, path):
