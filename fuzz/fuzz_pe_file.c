@@ -82,6 +82,18 @@ static void walk_places(const pe_image *image, pe_reading reading)
     }
 }
 
+static void walk_findings(const pe_image *image)
+{
+    pe_finding_iter findings;
+    pe_finding finding;
+    pe_findings(image, &findings);
+    while (pe_finding_next(&findings, &finding) == PE_OK) {
+        REQUIRE(pe_finding_name(finding.code) != NULL);
+        REQUIRE(finding.offset.value < image->bytes.size);
+    }
+    REQUIRE(pe_finding_next(&findings, &finding) == PE_END);
+}
+
 void walk_file(const pe_image *image)
 {
     struct walk walk = {.image = image};
@@ -96,4 +108,5 @@ void walk_file(const pe_image *image)
     walk_sections(image);
     walk_places(image, PE_READING_WINDOWS);
     walk_places(image, PE_READING_SPECIFICATION);
+    walk_findings(image);
 }

@@ -28,6 +28,7 @@
 #include <peload/pe/dos.h>
 #include <peload/pe/exceptions.h>
 #include <peload/pe/file.h>
+#include <peload/pe/findings.h>
 #include <peload/pe/image.h>
 #include <peload/pe/linking.h>
 #include <peload/pe/resources.h>

@@ -34,6 +34,7 @@ static const part parts[] = {
     {"certificates", inspect_certificates},
     {"symbols", inspect_symbols},
     {"hashes", inspect_hashes},
+    {"findings", inspect_findings},
 };
 
 enum { PART_COUNT = sizeof parts / sizeof parts[0] };

@@ -46,6 +46,8 @@ void inspect_debug(inspect_report *report);         /* count: entries */
 
 void inspect_symbols(inspect_report *report); /* count: symbols, not auxiliary records */
 
+void inspect_findings(inspect_report *report);      /* count: findings */
+
 /* The import hash (none without imports, or where they cannot all be read) and what Authenticode
  * signs; none at all without libcrypto. */
 void inspect_hashes(inspect_report *report);

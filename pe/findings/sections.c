@@ -1,0 +1,183 @@
+/* What is odd about a section. */
+#include "pe/findings/checks.h"
+#include "pe/image/bytes.h"
+#include "pe/image/headers.h"
+
+#include <string.h>
+
+enum { COMPARED = 96, CODE_ENTROPY = 7 * PE_ENTROPY_BIT + PE_ENTROPY_BIT / 4, SAMPLE = 0x1000 };
+
+static uint64_t memory_end(const pe_section *section)
+{
+    return section->rva.value + (uint64_t)pe__memory_size(section);
+}
+
+static bool has_raw_data(const pe_section *section)
+{
+    return section->raw.value != 0 && section->raw_size != 0;
+}
+
+bool pe__check_SECTION_IN_HEADERS(const pe_image *image, uint32_t index, const pe_section *section,
+                                  pe__evidence *ret_evidence)
+{
+    (void)index;
+    ret_evidence->value = section->rva.value;
+    ret_evidence->expected = image->optional.size_of_headers;
+    return section->rva.value < image->optional.size_of_headers;
+}
+
+bool pe__check_SECTIONS_OVERLAP(const pe_image *image, uint32_t index, const pe_section *section,
+                                pe__evidence *ret_evidence)
+{
+    pe_section before;
+    if (index == 0 || pe_section_at(image, index - 1, &before) != PE_OK)
+        return false;
+    ret_evidence->value = section->rva.value;
+    ret_evidence->expected = memory_end(&before);
+    return section->rva.value < memory_end(&before);
+}
+
+bool pe__check_SECTION_OUTSIDE_IMAGE(const pe_image *image, uint32_t index,
+                                     const pe_section *section, pe__evidence *ret_evidence)
+{
+    (void)index;
+    ret_evidence->value = memory_end(section);
+    ret_evidence->expected = image->optional.size_of_image;
+    return memory_end(section) > pe__round_up(image->optional.size_of_image, PE__PAGE);
+}
+
+bool pe__check_RAW_DATA_OUTSIDE_FILE(const pe_image *image, uint32_t index,
+                                     const pe_section *section, pe__evidence *ret_evidence)
+{
+    (void)index;
+    ret_evidence->value = section->raw.value + section->raw_size;
+    ret_evidence->expected = image->bytes.size;
+    return image->layout == PE_LAYOUT_FILE && has_raw_data(section) &&
+           ret_evidence->value > image->bytes.size;
+}
+
+bool pe__check_RAW_DATA_IN_HEADERS(const pe_image *image, uint32_t index, const pe_section *section,
+                                   pe__evidence *ret_evidence)
+{
+    (void)index;
+    ret_evidence->value = section->raw.value;
+    ret_evidence->expected = pe__table_end(image);
+    return has_raw_data(section) && section->raw.value < pe__table_end(image);
+}
+
+static bool raw_data_meet(const pe_section *a, const pe_section *b)
+{
+    return has_raw_data(a) && has_raw_data(b) && a->raw.value < b->raw.value + b->raw_size &&
+           b->raw.value < a->raw.value + a->raw_size;
+}
+
+bool pe__check_RAW_DATA_OVERLAP(const pe_image *image, uint32_t index, const pe_section *section,
+                                pe__evidence *ret_evidence)
+{
+    pe_section other;
+    for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
+        if (pe_section_at(image, i, &other) != PE_OK || !raw_data_meet(section, &other))
+            continue;
+        ret_evidence->value = section->raw.value;
+        ret_evidence->expected = other.raw.value + other.raw_size;
+        return true;
+    }
+    return false;
+}
+
+bool pe__check_RAW_DATA_UNALIGNED(const pe_image *image, uint32_t index, const pe_section *section,
+                                  pe__evidence *ret_evidence)
+{
+    (void)index;
+    uint32_t alignment = image->optional.file_alignment;
+    ret_evidence->value = section->raw.value;
+    ret_evidence->expected = alignment;
+    return alignment != 0 && has_raw_data(section) && section->raw.value % alignment != 0;
+}
+
+static bool has_all(const pe_section *section, uint32_t flags, pe__evidence *ret_evidence)
+{
+    ret_evidence->value = section->characteristics;
+    return (section->characteristics & flags) == flags;
+}
+
+bool pe__check_SECTION_WRITE_EXECUTE(const pe_image *image, uint32_t index,
+                                     const pe_section *section, pe__evidence *ret_evidence)
+{
+    (void)image, (void)index;
+    return has_all(section, PE_SCN_MEM_WRITE | PE_SCN_MEM_EXECUTE, ret_evidence);
+}
+
+bool pe__check_SECTION_WRITE_SHARED(const pe_image *image, uint32_t index,
+                                    const pe_section *section, pe__evidence *ret_evidence)
+{
+    (void)image, (void)index;
+    return has_all(section, PE_SCN_MEM_WRITE | PE_SCN_MEM_SHARED, ret_evidence);
+}
+
+bool pe__check_SECTION_NAME_EMPTY(const pe_image *image, uint32_t index, const pe_section *section,
+                                  pe__evidence *ret_evidence)
+{
+    (void)image, (void)index, (void)ret_evidence;
+    return section->name[0] == '\0';
+}
+
+bool pe__check_SECTION_NAME_UNPRINTABLE(const pe_image *image, uint32_t index,
+                                        const pe_section *section, pe__evidence *ret_evidence)
+{
+    (void)image, (void)index;
+    for (const char *at = section->name; *at != '\0'; at++) {
+        uint8_t byte = (uint8_t)*at;
+        ret_evidence->value = byte;
+        if (byte < 0x20 || byte > 0x7E)
+            return true;
+    }
+    return false;
+}
+
+bool pe__check_SECTION_NAME_REPEATED(const pe_image *image, uint32_t index,
+                                     const pe_section *section, pe__evidence *ret_evidence)
+{
+    pe_section other;
+    if (section->name[0] == '\0')
+        return false;
+    for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
+        ret_evidence->value = i;
+        if (pe_section_at(image, i, &other) == PE_OK && strcmp(section->name, other.name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Mapped layout has no string table. */
+bool pe__check_SECTION_NAME_LOST(const pe_image *image, uint32_t index, const pe_section *section,
+                                 pe__evidence *ret_evidence)
+{
+    pe_span name;
+    (void)index;
+    if (image->layout != PE_LAYOUT_FILE)
+        return false;
+    pe_status status = pe_section_name(image, section, &name);
+    ret_evidence->value = (uint64_t)status;
+    return status != PE_OK;
+}
+
+bool pe__check_SECTION_VIRTUAL_SIZE_ZERO(const pe_image *image, uint32_t index,
+                                         const pe_section *section, pe__evidence *ret_evidence)
+{
+    (void)image, (void)index, (void)ret_evidence;
+    return section->virtual_size == 0;
+}
+
+/* A few hundred bytes are too few to tell. */
+bool pe__check_CODE_ENTROPY_HIGH(const pe_image *image, uint32_t index, const pe_section *section,
+                                 pe__evidence *ret_evidence)
+{
+    (void)index;
+    pe_span bytes = pe_section_bytes(image, section);
+    if ((section->characteristics & PE_SCN_MEM_EXECUTE) == 0 || bytes.size < SAMPLE)
+        return false;
+    ret_evidence->value = pe_entropy(bytes);
+    ret_evidence->expected = CODE_ENTROPY;
+    return ret_evidence->value > CODE_ENTROPY;
+}
