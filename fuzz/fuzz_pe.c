@@ -237,6 +237,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_load_config(&walk);
     walk_exceptions(&walk);
     walk_debug(&walk);
+    walk_clr(&walk);
     walk_resources(&walk);
     return walk.digest;
 }

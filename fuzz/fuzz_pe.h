@@ -48,6 +48,9 @@ void walk_exceptions(struct walk *walk);
 /* Walks the debug directory and decodes what its entries hold. */
 void walk_debug(struct walk *walk);
 
+/* Walks the CLR header, its vtable fixups and the streams of its metadata. */
+void walk_clr(struct walk *walk);
+
 /* What an image says as a file (fuzz_pe_file.c): in file layout. */
 void walk_file(const pe_image *image);
 

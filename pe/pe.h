@@ -22,6 +22,7 @@
 #define PELOAD_PE_H
 
 #include <peload/pe/certificates.h>
+#include <peload/pe/clr.h>
 #include <peload/pe/coff.h>
 #include <peload/pe/config.h>
 #include <peload/pe/debug.h>

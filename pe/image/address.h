@@ -26,4 +26,17 @@ bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region);
  */
 pe_status pe__borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *ret_bytes);
 
+/*
+ * Copies the `size` bytes at `offset` of what lies at `place`: PE_OUT_OF_BOUNDS where they leave
+ * its size or 2^32, and otherwise as pe_read.
+ */
+static inline pe_status pe__read_within(const pe_image *image, pe_directory place, uint64_t offset,
+                                        void *ret_bytes, size_t size)
+{
+    uint64_t at = place.rva.value + offset;
+    if (!pe_range_ok(place.size, offset, size) || at > UINT32_MAX)
+        return PE_OUT_OF_BOUNDS;
+    return pe_read(image, (pe_rva){(uint32_t)at}, ret_bytes, size);
+}
+
 #endif
