@@ -238,6 +238,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_exceptions(&walk);
     walk_debug(&walk);
     walk_clr(&walk);
+    walk_config_pointers(&walk);
     walk_resources(&walk);
     return walk.digest;
 }

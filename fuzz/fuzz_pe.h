@@ -51,6 +51,10 @@ void walk_debug(struct walk *walk);
 /* Walks the CLR header, its vtable fixups and the streams of its metadata. */
 void walk_clr(struct walk *walk);
 
+/* Walks what the load configuration points to: dynamic value relocations, CHPE and volatile
+ * metadata, enclaves. */
+void walk_config_pointers(struct walk *walk);
+
 /* What an image says as a file (fuzz_pe_file.c): in file layout. */
 void walk_file(const pe_image *image);
 

@@ -90,6 +90,80 @@ static img_image with_load_config(void)
     return img_finish(&builder);
 }
 
+/* A CLR header with one vtable fixup, and metadata with tables. */
+static img_image with_clr(void)
+{
+    static const uint32_t header[18] = {72,         0x00050002,    0x1080, 0x60,   1,
+                                        0x06000001, [12] = 0x1060, 8,      0x1070, 8};
+    static const uint32_t vtable[] = {0x1070, 0x00050001, 0, 0, 0x06000002};
+    static const uint8_t metadata[] = {
+        'B', 'S', 'J', 'B', 1,  0, 1, 0, 0,   0,   0, 0, 4, 0, 0, 0, 'v', '4', 0, 0, 0, 0, 1, 0,
+        40,  0,   0,   0,   36, 0, 0, 0, '#', '~', 0, 0, 0, 0, 0, 0, 0,   0,   0, 0, 2, 0, 0, 1,
+        5,   0,   0,   0,   0,  0, 0, 0, 0,   0,   0, 0, 0, 0, 0, 0, 1,   0,   0, 0, 2, 0, 0, 0};
+    img_builder builder;
+    img_start(&builder, IMG_PE32);
+    uint32_t text = img_add_section(&builder, ".text", IMG_RX, NULL, 0x200, 0);
+    img_put(&builder, text, header, sizeof header);
+    img_put(&builder, text + 0x60, vtable, sizeof vtable);
+    img_put(&builder, text + 0x80, metadata, sizeof metadata);
+    img_set_directory(&builder, PE_DIRECTORY_CLR, text, 72);
+    return img_finish(&builder);
+}
+
+/* Blocks: an import call, and ARM64X records (a value, a delta, zeros). */
+static const uint32_t import_call[] = {0x1000, 12, 0x7004};
+static const uint32_t arm64x[] = {0x1000, 20, 0x56789010, 0x60181234, 0x80200002};
+/* One function with one replacement, one place that calls it, and a diagram of one node. */
+static const uint32_t override[] = {32, 0x1000,     0, 4, 12,         0x1010, 0x1000,
+                                    12, 0x10081004, 1, 8, 0x00010000, 5};
+
+/* An entry of version 1. Returns where the next one goes. */
+static uint32_t put_dynamic(img_builder *builder, uint32_t at, uint32_t symbol,
+                            const uint32_t *fixups, uint32_t size)
+{
+    uint32_t wide = builder->is_64 ? 4 : 0;
+    img_put(builder, at, &symbol, sizeof symbol);
+    img_put(builder, at + 4 + wide, &size, sizeof size);
+    img_put(builder, at + 8 + wide, fixups, size);
+    return at + 8 + wide + size;
+}
+
+static void put_dynamic_table(img_builder *builder, uint32_t at)
+{
+    uint32_t end = put_dynamic(builder, at + 8, 3, import_call, sizeof import_call);
+    end = put_dynamic(builder, end, 6, arm64x, sizeof arm64x);
+    end = put_dynamic(builder, end, 7, override, sizeof override);
+    uint32_t header[] = {1, end - at - 8};
+    img_put(builder, at, header, sizeof header);
+}
+
+/* A load configuration whose pointers all lead somewhere. */
+static img_image with_config_pointers(img_kind kind)
+{
+    static const uint32_t size = 328, volatiles[] = {24, 0x80038003, 0x2600, 4, 0x2610, 8};
+    static const uint32_t chpe[20] = {1, 0x2620, 1, 0x2628, 0x2634, [12] = 1, 1};
+    static const uint32_t enclave[20] = {80, 76, 1, 1, 0x2700, 80};
+    static const uint32_t import[20] = {1, [18] = 0x2780};
+    bool is_64 = kind == IMG_PE32_PLUS;
+    img_builder builder;
+    img_start(&builder, kind);
+    img_add_section(&builder, ".text", IMG_RX, NULL, 0x30, 0);
+    uint32_t data = img_add_section(&builder, ".rdata", IMG_RO, NULL, 0x800, 0);
+    img_put(&builder, data, &size, sizeof size);
+    img_put_pointer(&builder, data + (is_64 ? 192 : 120), data + 0x200);
+    img_put_pointer(&builder, data + (is_64 ? 200 : 124), data + 0x400);
+    img_put_pointer(&builder, data + (is_64 ? 248 : 156), data + 0x500);
+    img_put_pointer(&builder, data + (is_64 ? 256 : 160), data + 0x580);
+    put_dynamic_table(&builder, data + 0x200);
+    img_put(&builder, data + 0x400, chpe, sizeof chpe);
+    img_put(&builder, data + 0x500, enclave, sizeof enclave);
+    img_put(&builder, data + 0x580, volatiles, sizeof volatiles);
+    img_put(&builder, data + 0x700, import, sizeof import);
+    img_put(&builder, data + 0x780, "a.dll", 6);
+    img_set_directory(&builder, PE_DIRECTORY_LOAD_CONFIG, data, size);
+    return img_finish(&builder);
+}
+
 /* Gaps between sections, one section without access, one that is zero fill only. */
 static img_image with_gaps(void)
 {
@@ -120,6 +194,12 @@ img_image seed_make(size_t index)
         return with_exceptions();
     case 6:
         return with_load_config();
+    case 7:
+        return with_clr();
+    case 8:
+        return with_config_pointers(IMG_PE32);
+    case 9:
+        return with_config_pointers(IMG_PE32_PLUS);
     default:
         return img_plain(IMG_PE32);
     }

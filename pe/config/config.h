@@ -560,11 +560,11 @@ PE_API pe_status pe_chpe_redirection_next(pe_chpe_iter *iter, pe_chpe_redirectio
 
 /* ---- Volatile metadata: accesses to memory that emulated x86 code must order ---- */
 
-/* IMAGE_VOLATILE_METADATA: 24 bytes. */
+/* IMAGE_VOLATILE_METADATA: 24 bytes. Linkers write the same version twice, such as 0x8003. */
 typedef struct pe_volatile {
     pe_rva at;
     uint32_t size; /* in bytes, as stored */
-    uint32_t version;
+    uint16_t minimum_version, maximum_version;
     pe_directory accesses; /* 4 bytes for each instruction */
     pe_directory ranges;   /* 8 bytes for each range */
 } pe_volatile;

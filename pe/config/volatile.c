@@ -4,7 +4,8 @@
 /* IMAGE_VOLATILE_METADATA */
 enum {
     VOLATILE_SIZE = 0,
-    VOLATILE_VERSION = 4,
+    VOLATILE_MINIMUM_VERSION = 4,
+    VOLATILE_MAXIMUM_VERSION = 6,
     VOLATILE_ACCESSES = 8,
     VOLATILE_RANGES = 16,
     VOLATILE_HEADER = 24,
@@ -32,7 +33,8 @@ pe_status pe_volatile_open(const pe_image *image, const pe_load_config *config,
     *ret_volatile = (pe_volatile){
         .at = at,
         .size = pe__load_u32(raw + VOLATILE_SIZE),
-        .version = pe__load_u32(raw + VOLATILE_VERSION),
+        .minimum_version = pe__load_u16(raw + VOLATILE_MINIMUM_VERSION),
+        .maximum_version = pe__load_u16(raw + VOLATILE_MAXIMUM_VERSION),
         .accesses = load_directory(raw + VOLATILE_ACCESSES),
         .ranges = load_directory(raw + VOLATILE_RANGES),
     };
