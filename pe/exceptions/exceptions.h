@@ -154,6 +154,211 @@ PE_API void pe_x64_chain(const pe_image *image, const pe_x64_function *function,
 PE_API pe_status pe_x64_chain_next(pe_x64_chain_iter *iter, pe_x64_function *ret_function,
                                    pe_x64_unwind *ret_unwind);
 
+/* ---- Exceptions of ARM64 and ARM: "ARM64 exception handling", "ARM exception handling" ---------
+ *
+ * Both have functions of 8 bytes, whose second word either is the unwind information (packed) or
+ * the RVA of it (.xdata). What an instruction does is told in bytes of the stack, whatever the
+ * scale it is stored in.
+ */
+
+/* Bits 0 and 1 of the second word. */
+typedef enum pe_arm_flag {
+    PE_ARM_XDATA,
+    PE_ARM_PACKED,          /* with prolog and epilogs */
+    PE_ARM_PACKED_FRAGMENT, /* without prolog */
+    PE_ARM_RESERVED,
+} pe_arm_flag;
+
+typedef struct pe_arm_function {
+    pe_rva at;
+    bool is_64;
+    pe_rva begin;  /* ARM: without bit 0, which says Thumb */
+    uint32_t word; /* the second word as stored */
+    pe_arm_flag flag;
+    pe_rva xdata; /* of PE_ARM_XDATA */
+} pe_arm_function;
+
+typedef struct pe_arm_function_iter {
+    const pe_image *image;
+    bool is_64;
+    uint64_t next, end; /* RVAs, widened */
+    pe_status status;
+} pe_arm_function_iter;
+
+/* The functions of the exception directory. PE_NOT_PRESENT without one, and for machines other than
+ * ARM64, ARM64X and ARMNT. */
+PE_API void pe_arm_functions(const pe_image *image, pe_arm_function_iter *ret_iter);
+
+/* Those of another table, such as the one that the metadata of ARM64EC names: of ARM64 if `is_64`,
+ * otherwise of ARM. */
+PE_API void pe_arm_functions_in(const pe_image *image, pe_directory table, bool is_64,
+                                pe_arm_function_iter *ret_iter);
+
+/* PE_OK with the next function, PE_END, or an error that is said again by every later call. */
+PE_API pe_status pe_arm_function_next(pe_arm_function_iter *iter, pe_arm_function *ret_function);
+
+/* Packed unwind information. Members of one machine are 0 for the other. */
+typedef struct pe_arm_packed {
+    uint32_t length; /* of the function, in bytes */
+    bool homes_parameters;
+    uint32_t registers;       /* RegI (ARM64), Reg (ARM): how many are saved, as stored */
+    uint32_t float_registers; /* RegF of ARM64, as stored */
+    uint32_t chain;           /* CR of ARM64, C of ARM */
+    uint32_t frame_size;      /* ARM64, in bytes */
+    uint32_t returns;         /* Ret of ARM */
+    bool saves_float;         /* R of ARM: the registers are those of floating point */
+    bool saves_lr;            /* L of ARM */
+    uint32_t stack_adjust;    /* ARM: as stored; from 0x3F4 on, it has bits of its own */
+} pe_arm_packed;
+
+/* PE_OK, or PE_BAD_FORMAT for a function that is not packed. */
+PE_API pe_status pe_arm_packed_of(const pe_arm_function *function, pe_arm_packed *ret_packed);
+
+/* The header of an .xdata record and where its parts are. */
+typedef struct pe_arm_xdata {
+    pe_rva at;
+    bool is_64;
+    uint32_t size;    /* bytes: header, epilogs, codes and the handler's RVA */
+    uint32_t length;  /* of the function, in bytes */
+    uint32_t version; /* 0 is all that is documented */
+    bool has_handler;
+    bool is_fragment; /* ARM: no prolog */
+    bool is_packed;   /* one epilog, at the end of the function, with no scope of its own */
+    uint32_t epilog_count;
+    uint32_t first_epilog; /* if packed: byte of the codes at which the epilog starts */
+    pe_rva epilogs;
+    pe_rva codes;
+    uint32_t code_size; /* bytes */
+    pe_rva handler, language_data;
+} pe_arm_xdata;
+
+/* Reads the record that a function names: PE_OK, PE_BAD_FORMAT if it names none, or the status of
+ * reading it. That its parts lie inside the image is found out where they are read. */
+PE_API pe_status pe_arm_xdata_open(const pe_image *image, const pe_arm_function *function,
+                                   pe_arm_xdata *ret_xdata);
+
+/* An epilog scope: 4 bytes. */
+typedef struct pe_arm_epilog {
+    pe_rva at;
+    uint32_t start;     /* from the start of the function, in bytes */
+    uint32_t condition; /* of ARM; 14 is always */
+    uint32_t code;      /* byte of the codes at which the epilog starts */
+} pe_arm_epilog;
+
+/* The scope `index`: PE_NOT_FOUND from epilog_count on, or the status of reading it. */
+PE_API pe_status pe_arm_epilog_at(const pe_image *image, const pe_arm_xdata *xdata, uint32_t index,
+                                  pe_arm_epilog *ret_epilog);
+
+/*
+ * Unwind codes of ARM64: X(NAME, MASK, MATCH, SIZE; of the bytes, taken as one big-endian number,
+ * where the register is: FIRST + STEP * bits (SHIFT, BITS); and the value: (bits + ADD) * SCALE).
+ */
+#define PE_ARM64_CODE_LIST(X)                                    \
+    X(ALLOC_S, 0xE0, 0x00, 1, 0, 0, 0, 0, 5, 0, 16)              \
+    X(SAVE_R19R20_X, 0xE0, 0x20, 1, 19, 0, 0, 0, 5, 0, 8)        \
+    X(SAVE_FPLR, 0xC0, 0x40, 1, 29, 0, 0, 0, 6, 0, 8)            \
+    X(SAVE_FPLR_X, 0xC0, 0x80, 1, 29, 0, 0, 0, 6, 1, 8)          \
+    X(ALLOC_M, 0xF8, 0xC0, 2, 0, 0, 0, 0, 11, 0, 16)             \
+    X(SAVE_REGP, 0xFC, 0xC8, 2, 19, 1, 6, 4, 6, 0, 8)            \
+    X(SAVE_REGP_X, 0xFC, 0xCC, 2, 19, 1, 6, 4, 6, 1, 8)          \
+    X(SAVE_REG, 0xFC, 0xD0, 2, 19, 1, 6, 4, 6, 0, 8)             \
+    X(SAVE_REG_X, 0xFE, 0xD4, 2, 19, 1, 5, 4, 5, 1, 8)           \
+    X(SAVE_LRPAIR, 0xFE, 0xD6, 2, 19, 2, 6, 3, 6, 0, 8)          \
+    X(SAVE_FREGP, 0xFE, 0xD8, 2, 8, 1, 6, 3, 6, 0, 8)            \
+    X(SAVE_FREGP_X, 0xFE, 0xDA, 2, 8, 1, 6, 3, 6, 1, 8)          \
+    X(SAVE_FREG, 0xFE, 0xDC, 2, 8, 1, 6, 3, 6, 0, 8)             \
+    X(SAVE_FREG_X, 0xFF, 0xDE, 2, 8, 1, 5, 3, 5, 1, 8)           \
+    X(ALLOC_Z, 0xFF, 0xDF, 2, 0, 0, 0, 0, 8, 0, 1)               \
+    X(ALLOC_L, 0xFF, 0xE0, 4, 0, 0, 0, 0, 24, 0, 16)             \
+    X(SET_FP, 0xFF, 0xE1, 1, 0, 0, 0, 0, 0, 0, 0)                \
+    X(ADD_FP, 0xFF, 0xE2, 2, 0, 0, 0, 0, 8, 0, 8)                \
+    X(NOP, 0xFF, 0xE3, 1, 0, 0, 0, 0, 0, 0, 0)                   \
+    X(END, 0xFF, 0xE4, 1, 0, 0, 0, 0, 0, 0, 0)                   \
+    X(END_C, 0xFF, 0xE5, 1, 0, 0, 0, 0, 0, 0, 0)                 \
+    X(SAVE_NEXT, 0xFF, 0xE6, 1, 0, 0, 0, 0, 0, 0, 0)             \
+    X(SAVE_ANY_REG, 0xFF, 0xE7, 3, 0, 1, 8, 5, 6, 0, 8)          \
+    X(TRAP_FRAME, 0xFF, 0xE8, 1, 0, 0, 0, 0, 0, 0, 0)            \
+    X(MACHINE_FRAME, 0xFF, 0xE9, 1, 0, 0, 0, 0, 0, 0, 0)         \
+    X(CONTEXT, 0xFF, 0xEA, 1, 0, 0, 0, 0, 0, 0, 0)               \
+    X(EC_CONTEXT, 0xFF, 0xEB, 1, 0, 0, 0, 0, 0, 0, 0)            \
+    X(CLEAR_UNWOUND_TO_CALL, 0xFF, 0xEC, 1, 0, 0, 0, 0, 0, 0, 0) \
+    X(PAC_SIGN_LR, 0xFF, 0xFC, 1, 0, 0, 0, 0, 0, 0, 0)
+
+/* Unwind codes of ARM, in the same columns. Those whose registers are a set tell it in `registers`.
+ */
+#define PE_ARM_CODE_LIST(X)                            \
+    X(ALLOC_S, 0x80, 0x00, 1, 0, 0, 0, 0, 7, 0, 4)     \
+    X(POP_W, 0xC0, 0x80, 2, 0, 0, 0, 0, 0, 0, 0)       \
+    X(MOV_SP, 0xF0, 0xC0, 1, 0, 1, 0, 4, 0, 0, 0)      \
+    X(POP_R4_TO, 0xF8, 0xD0, 1, 0, 0, 0, 0, 0, 0, 0)   \
+    X(POP_R4_TO_W, 0xF8, 0xD8, 1, 0, 0, 0, 0, 0, 0, 0) \
+    X(VPOP_D8_TO, 0xF8, 0xE0, 1, 0, 0, 0, 0, 0, 0, 0)  \
+    X(ALLOC_M_W, 0xFC, 0xE8, 2, 0, 0, 0, 0, 10, 0, 4)  \
+    X(POP, 0xFE, 0xEC, 2, 0, 0, 0, 0, 0, 0, 0)         \
+    X(MICROSOFT, 0xFF, 0xEE, 2, 0, 0, 0, 0, 8, 0, 1)   \
+    X(LDR_LR, 0xFF, 0xEF, 2, 14, 0, 0, 0, 4, 0, 4)     \
+    X(VPOP, 0xFF, 0xF5, 2, 0, 0, 0, 0, 0, 0, 0)        \
+    X(VPOP_D16, 0xFF, 0xF6, 2, 0, 0, 0, 0, 0, 0, 0)    \
+    X(ALLOC_L, 0xFF, 0xF7, 3, 0, 0, 0, 0, 16, 0, 4)    \
+    X(ALLOC_XL, 0xFF, 0xF8, 4, 0, 0, 0, 0, 24, 0, 4)   \
+    X(ALLOC_L_W, 0xFF, 0xF9, 3, 0, 0, 0, 0, 16, 0, 4)  \
+    X(ALLOC_XL_W, 0xFF, 0xFA, 4, 0, 0, 0, 0, 24, 0, 4) \
+    X(NOP, 0xFF, 0xFB, 1, 0, 0, 0, 0, 0, 0, 0)         \
+    X(NOP_W, 0xFF, 0xFC, 1, 0, 0, 0, 0, 0, 0, 0)       \
+    X(END_NOP, 0xFF, 0xFD, 1, 0, 0, 0, 0, 0, 0, 0)     \
+    X(END_NOP_W, 0xFF, 0xFE, 1, 0, 0, 0, 0, 0, 0, 0)   \
+    X(END, 0xFF, 0xFF, 1, 0, 0, 0, 0, 0, 0, 0)
+
+typedef enum pe_arm_operation {
+#define X(name, ...) PE_ARM64_##name,
+    PE_ARM64_CODE_LIST(X)
+#undef X
+#define X(name, ...) PE_ARM_##name,
+        PE_ARM_CODE_LIST(X)
+#undef X
+            PE_ARM_OPERATION_COUNT
+} pe_arm_operation;
+
+/* "SAVE_FPLR_X" and so on, NULL beyond the lists; static. */
+PE_API const char *pe_arm_operation_name(pe_arm_operation operation);
+
+/*
+ * One unwind code. `value` is in bytes: a size, or an offset from the stack pointer (ALLOC_Z: in
+ * lengths of a vector). `first` is the register that the code names, or the first of a pair: x, of
+ * the FREG ones d; of MOV_SP and LDR_LR r. SAVE_ANY_REG has its class in `kind`.
+ */
+typedef struct pe_arm_code {
+    pe_rva at;
+    uint32_t size; /* 1 to 4 bytes */
+    pe_arm_operation operation;
+    uint32_t bits; /* the bytes as one big-endian number */
+    uint32_t value;
+    uint32_t first;
+    uint32_t registers;         /* ARM: bit n is r(n), or of the VPOP ones d(n) */
+    char kind;                  /* of SAVE_ANY_REG: 'x', 'd', 'q', 'z' or 'p' (SVE) */
+    bool is_pair, is_writeback; /* of SAVE_ANY_REG */
+} pe_arm_code;
+
+typedef struct pe_arm_code_iter {
+    const pe_image *image;
+    pe_arm_xdata xdata;
+    uint32_t next; /* byte of the codes */
+    bool is_last;
+    pe_status status;
+} pe_arm_code_iter;
+
+/* The codes from byte `start` on: 0 for the prolog, in reverse order of its instructions; that of
+ * an epilog for the epilog. */
+PE_API void pe_arm_codes(const pe_image *image, const pe_arm_xdata *xdata, uint32_t start,
+                         pe_arm_code_iter *ret_iter);
+
+/*
+ * PE_OK with the next code, the one that ends the sequence included; PE_END behind it;
+ * PE_BAD_FORMAT for a reserved code and where the codes are over without an end; or the status of
+ * reading them. All but PE_OK are said again.
+ */
+PE_API pe_status pe_arm_code_next(pe_arm_code_iter *iter, pe_arm_code *ret_code);
+
 #ifdef __cplusplus
 }
 #endif

@@ -89,22 +89,29 @@ static void show_function(inspect_report *report, const pe_x64_function *functio
     inspect_close_record(report);
 }
 
-void inspect_exceptions(inspect_report *report)
+static uint64_t show_x64_functions(inspect_report *report, pe_status *ret_status)
 {
     pe_x64_function_iter functions;
     pe_x64_function function;
-    pe_status status;
     uint64_t count = 0;
-
-    inspect_open_table(report, "exceptions");
     pe_x64_functions(report->image, &functions);
-    while ((status = pe_x64_function_next(&functions, &function)) == PE_OK) {
+    while ((*ret_status = pe_x64_function_next(&functions, &function)) == PE_OK) {
         if (!inspect_charge(report, (pe_span){0})) {
-            status = PE_OUT_OF_BOUNDS;
+            *ret_status = PE_OUT_OF_BOUNDS;
             break;
         }
         show_function(report, &function);
         count++;
     }
+    return count;
+}
+
+void inspect_exceptions(inspect_report *report)
+{
+    pe_status status;
+    bool is_x64 = report->image->file.machine == PE_MACHINE_AMD64;
+    inspect_open_table(report, "exceptions");
+    uint64_t count =
+        is_x64 ? show_x64_functions(report, &status) : inspect_show_arm_functions(report, &status);
     inspect_close_table(report, count, status == PE_NOT_PRESENT ? PE_OK : status);
 }

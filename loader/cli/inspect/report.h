@@ -46,7 +46,7 @@ void inspect_debug(inspect_report *report);         /* count: entries */
 
 void inspect_symbols(inspect_report *report); /* count: symbols, not auxiliary records */
 
-void inspect_findings(inspect_report *report);      /* count: findings */
+void inspect_findings(inspect_report *report); /* count: findings */
 
 /* The import hash (none without imports, or where they cannot all be read) and what Authenticode
  * signs; none at all without libcrypto. */
@@ -98,6 +98,9 @@ void inspect_status(inspect_report *report, pe_status status);
 /* Where an item's bytes lie: the member "range", the first column of a row. `unit` is "rva" or
  * "offset". */
 void inspect_range(inspect_report *report, const char *unit, uint64_t start, uint64_t size);
+
+/* The functions of ARM64 or ARM, counted (exceptions_arm.c). */
+uint64_t inspect_show_arm_functions(inspect_report *report, pe_status *ret_status);
 
 /* One imported function (imports.c). */
 void inspect_show_import(inspect_report *report, const pe_import *import);
