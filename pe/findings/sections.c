@@ -143,7 +143,8 @@ bool pe__check_SECTION_NAME_REPEATED(const pe_image *image, uint32_t index,
         return false;
     for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
         ret_evidence->value = i;
-        if (pe_section_at(image, i, &other) == PE_OK && strcmp(section->name, other.name) == 0)
+        if (pe_section_at(image, i, &other) == PE_OK &&
+            memcmp(section->name, other.name, sizeof other.name) == 0)
             return true;
     }
     return false;

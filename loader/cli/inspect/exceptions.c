@@ -2,10 +2,24 @@
 
 enum { FUNCTION_SIZE = 12, SLOT_SIZE = 2 };
 
-static bool has_register(uint8_t operation)
+/* The register that a code pushes or saves, if it does. */
+static void show_register(inspect_report *report, const pe_x64_code *code)
 {
-    return operation == PE_X64_PUSH_NONVOL || operation == PE_X64_SAVE_NONVOL ||
-           operation == PE_X64_SAVE_NONVOL_FAR;
+    char name[sizeof "XMM15"];
+    switch (code->operation) {
+    case PE_X64_PUSH_NONVOL:
+    case PE_X64_SAVE_NONVOL:
+    case PE_X64_SAVE_NONVOL_FAR:
+        inspect_text(report, "register", pe_x64_register_name(code->info));
+        break;
+    case PE_X64_SAVE_XMM128:
+    case PE_X64_SAVE_XMM128_FAR:
+        snprintf(name, sizeof name, "XMM%u", code->info & 15u);
+        inspect_text(report, "register", name);
+        break;
+    default:
+        break;
+    }
 }
 
 static void show_code(inspect_report *report, const pe_x64_code *code)
@@ -18,8 +32,7 @@ static void show_code(inspect_report *report, const pe_x64_code *code)
     inspect_hex(report, "value", code->value, 1);
     inspect_number(report, "operation", code->operation);
     inspect_text(report, "operation_name", pe_x64_operation_name(code->operation));
-    if (has_register(code->operation))
-        inspect_text(report, "register", pe_x64_register_name(code->info));
+    show_register(report, code);
     inspect_close_record(report);
 }
 
