@@ -13,8 +13,8 @@ static const command commands[] = {
      "  peload inspect [--json] [--only PART,...] FILE\n"
      "      Show what the image says. Parses only. PART: file_facts headers rich directories\n"
      "      sections imports bound_imports delay_imports exports resources decoded_resources\n"
-     "      exceptions relocations tls load_config debug certificates symbols hashes findings\n"
-     "      (default all).\n"},
+     "      exceptions relocations tls load_config dynamic_relocations chpe volatile_metadata\n"
+     "      enclave clr debug certificates symbols hashes findings (default all).\n"},
     {"map", cli_map,
      "  peload map [--json] [--dump OUT] [--base ADDR] [--profile winxp|win7|win10]\n"
      "             [--no-relocate] FILE\n"

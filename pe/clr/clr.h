@@ -41,7 +41,7 @@ enum {
 #undef X
 };
 
-/* The name of a single bit, "UNKNOWN" if it has none; static. */
+/* The name of a single bit; static. NULL if it has none. */
 PE_API const char *pe_clr_flag_name(uint32_t bit);
 
 /* The header, 72 bytes. Everything is as stored; what directories point to is not looked at. */
@@ -79,7 +79,7 @@ enum {
 #undef X
 };
 
-/* The name of a single bit, "UNKNOWN" if it has none; static. */
+/* The name of a single bit; static. NULL if it has none. */
 PE_API const char *pe_clr_vtable_flag_name(uint32_t bit);
 
 /* A run of slots that hold method tokens in the file, and functions once the runtime has them. */

@@ -28,7 +28,7 @@ const char *pe_clr_flag_name(uint32_t bit)
         PE_CLR_FLAG_LIST(X)
 #undef X
     default:
-        return "UNKNOWN";
+        return NULL;
     }
 }
 
@@ -41,7 +41,7 @@ const char *pe_clr_vtable_flag_name(uint32_t bit)
         PE_CLR_VTABLE_FLAG_LIST(X)
 #undef X
     default:
-        return "UNKNOWN";
+        return NULL;
     }
 }
 

@@ -611,7 +611,7 @@ enum {
 #undef X
 };
 
-/* The name of a single bit, "UNKNOWN" if it has none; static. */
+/* The name of a single bit; static. NULL if it has none. */
 PE_API const char *pe_enclave_policy_name(uint32_t bit);
 
 enum { PE_ENCLAVE_ID_SIZE = 16, PE_ENCLAVE_AUTHOR_SIZE = 32, PE_ENCLAVE_PRIMARY_IMAGE = 1 };

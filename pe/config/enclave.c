@@ -40,7 +40,7 @@ const char *pe_enclave_policy_name(uint32_t bit)
         PE_ENCLAVE_POLICY_LIST(X)
 #undef X
     default:
-        return "UNKNOWN";
+        return NULL;
     }
 }
 

@@ -30,19 +30,24 @@ void inspect_file(inspect_report *report);
 void inspect_headers(inspect_report *report);
 void inspect_rich(inspect_report *report); /* count: entries */
 void inspect_directories(inspect_report *report);
-void inspect_sections(inspect_report *report);      /* count: entries */
-void inspect_imports(inspect_report *report);       /* count: functions */
-void inspect_bound_imports(inspect_report *report); /* count: entries */
-void inspect_delay_imports(inspect_report *report); /* count: functions */
-void inspect_exports(inspect_report *report);       /* count: slots */
-void inspect_resources(inspect_report *report);     /* count: leaves */
-void inspect_decoded(inspect_report *report);       /* tables by type; count: leaves */
-void inspect_exceptions(inspect_report *report);    /* count: functions */
-void inspect_load_config(inspect_report *report);   /* count: fields */
-void inspect_relocations(inspect_report *report);   /* count: entries, ABSOLUTE included */
-void inspect_tls(inspect_report *report);           /* count: callbacks */
-void inspect_certificates(inspect_report *report);  /* count: certificates */
-void inspect_debug(inspect_report *report);         /* count: entries */
+void inspect_sections(inspect_report *report);            /* count: entries */
+void inspect_imports(inspect_report *report);             /* count: functions */
+void inspect_bound_imports(inspect_report *report);       /* count: entries */
+void inspect_delay_imports(inspect_report *report);       /* count: functions */
+void inspect_exports(inspect_report *report);             /* count: slots */
+void inspect_resources(inspect_report *report);           /* count: leaves */
+void inspect_decoded(inspect_report *report);             /* tables by type; count: leaves */
+void inspect_exceptions(inspect_report *report);          /* count: functions */
+void inspect_load_config(inspect_report *report);         /* count: fields */
+void inspect_dynamic_relocations(inspect_report *report); /* count: entries */
+void inspect_chpe(inspect_report *report);                /* count: fields of its version */
+void inspect_volatile(inspect_report *report);            /* count: accesses */
+void inspect_enclave(inspect_report *report);             /* count: imports */
+void inspect_clr(inspect_report *report);                 /* count: metadata streams */
+void inspect_relocations(inspect_report *report);         /* count: entries, ABSOLUTE included */
+void inspect_tls(inspect_report *report);                 /* count: callbacks */
+void inspect_certificates(inspect_report *report);        /* count: certificates */
+void inspect_debug(inspect_report *report);               /* count: entries */
 
 void inspect_symbols(inspect_report *report); /* count: symbols, not auxiliary records */
 
