@@ -223,7 +223,7 @@ static void walk_tls(struct walk *walk)
     note(walk, rva.value);
 }
 
-static uint64_t walk_all(const pe_image *image)
+uint64_t walk_all(const pe_image *image)
 {
     struct walk walk = {.image = image};
     walk_sections(&walk);
@@ -236,6 +236,7 @@ static uint64_t walk_all(const pe_image *image)
     walk_tls(&walk);
     walk_load_config(&walk);
     walk_exceptions(&walk);
+    walk_arm_exceptions(&walk);
     walk_debug(&walk);
     walk_clr(&walk);
     walk_config_pointers(&walk);
@@ -284,7 +285,7 @@ static bool judge(pe_span file)
 
 /* ---- The same image in memory ---- */
 
-static bool is_all_readable(const pe_image *image)
+bool is_all_readable(const pe_image *image)
 {
     pe_section section;
     uint32_t any = PE_SCN_MEM_READ | PE_SCN_MEM_WRITE | PE_SCN_MEM_EXECUTE;

@@ -8,8 +8,13 @@
 
 #include <peload/pe.h>
 
-/* Per table: the tables of a hostile image are as good as endless. */
-enum { ITEM_LIMIT = 2048, PAGE = 0x1000 };
+/* Per table: the tables of a hostile image are as good as endless. A test that walks real images
+ * has a limit of its own. */
+#ifndef ITEM_LIMIT
+#define ITEM_LIMIT 2048
+#endif
+
+enum { PAGE = 0x1000 };
 
 /* A digest of all facts, to compare two walks by. */
 struct walk {
@@ -38,12 +43,20 @@ static inline void note_span(struct walk *walk, pe_span span)
         note(walk, span.data[i]);
 }
 
+/* All of the below, and the headers and tables of fuzz_pe.c: the same digest for both layouts of an
+ * image that Windows maps, if all of its sections can be read. */
+uint64_t walk_all(const pe_image *image);
+bool is_all_readable(const pe_image *image);
+
 /* Walks the resources and decodes each leaf as everything that a leaf can be. */
 void walk_resources(struct walk *walk);
 
 /* Walks the load configuration with its guard tables, and the functions of x64. */
 void walk_load_config(struct walk *walk);
 void walk_exceptions(struct walk *walk);
+
+/* Walks the functions of ARM64 and ARM, and the directory as if it were theirs. */
+void walk_arm_exceptions(struct walk *walk);
 
 /* Walks the debug directory and decodes what its entries hold. */
 void walk_debug(struct walk *walk);

@@ -127,13 +127,27 @@ static pe_status read_resources(const pe_image *image)
     return walk.status;
 }
 
-static pe_status read_functions(const pe_image *image)
+static pe_status read_x64_functions(const pe_image *image)
 {
     pe_x64_function_iter functions;
     pe_x64_function function;
     pe_x64_functions(image, &functions);
     for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
         if (pe_x64_function_next(&functions, &function) != PE_OK)
+            break;
+    }
+    return functions.status;
+}
+
+static pe_status read_functions(const pe_image *image)
+{
+    pe_arm_function_iter functions;
+    pe_arm_function function;
+    if (image->file.machine == PE_MACHINE_AMD64)
+        return read_x64_functions(image);
+    pe_arm_functions(image, &functions);
+    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
+        if (pe_arm_function_next(&functions, &function) != PE_OK)
             break;
     }
     return functions.status;
@@ -175,6 +189,25 @@ static pe_status read_debug(const pe_image *image)
     return entries.status;
 }
 
+static pe_status read_clr(const pe_image *image)
+{
+    pe_clr clr;
+    pe_clr_metadata metadata;
+    pe_clr_stream_iter streams;
+    pe_clr_stream stream;
+    pe_status status = pe_clr_open(image, &clr);
+    if (status == PE_OK)
+        status = pe_clr_metadata_open(image, clr.metadata, &metadata);
+    if (status != PE_OK)
+        return status;
+    pe_clr_streams(&metadata, &streams);
+    while (pe_clr_stream_next(&streams, &stream) == PE_OK) {
+        if (stream.status != PE_OK)
+            return stream.status;
+    }
+    return streams.status;
+}
+
 static pe_status read_tls(const pe_image *image)
 {
     pe_tls tls;
@@ -202,6 +235,7 @@ bool pe__check_TABLE_BROKEN(const pe_image *image, pe_directory_index index,
         [PE_DIRECTORY_LOAD_CONFIG] = read_load_config,
         [PE_DIRECTORY_BOUND_IMPORT] = read_bound_imports,
         [PE_DIRECTORY_DELAY_IMPORT] = read_delay_imports,
+        [PE_DIRECTORY_CLR] = read_clr,
     };
     if (readers[index] == NULL)
         return false;
