@@ -17,25 +17,33 @@ static pe_image as_read(const pe_image *image, pe_reading reading)
     return file;
 }
 
+/* The offset of `rva` in `file`; false where no byte is stored for it. */
+static bool place_of(const pe_image *file, uint64_t rva, uint64_t *ret_offset)
+{
+    pe__region region;
+    if (!pe__region_at(file, rva, &region) || rva - region.start >= region.stored)
+        return false;
+    *ret_offset = region.at + (rva - region.start);
+    return true;
+}
+
 pe_status pe_rva_to_offset(const pe_image *image, pe_reading reading, pe_rva rva,
                            pe_offset *ret_offset)
 {
-    pe__region region;
     pe_image file = as_read(image, reading);
-    if (!pe__region_at(&file, rva.value, &region) || rva.value - region.start >= region.stored)
-        return PE_NOT_FOUND;
-    *ret_offset = (pe_offset){region.at + (rva.value - region.start)};
-    return PE_OK;
+    return place_of(&file, rva.value, &ret_offset->value) ? PE_OK : PE_NOT_FOUND;
 }
 
-/* Lowers *best to the RVA of `offset` in the region that starts at `start`, if it is there. */
+/* Lowers *best to the RVA of `offset` in the region that starts at `start`, if it is there: where
+ * sections overlap, an RVA may belong to another region than the one it was found by. */
 static void try_region(const pe_image *file, uint64_t start, uint64_t offset, uint64_t *best)
 {
-    pe__region region;
-    if (!pe__region_at(file, start, &region) || region.start != start || offset < region.at ||
-        offset - region.at >= region.stored)
+    uint64_t at, again;
+    if (!place_of(file, start, &at) || offset < at)
         return;
-    *best = pe__min(*best, start + (offset - region.at));
+    uint64_t rva = start + (offset - at);
+    if (place_of(file, rva, &again) && again == offset)
+        *best = pe__min(*best, rva);
 }
 
 pe_status pe_offset_to_rva(const pe_image *image, pe_reading reading, pe_offset offset,

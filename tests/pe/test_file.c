@@ -175,6 +175,20 @@ Test(file, bytes_shared_by_sections_have_the_lowest_rva)
     img_free(&file);
 }
 
+/* .data starts inside .text in memory, whose bytes are hidden from there on. */
+Test(file, bytes_that_another_section_hides_are_not_mapped)
+{
+    img_image file = img_plain(IMG_PE32_PLUS);
+    img_set_section(&file, 0, IMG_SCN_VIRTUAL_SIZE, 0x2000);
+    img_set_section(&file, 0, IMG_SCN_RAW_SIZE, 0x1200);
+    img_resize(&file, 0x1600);
+    pe_image image = opened(&file);
+    cr_expect_eq(offset_of(&image, PE_READING_WINDOWS, 0x2004), 0x404);
+    cr_expect_eq(rva_of(&image, PE_READING_WINDOWS, 0x1204), UINT64_MAX);
+    cr_expect_eq(rva_of(&image, PE_READING_WINDOWS, 0x11FF), 0x1FFF);
+    img_free(&file);
+}
+
 Test(names, flags_of_headers_have_the_names_of_the_specification)
 {
     cr_expect_str_eq(pe_file_flag_name(0x2000), "DLL");
