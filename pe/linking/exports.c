@@ -183,3 +183,41 @@ pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, ui
         *ret_export = export;
     return status;
 }
+
+static pe_status parse_ordinal(pe_span digits, uint32_t *ret_ordinal)
+{
+    uint64_t value = 0;
+    if (digits.size == 0)
+        return PE_BAD_FORMAT;
+    for (uint64_t i = 0; i < digits.size; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return PE_BAD_FORMAT;
+        value = 10 * value + digits.data[i] - '0';
+        if (value > UINT32_MAX)
+            return PE_BAD_FORMAT;
+    }
+    *ret_ordinal = (uint32_t)value;
+    return PE_OK;
+}
+
+pe_status pe_forwarder_parse(pe_span text, pe_forwarder *ret_forwarder)
+{
+    uint64_t dot = text.size;
+    while (dot > 0 && text.data[dot - 1] != '.')
+        dot--;
+    if (dot < 2 || dot == text.size)
+        return PE_BAD_FORMAT;
+    pe_forwarder forwarder = {
+        .dll = {text.data, dot - 1},
+        .name = {text.data + dot, text.size - dot},
+        .by_ordinal = text.data[dot] == '#',
+    };
+    if (forwarder.by_ordinal) {
+        pe_span digits = {forwarder.name.data + 1, forwarder.name.size - 1};
+        if (parse_ordinal(digits, &forwarder.ordinal) != PE_OK)
+            return PE_BAD_FORMAT;
+        forwarder.name = (pe_span){0};
+    }
+    *ret_forwarder = forwarder;
+    return PE_OK;
+}

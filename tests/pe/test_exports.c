@@ -229,3 +229,28 @@ Test(exports, ordinal_of_the_last_slot_does_not_wrap)
                  PE_OUT_OF_BOUNDS);
     layouts_close(&both);
 }
+
+Test(exports, forwarder_text_is_taken_apart_at_its_last_dot)
+{
+    pe_forwarder forwarder;
+    cr_assert_eq(pe_forwarder_parse(span_of("a.b.Name"), &forwarder), PE_OK);
+    cr_expect(span_is(forwarder.dll, "a.b"));
+    cr_expect(span_is(forwarder.name, "Name"));
+    cr_expect_not(forwarder.by_ordinal);
+    cr_assert_eq(pe_forwarder_parse(span_of("other.#70"), &forwarder), PE_OK);
+    cr_expect(forwarder.by_ordinal);
+    cr_expect_eq(forwarder.ordinal, 70);
+    cr_expect_eq(forwarder.name.size, 0);
+}
+
+Test(exports, forwarder_text_without_its_parts_is_bad_format)
+{
+    static const char *const texts[] = {"",      ".",     "dll",     "dll.",
+                                        ".Name", "dll.#", "dll.#7a", "dll.#4294967296"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        pe_forwarder forwarder = {.ordinal = 5};
+        cr_expect_eq(pe_forwarder_parse(span_of(texts[i]), &forwarder), PE_BAD_FORMAT, "%s",
+                     texts[i]);
+        cr_expect_eq(forwarder.ordinal, 5);
+    }
+}

@@ -2,23 +2,15 @@
 
 enum { BOUND_SIZE = 8 };
 
-static void show_bound(const inspect_report *report, const pe_bound_import *bound)
+static void show_bound(inspect_report *report, const pe_bound_import *bound)
 {
-    cli_json *json = report->json;
-    if (json == NULL) {
-        printf("  %s0x%08x  ", bound->is_reference ? "  forwards to  " : "",
-               bound->time_date_stamp);
-        inspect_print_span(bound->name);
-        putchar('\n');
-        return;
-    }
-    cli_json_open(json, NULL, '{');
-    inspect_json_range(json, "rva", bound->at.value, BOUND_SIZE);
-    inspect_json_span(json, "dll", bound->name);
-    cli_json_hex(json, "time_date_stamp", bound->time_date_stamp, 8);
-    cli_json_bool(json, "is_reference", bound->is_reference);
-    cli_json_number(json, "reference_count", bound->reference_count);
-    cli_json_close(json, '}');
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "rva", bound->at.value, BOUND_SIZE);
+    inspect_hex(report, "time_date_stamp", bound->time_date_stamp, 8);
+    inspect_bool(report, "is_reference", bound->is_reference);
+    inspect_number(report, "reference_count", bound->reference_count);
+    inspect_span(report, "dll", bound->name);
+    inspect_close_record(report);
 }
 
 void inspect_bound_imports(inspect_report *report)

@@ -2,36 +2,33 @@
 
 #include <stdlib.h>
 
-enum { SLOT_SIZE = 4 };
+enum { SLOT_SIZE = 4, DIRECTORY_SIZE = 40 };
 
-static void export_json(cli_json *json, const pe_exports *exports, const pe_export *export)
+static void show_forwarder(inspect_report *report, pe_span text)
 {
-    uint64_t slot = export->ordinal - exports->ordinal_base;
-    cli_json_open(json, NULL, '{');
-    inspect_json_range(json, "rva", exports->slots.value + SLOT_SIZE * slot, SLOT_SIZE);
-    cli_json_number(json, "ordinal", export->ordinal);
-    cli_json_number(json, "rva", export->rva.value);
-    if (export->name.size > 0)
-        inspect_json_span(json, "name", export->name);
-    if (export->is_forwarder)
-        inspect_json_span(json, "forwarder", export->forwarder);
-    cli_json_close(json, '}');
+    pe_forwarder forwarder;
+    inspect_span(report, "forwarder", text);
+    if (report->json == NULL || pe_forwarder_parse(text, &forwarder) != PE_OK)
+        return;
+    inspect_span(report, "forwarder_dll", forwarder.dll);
+    if (forwarder.by_ordinal)
+        inspect_number(report, "forwarder_ordinal", forwarder.ordinal);
+    else
+        inspect_span(report, "forwarder_name", forwarder.name);
 }
 
-static void show_export(const inspect_report *report, const pe_exports *exports,
-                        const pe_export *export)
+static void show_export(inspect_report *report, const pe_exports *exports, const pe_export *export)
 {
-    if (report->json != NULL) {
-        export_json(report->json, exports, export);
-        return;
-    }
-    printf("  %7u  0x%08x  ", export->ordinal, export->rva.value);
-    inspect_print_span(export->name);
-    if (export->is_forwarder) {
-        printf(" -> ");
-        inspect_print_span(export->forwarder);
-    }
-    putchar('\n');
+    uint64_t slot = export->ordinal - exports->ordinal_base;
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "rva", exports->slots.value + SLOT_SIZE * slot, SLOT_SIZE);
+    inspect_number(report, "ordinal", export->ordinal);
+    inspect_rva(report, "rva", export->rva);
+    if (export->name.size > 0)
+        inspect_span(report, "name", export->name);
+    if (export->is_forwarder)
+        show_forwarder(report, export->forwarder);
+    inspect_close_record(report);
 }
 
 /* Shows the named exports in the order of the name table, and marks their slots in `is_named`. */
@@ -88,13 +85,34 @@ static pe_status show_exports(inspect_report *report, const pe_exports *exports)
     return status;
 }
 
+static void show_directory(inspect_report *report, const pe_exports *exports)
+{
+    pe_span name;
+    inspect_open_record(report, "directory", INSPECT_ROW);
+    inspect_range(report, "rva", exports->directory.rva.value, DIRECTORY_SIZE);
+    if (pe_string(report->image, exports->name, &name) == PE_OK)
+        inspect_span(report, "name", name);
+    inspect_hex(report, "time_date_stamp", exports->time_date_stamp, 8);
+    inspect_number(report, "ordinal_base", exports->ordinal_base);
+    inspect_number(report, "slot_count", exports->slot_count);
+    inspect_number(report, "name_count", exports->name_count);
+    inspect_rva(report, "slots", exports->slots);
+    inspect_rva(report, "names", exports->names);
+    inspect_rva(report, "name_ordinals", exports->name_ordinals);
+    inspect_close_record(report);
+}
+
 void inspect_exports(inspect_report *report)
 {
     pe_exports exports = {0};
     pe_status status = pe_exports_open(report->image, &exports);
+    bool is_there = status == PE_OK;
 
     inspect_open_table(report, "exports");
-    if (status == PE_OK)
+    if (is_there)
         status = show_exports(report, &exports);
-    inspect_close_table(report, exports.slot_count, status == PE_NOT_PRESENT ? PE_OK : status);
+    inspect_close_items(report, exports.slot_count);
+    if (is_there)
+        show_directory(report, &exports);
+    inspect_end_table(report, status == PE_NOT_PRESENT ? PE_OK : status);
 }

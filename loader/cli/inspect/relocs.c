@@ -2,30 +2,31 @@
 
 enum { HEADER_SIZE = 8, ENTRY_SIZE = 2 };
 
-static void show_entry(const inspect_report *report, const pe_reloc_block *block, uint32_t index)
+/* True where the entry after this one is none, but belongs to it. */
+static bool is_pair(const pe_reloc_block *block, uint32_t index)
+{
+    return pe_reloc_entry(block, index) >> 12 == PE_REL_HIGHADJ && index + 1 < block->count;
+}
+
+static void show_entry(inspect_report *report, const pe_reloc_block *block, uint32_t index)
 {
     uint16_t entry = pe_reloc_entry(block, index);
     unsigned type = entry >> 12;
-    uint64_t target = (uint64_t)block->page.value + (entry & 0xFFF);
-    const char *name = pe_reloc_type_name(report->image->file.machine, type);
-    cli_json *json = report->json;
-    if (json == NULL) {
-        printf("    0x%08llx  %2u %s\n", (unsigned long long)target, type, name ? name : "");
-        return;
-    }
     uint64_t at = (uint64_t)block->at.value + HEADER_SIZE + (uint64_t)ENTRY_SIZE * index;
-    cli_json_open(json, NULL, '{');
-    inspect_json_range(json, "rva", at, ENTRY_SIZE);
-    cli_json_number(json, "rva", target);
-    cli_json_number(json, "type", type);
-    cli_json_text(json, "type_name", name);
-    cli_json_close(json, '}');
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "rva", at, is_pair(block, index) ? 2 * ENTRY_SIZE : ENTRY_SIZE);
+    inspect_rva(report, "rva", (pe_rva){block->page.value + (entry & 0xFFFu)});
+    inspect_number(report, "type", type);
+    inspect_text(report, "type_name", pe_reloc_type_name(report->image->file.machine, type));
+    if (is_pair(block, index))
+        inspect_hex(report, "low_half", pe_reloc_entry(block, index + 1), 4);
+    inspect_close_record(report);
 }
 
 /* Shows the entries of one block and adds their number to *count. */
 static pe_status show_entries(inspect_report *report, const pe_reloc_block *block, uint64_t *count)
 {
-    for (uint32_t i = 0; i < block->count; i++) {
+    for (uint32_t i = 0; i < block->count; i += is_pair(block, i) ? 2 : 1) {
         if (!inspect_charge(report, (pe_span){0}))
             return PE_OUT_OF_BOUNDS;
         show_entry(report, block, i);
@@ -36,21 +37,16 @@ static pe_status show_entries(inspect_report *report, const pe_reloc_block *bloc
 
 static pe_status show_block(inspect_report *report, const pe_reloc_block *block, uint64_t *count)
 {
-    cli_json *json = report->json;
     if (!inspect_charge(report, (pe_span){0}))
         return PE_OUT_OF_BOUNDS;
-    if (json == NULL) {
-        printf("  0x%08x: %u entries\n", block->page.value, block->count);
-        return show_entries(report, block, count);
-    }
-    cli_json_open(json, NULL, '{');
-    inspect_json_range(json, "rva", block->at.value,
-                       HEADER_SIZE + (uint64_t)ENTRY_SIZE * block->count);
-    cli_json_number(json, "page", block->page.value);
-    cli_json_open(json, "entries", '[');
+    inspect_open_record(report, NULL, INSPECT_ROW);
+    inspect_range(report, "rva", block->at.value,
+                  HEADER_SIZE + (uint64_t)ENTRY_SIZE * block->count);
+    inspect_rva(report, "page", block->page);
+    inspect_open_list(report, "entries");
     pe_status status = show_entries(report, block, count);
-    cli_json_close(json, ']');
-    cli_json_close(json, '}');
+    inspect_close_list(report);
+    inspect_close_record(report);
     return status;
 }
 
