@@ -1,6 +1,5 @@
 #include <stdio.h>
 
-#include "image/forwarder.h"
 #include "modules/module.h"
 #include "section/diag.h"
 
@@ -78,10 +77,10 @@ static ldr_status follow_to(ldr_module *module, ldr_module *holder, const char *
 static ldr_status follow(ldr_module *module, ldr_module *holder, pe_span text, int depth,
                          const void **ret_address, ldr_diag *diag)
 {
-    ldr__forwarder forwarder;
+    pe_forwarder forwarder;
     if (depth > FORWARDER_LIMIT)
         return ldr__fail(diag, LDR_FORWARDER_LOOP, PE_NT_ENTRYPOINT_NOT_FOUND, module->name);
-    if (!ldr__forwarder_parse(text, &forwarder))
+    if (pe_forwarder_parse(text, &forwarder) != PE_OK)
         return ldr__fail(diag, LDR_EXPORT_NOT_FOUND, PE_NT_ENTRYPOINT_NOT_FOUND, module->name);
     char *dll = ldr__span_copy(forwarder.dll);
     if (!dll)

@@ -1,4 +1,5 @@
 #include "pe/image/bytes.h"
+#include "pe/image/headers.h"
 
 #include <string.h>
 
@@ -21,10 +22,7 @@ static pe_status copy(const pe_debug_entry *entry, uint64_t offset, void *ret_by
         return entry->status;
     if (!pe_range_ok(entry->size, offset, size))
         return PE_OUT_OF_BOUNDS;
-    pe_span from = stored(entry, offset, size);
-    memset(ret_bytes, 0, size);
-    if (from.size != 0)
-        memcpy(ret_bytes, from.data, from.size);
+    pe__copy_at(entry->data, offset, ret_bytes, size);
     return PE_OK;
 }
 

@@ -11,34 +11,33 @@ struct fields {
     uint64_t base;
 };
 
-/* Copies `size` bytes at `offset`; zeros beyond the end. */
-static void copy_at(pe_span bytes, uint64_t offset, uint8_t *ret_bytes, uint64_t size)
+void pe__copy_at(pe_span bytes, uint64_t offset, void *ret_bytes, uint64_t size)
 {
     uint64_t stored = offset < bytes.size ? pe__min(size, bytes.size - offset) : 0;
     if (stored != 0)
         memcpy(ret_bytes, bytes.data + offset, stored);
     if (stored < size)
-        memset(ret_bytes + stored, 0, size - stored);
+        memset((uint8_t *)ret_bytes + stored, 0, size - stored);
 }
 
 uint16_t pe__u16_at(pe_span bytes, uint64_t offset)
 {
     uint8_t field[2];
-    copy_at(bytes, offset, field, sizeof field);
+    pe__copy_at(bytes, offset, field, sizeof field);
     return pe__load_u16(field);
 }
 
 uint32_t pe__u32_at(pe_span bytes, uint64_t offset)
 {
     uint8_t field[4];
-    copy_at(bytes, offset, field, sizeof field);
+    pe__copy_at(bytes, offset, field, sizeof field);
     return pe__load_u32(field);
 }
 
 uint64_t pe__u64_at(pe_span bytes, uint64_t offset)
 {
     uint8_t field[8];
-    copy_at(bytes, offset, field, sizeof field);
+    pe__copy_at(bytes, offset, field, sizeof field);
     return pe__load_u64(field);
 }
 
@@ -245,7 +244,7 @@ pe_section pe__decode_section(const pe_image *image, uint32_t index)
 {
     uint8_t raw[SCN_SIZE];
     uint64_t at = image->section_table.value + (uint64_t)SCN_SIZE * index;
-    copy_at(image->headers, at, raw, sizeof raw);
+    pe__copy_at(image->headers, at, raw, sizeof raw);
     pe_section section = {
         .offset = {at},
         .virtual_size = pe__load_u32(raw + SCN_VIRTUAL_SIZE),

@@ -6,6 +6,9 @@
 
 #include <peload/pe.h>
 
+/* Copies `size` bytes at `offset` of `bytes`; what lies beyond them are zeros. */
+void pe__copy_at(pe_span bytes, uint64_t offset, void *ret_bytes, uint64_t size);
+
 /* Loads at an offset of `bytes`; what lies beyond them reads as 0, as the last page of a file does.
  */
 uint16_t pe__u16_at(pe_span bytes, uint64_t offset);

@@ -184,19 +184,19 @@ pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, ui
     return status;
 }
 
-static pe_status parse_ordinal(pe_span digits, uint32_t *ret_ordinal)
+static pe_status parse_ordinal(pe_span digits, uint16_t *ret_ordinal)
 {
-    uint64_t value = 0;
+    uint32_t value = 0;
     if (digits.size == 0)
         return PE_BAD_FORMAT;
     for (uint64_t i = 0; i < digits.size; i++) {
         if (digits.data[i] < '0' || digits.data[i] > '9')
             return PE_BAD_FORMAT;
-        value = 10 * value + digits.data[i] - '0';
-        if (value > UINT32_MAX)
+        value = 10 * value + (uint32_t)(digits.data[i] - '0');
+        if (value > UINT16_MAX)
             return PE_BAD_FORMAT;
     }
-    *ret_ordinal = (uint32_t)value;
+    *ret_ordinal = (uint16_t)value;
     return PE_OK;
 }
 

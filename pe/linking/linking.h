@@ -55,12 +55,12 @@ PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *expo
 typedef struct pe_forwarder {
     pe_span dll;
     bool by_ordinal;
-    uint32_t ordinal; /* when by_ordinal: of "DLL.#7" */
+    uint16_t ordinal; /* when by_ordinal: of "DLL.#7" */
     pe_span name;     /* otherwise */
 } pe_forwarder;
 
 /* Takes a forwarder's text apart at its last dot (rule E.2). PE_BAD_FORMAT without a dot, with
- * nothing before or behind it, and for a "#" that no decimal number of 32 bits follows. */
+ * nothing before or behind it, and for a "#" that no decimal number of 16 bits follows. */
 PE_API pe_status pe_forwarder_parse(pe_span text, pe_forwarder *ret_forwarder);
 
 /* ---- Imports: [PE The .idata Section] ---- */

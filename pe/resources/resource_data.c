@@ -1,8 +1,7 @@
 #include "resource_data.h"
 
 #include "pe/image/bytes.h"
-
-#include <string.h>
+#include "pe/image/headers.h"
 
 pe_span pe__leaf_span(const pe_resource_leaf *leaf, uint64_t offset, uint64_t size)
 {
@@ -17,10 +16,7 @@ pe_status pe__leaf_read(const pe_resource_leaf *leaf, uint64_t offset, void *ret
         return leaf->status;
     if (!pe_range_ok(leaf->size, offset, size))
         return PE_OUT_OF_BOUNDS;
-    pe_span stored = pe__leaf_span(leaf, offset, size);
-    memset(ret_bytes, 0, size);
-    if (stored.size != 0)
-        memcpy(ret_bytes, stored.data, stored.size);
+    pe__copy_at(leaf->bytes, offset, ret_bytes, size);
     return PE_OK;
 }
 

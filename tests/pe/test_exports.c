@@ -246,7 +246,7 @@ Test(exports, forwarder_text_is_taken_apart_at_its_last_dot)
 Test(exports, forwarder_text_without_its_parts_is_bad_format)
 {
     static const char *const texts[] = {"",      ".",     "dll",     "dll.",
-                                        ".Name", "dll.#", "dll.#7a", "dll.#4294967296"};
+                                        ".Name", "dll.#", "dll.#7a", "dll.#65536"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         pe_forwarder forwarder = {.ordinal = 5};
         cr_expect_eq(pe_forwarder_parse(span_of(texts[i]), &forwarder), PE_BAD_FORMAT, "%s",
