@@ -34,7 +34,7 @@ PE_API pe_status pe_coff_string(const pe_coff_strings *strings, uint32_t offset,
  * The whole name of a section of this image, borrowed from it. A name "/123" or "//AAAAAA" (base
  * 64, of LLVM) is the offset of the name in the string table; images have such names from mingw and
  * others, though [PE Section Table] has them in object files only, and Windows does not resolve
- * them. PE_OK; PE_BAD_FORMAT for a "/" with anything but digits; else as pe_coff_string.
+ * them (rule K5). PE_OK; PE_BAD_FORMAT for a "/" with anything but digits; else as pe_coff_string.
  */
 PE_API pe_status pe_section_name(const pe_image *image, const pe_section *section,
                                  pe_span *ret_name);
@@ -104,7 +104,8 @@ PE_API void pe_coff_symbols(const pe_image *image, pe_coff_iter *ret_iter);
 /*
  * PE_OK with the next symbol; PE_END; PE_NOT_PRESENT without a table or with no symbols, and in
  * mapped layout; PE_OUT_OF_BOUNDS for a symbol, with its auxiliary records, that leaves the table
- * or the file. All but PE_OK are said again. A name that cannot be read is the symbol's matter.
+ * or the file (rule K6). All but PE_OK are said again. A name that cannot be read is the symbol's
+ * matter.
  */
 PE_API pe_status pe_coff_next(pe_coff_iter *iter, pe_coff_symbol *ret_symbol);
 

@@ -48,7 +48,8 @@ PE_API pe_dos_header pe_dos(const pe_image *image);
  *
  * Microsoft's linkers count what they link: per tool and build, how many objects it made. The list
  * lies before the PE signature, each word XORed with a key that is also a checksum of the DOS part
- * and the list. Undocumented by Microsoft; described by D. Pistelli, "Microsoft's Rich Signature".
+ * and the list. Undocumented by Microsoft; described by D. Pistelli, "Microsoft's Rich Signature"
+ * (rules K1, K2).
  */
 
 /* The list from its "DanS" up to the key behind "Rich". */

@@ -12,17 +12,17 @@ extern "C" {
 #endif
 
 /*
- * The checksum that the optional header should hold: that of CheckSumMappedFile (imagehlp), the
- * 16-bit one's complement sum of the file without the field itself, and the file's size. A stored 0
- * means that none was computed; Windows asks for a right one in drivers and boot-time DLLs only.
- * PE_OK, or PE_NOT_PRESENT in mapped layout.
+ * The checksum that the optional header should hold (rule K3): that of CheckSumMappedFile
+ * (imagehlp), the 16-bit one's complement sum of the file without the field itself, and the file's
+ * size. A stored 0 means that none was computed; Windows asks for a right one in drivers and
+ * boot-time DLLs only. PE_OK, or PE_NOT_PRESENT in mapped layout.
  */
 PE_API pe_status pe_checksum(const pe_image *image, uint32_t *ret_checksum);
 
 /*
- * The bytes behind the raw data of the section that ends last (behind the headers where there is no
- * section), borrowed: installers' payloads, COFF symbols, certificates. PE_OK, or PE_NOT_PRESENT if
- * the file ends there, and in mapped layout.
+ * The bytes behind the raw data of the section that ends last (rule K4; behind the headers where
+ * there is no section), borrowed: installers' payloads, COFF symbols, certificates. PE_OK, or
+ * PE_NOT_PRESENT if the file ends there, and in mapped layout.
  */
 PE_API pe_status pe_overlay(const pe_image *image, pe_span *ret_overlay);
 

@@ -1,4 +1,4 @@
-"""Every rule that the sources name has a row in pe/RULES.md.
+"""Every rule that the sources name has a row in pe/RULES.md, and so has every finding.
 
     rule_ids.py SOURCE_FOLDER
 
@@ -10,7 +10,7 @@ import re
 import sys
 
 FOLDERS = ["pe", "loader"]
-ID = r"[A-HS]\.?\d+"
+ID = r"[A-HKNRS]\.?\d+"
 RANGE = re.compile(rf"({ID})(?: to ({ID}))?")
 NAMED = re.compile(rf"\b[Rr]ules? ((?:{ID})(?:(?:, | and | to )(?:{ID}))*)")
 STRING = re.compile(r'(?<!L)"([A-HS]\d+)"')
@@ -34,6 +34,16 @@ def listed(root):
             if row:
                 ids |= set(expand(row.group(1)))
     return ids
+
+
+def findings_without_row(root):
+    """The codes of pe/findings/findings.h whose row does not say number, name and severity."""
+    with open(os.path.join(root, "pe/findings/findings.h"), encoding="utf-8") as header:
+        codes = re.findall(r"\bX\(([A-Z_]+), (\d+), (NOTICE|WARNING|ERROR),", header.read())
+    with open(os.path.join(root, "pe/RULES.md"), encoding="utf-8") as page:
+        text = page.read()
+    return [name for name, number, severity in codes
+            if f"| {number} | {name} | {severity.lower()} |" not in text] if codes else ["all"]
 
 
 def sources(root):
@@ -63,6 +73,9 @@ def main(root):
         for rule in sorted(ids - rows):
             print(f"{os.path.relpath(path, root)}: rule {rule} is not in pe/RULES.md")
             missing += 1
+    for name in findings_without_row(root):
+        print(f"finding {name} is not in pe/RULES.md")
+        missing += 1
     print(f"{len(rows)} rules, named {seen} times, {missing} times without a row")
     return 1 if missing or not seen else 0
 
