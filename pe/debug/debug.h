@@ -134,7 +134,7 @@ enum {
 #undef X
 };
 
-/* The name of a single bit, "UNKNOWN" if it has none; static. */
+/* The name of a single bit; static. NULL if it has none. */
 PE_API const char *pe_ex_dll_flag_name(uint32_t bit);
 
 PE_API pe_status pe_ex_dll_characteristics(const pe_debug_entry *entry, uint32_t *ret_flags);

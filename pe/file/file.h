@@ -45,7 +45,7 @@ PE_API uint32_t pe_entropy(pe_span bytes);
 /* Two readings of the same headers. */
 typedef enum pe_reading {
     /* Windows's: PointerToRawData rounded down and the end of the raw data rounded up to 512 bytes
-     * (rules B10 to B12), an RVA is an offset where SectionAlignment is below a page (rule B1). */
+     * (rules B10 to B12), an RVA is an offset where SectionAlignment is below a page (rule B7). */
     PE_READING_WINDOWS,
     /* The specification's [PE Section Table]: PointerToRawData and SizeOfRawData as they stand,
      * whatever the alignments. */
