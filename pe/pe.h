@@ -22,11 +22,13 @@
 #define PELOAD_PE_H
 
 #include <peload/pe/certificates.h>
+#include <peload/pe/chpe.h>
 #include <peload/pe/clr.h>
 #include <peload/pe/coff.h>
 #include <peload/pe/config.h>
 #include <peload/pe/debug.h>
 #include <peload/pe/dos.h>
+#include <peload/pe/dynamic.h>
 #include <peload/pe/exceptions.h>
 #include <peload/pe/file.h>
 #include <peload/pe/findings.h>

@@ -1,4 +1,3 @@
-#include "pe/config/pointer.h"
 #include "pe/image/bytes.h"
 
 #include <string.h>
@@ -87,7 +86,7 @@ pe_status pe_enclave_open(const pe_image *image, const pe_load_config *config,
     uint8_t raw[ENCLAVE_MAX] = {0};
     uint32_t size, least = ENCLAVE_SIZE + (pe_is_64(image) ? 12 : 8);
     pe_rva at;
-    pe_status status = pe__config_pointer(image, config, PE_LC_ENCLAVE_CONFIGURATION, &at);
+    pe_status status = pe_load_config_target(image, config, PE_LC_ENCLAVE_CONFIGURATION, &at);
     if (status == PE_OK)
         status = pe_read_u32(image, at, &size);
     if (status != PE_OK)

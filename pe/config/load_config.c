@@ -93,6 +93,15 @@ pe_status pe_load_config_value(const pe_load_config *config, pe_load_config_fiel
     return PE_OK;
 }
 
+pe_status pe_load_config_target(const pe_image *image, const pe_load_config *config,
+                                pe_load_config_field field, pe_rva *ret_rva)
+{
+    uint64_t address;
+    if (pe_load_config_value(config, field, &address) != PE_OK || address == 0)
+        return PE_NOT_PRESENT;
+    return pe_va_to_rva(image, config->base, address, ret_rva);
+}
+
 pe_status pe_load_config_place(const pe_load_config *config, pe_load_config_field field,
                                pe_rva *ret_rva, uint32_t *ret_size)
 {

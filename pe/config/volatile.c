@@ -1,4 +1,3 @@
-#include "pe/config/pointer.h"
 #include "pe/image/bytes.h"
 
 /* IMAGE_VOLATILE_METADATA */
@@ -23,7 +22,7 @@ pe_status pe_volatile_open(const pe_image *image, const pe_load_config *config,
 {
     uint8_t raw[VOLATILE_HEADER];
     pe_rva at;
-    pe_status status = pe__config_pointer(image, config, PE_LC_VOLATILE_METADATA, &at);
+    pe_status status = pe_load_config_target(image, config, PE_LC_VOLATILE_METADATA, &at);
     if (status == PE_OK)
         status = pe_read(image, at, raw, sizeof raw);
     if (status != PE_OK)

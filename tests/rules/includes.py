@@ -14,8 +14,9 @@ FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "stdarg.h", "stdalign.h", "
 STANDARD_C = FREESTANDING | {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "math.h", "stdatomic.h", "stdio.h", "stdlib.h",
     "string.h", "time.h"}
-PE_FOLDERS = ("certificates", "clr", "coff", "config", "debug", "dos", "exceptions", "file",
-              "findings", "image", "linking", "resources")
+PE_FOLDERS = (
+    "certificates", "chpe", "clr", "coff", "config", "debug", "dos", "dynamic", "exceptions",
+    "file", "findings", "image", "linking", "resources")
 PE_PUBLIC = {"peload/pe.h"} | {f"peload/pe/{name}.h" for name in PE_FOLDERS}
 PUBLIC = {"peload/pe.h", "peload/section.h", "peload/loader.h"}
 ANY = None  # operating-system headers as well

@@ -1,4 +1,3 @@
-#include "pe/config/pointer.h"
 #include "pe/image/address.h"
 #include "pe/image/bytes.h"
 
@@ -49,7 +48,7 @@ static pe_status find_table(const pe_image *image, const pe_load_config *config,
     if (pe_load_config_value(config, PE_LC_DYNAMIC_VALUE_RELOC_TABLE_SECTION, &number) == PE_OK &&
         number != 0)
         return find_in_section(image, config, number, ret_rva);
-    return pe__config_pointer(image, config, PE_LC_DYNAMIC_VALUE_RELOC_TABLE, ret_rva);
+    return pe_load_config_target(image, config, PE_LC_DYNAMIC_VALUE_RELOC_TABLE, ret_rva);
 }
 
 pe_status pe_dynamic_table_open(const pe_image *image, const pe_load_config *config,

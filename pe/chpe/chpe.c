@@ -1,4 +1,3 @@
-#include "pe/config/pointer.h"
 #include "pe/image/bytes.h"
 
 enum { VALUE_SIZE = 4, RANGE_SIZE = 8, ENTRY_POINT_SIZE = 12, REDIRECTION_SIZE = 8 };
@@ -63,7 +62,7 @@ pe_status pe_chpe_open(const pe_image *image, const pe_load_config *config, pe_c
     uint8_t raw[PE_CHPE_VALUE_COUNT * VALUE_SIZE];
     uint32_t version;
     pe_chpe chpe = {.is_x86 = image->file.machine == PE_MACHINE_I386};
-    pe_status status = pe__config_pointer(image, config, PE_LC_CHPE_METADATA, &chpe.at);
+    pe_status status = pe_load_config_target(image, config, PE_LC_CHPE_METADATA, &chpe.at);
     if (status == PE_OK)
         status = pe_read_u32(image, chpe.at, &version);
     if (status != PE_OK)
