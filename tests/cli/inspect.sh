@@ -27,6 +27,16 @@ same "tables are whole" "{'success'}" \
 same "resources, relocations, callbacks" "(1, 64, 2)" \
     "$(json 'j["resources"]["count"], j["relocations"]["count"], j["tls"]["count"]')"
 
+same "checksum" "True" "$(json 'j["file_facts"]["checksum"]["is_valid"]')"
+same "nothing is odd" "0" "$(json 'j["findings"]["count"]')"
+same "exceptions are counted in functions of 12 bytes" "True" \
+    "$(json '[j["exceptions"]["count"]] == [d["size"] // 12 for d in j["directories"]["items"]
+        if d["name"] == "exception"]')"
+same "version information" "1.2.13" "$(json '[s["value"]
+    for t in j["decoded_resources"]["version"]["items"][0]["tables"]
+    for s in t["strings"] if s["name"] == "FileVersion"][0]')"
+same "flags have names" "True" "$(json '"DLL" in j["file_header"]["characteristics_names"]')"
+
 case $(json 'j["hashes"]["imphash"]') in
 # As pefile computes it; None without libcrypto.
 7054bc5ac8a978bbae7b34d81f3160a3 | None) ;;
@@ -39,6 +49,10 @@ same "--only: members" "['sections', 'tls']" \
 peload inspect --only imports,frob "$zlib"
 same "--only: exit status" 2 "$status"
 has "--only: stderr" "no such part: frob" "$err"
+
+head -c 20000 "$zlib" >"$work/cut.dll"
+peload inspect --json --only findings "$work/cut.dll"
+has "a file that is cut off" "RAW_DATA_OUTSIDE_FILE" "$(json '[f["name"] for f in j["findings"]["items"]]')"
 
 if command -v script >/dev/null; then
     escape=$(printf '\033')
