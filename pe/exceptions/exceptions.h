@@ -32,6 +32,11 @@ typedef struct pe_x64_function_iter {
  * PE_NOT_PRESENT without a directory, and for machines other than x64.
  */
 PE_API void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter);
+
+/* Those of another table, such as the one that the metadata of ARM64X name (pe_chpe). */
+PE_API void pe_x64_functions_in(const pe_image *image, pe_directory table,
+                                pe_x64_function_iter *ret_iter);
+
 /* PE_OK with the next function, PE_END, or an error that is said again by every later call. */
 PE_API pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_function);
 

@@ -12,16 +12,21 @@ enum {
 
 /* ---- Functions ---- */
 
-void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter)
+void pe_x64_functions_in(const pe_image *image, pe_directory table, pe_x64_function_iter *ret_iter)
 {
-    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXCEPTION);
-    bool is_present = directory.rva.value != 0 && image->file.machine == PE_MACHINE_AMD64;
     *ret_iter = (pe_x64_function_iter){
         .image = image,
-        .next = directory.rva.value,
-        .end = (uint64_t)directory.rva.value + directory.size,
-        .status = is_present ? PE_OK : PE_NOT_PRESENT,
+        .next = table.rva.value,
+        .end = (uint64_t)table.rva.value + table.size,
+        .status = table.rva.value != 0 ? PE_OK : PE_NOT_PRESENT,
     };
+}
+
+void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter)
+{
+    pe_x64_functions_in(image, pe_directory_at(image, PE_DIRECTORY_EXCEPTION), ret_iter);
+    if (image->file.machine != PE_MACHINE_AMD64)
+        ret_iter->status = PE_NOT_PRESENT;
 }
 
 pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function *ret_function)

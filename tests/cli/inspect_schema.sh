@@ -12,5 +12,11 @@ for file in "$zlib" "$zlib32" "$guests"/* "$work/text" "$work/cut.dll" "$work/ab
         "$PELOAD" inspect --json $only "$file" 2>/dev/null >>"$work/lines"
     done
 done
+# The seeds of the fuzz target have what no file here has: a bit of everything, also broken.
+mkdir "$work/seeds"
+"$PELOAD_BUILD/fuzz/replay_pe" --write "$work/seeds" >"$work/written"
+for file in "$work"/seeds/*; do
+    "$PELOAD" inspect --json "$file" 2>/dev/null >>"$work/lines"
+done
 python3 "$folder/validate.py" "$PELOAD_SOURCE/pe/inspect.schema.json" "$work/lines" || failures=1
 finish

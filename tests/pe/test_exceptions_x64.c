@@ -280,3 +280,21 @@ Test(exceptions_x64, operations_and_registers_have_names)
     cr_expect_str_eq(pe_x64_register_name(4), "RSP");
     cr_expect_str_eq(pe_x64_register_name(16), "UNKNOWN");
 }
+
+Test(exceptions_x64, functions_of_another_table_are_read_on_any_machine)
+{
+    img_image file = with_info("", 0);
+    img_set(&file, IMG_MACHINE, PE_MACHINE_ARM64);
+    layouts both = layouts_open(file);
+    for (int l = 0; l < LAYOUT_COUNT; l++) {
+        pe_x64_function_iter iter;
+        pe_x64_function function;
+        pe_x64_functions(&both.image[l], &iter);
+        cr_expect_eq(pe_x64_function_next(&iter, &function), PE_NOT_PRESENT);
+        pe_x64_functions_in(&both.image[l], (pe_directory){{TABLE + 12}, 12}, &iter);
+        cr_assert_eq(pe_x64_function_next(&iter, &function), PE_OK);
+        cr_expect_eq(function.begin.value, 0x1040);
+        cr_expect_eq(pe_x64_function_next(&iter, &function), PE_END);
+    }
+    layouts_close(&both);
+}

@@ -102,13 +102,12 @@ static void show_function(inspect_report *report, const pe_x64_function *functio
     inspect_close_record(report);
 }
 
-static uint64_t show_x64_functions(inspect_report *report, pe_status *ret_status)
+static uint64_t show_x64_functions(inspect_report *report, pe_x64_function_iter *functions,
+                                   pe_status *ret_status)
 {
-    pe_x64_function_iter functions;
     pe_x64_function function;
     uint64_t count = 0;
-    pe_x64_functions(report->image, &functions);
-    while ((*ret_status = pe_x64_function_next(&functions, &function)) == PE_OK) {
+    while ((*ret_status = pe_x64_function_next(functions, &function)) == PE_OK) {
         if (!inspect_charge(report, (pe_span){0})) {
             *ret_status = PE_OUT_OF_BOUNDS;
             break;
@@ -119,12 +118,57 @@ static uint64_t show_x64_functions(inspect_report *report, pe_status *ret_status
     return count;
 }
 
+/* The functions of `table` as those of x64, or of ARM64 or ARM. */
+static uint64_t show_functions(inspect_report *report, pe_directory table, bool is_x64,
+                               pe_status *ret_status)
+{
+    pe_x64_function_iter of_x64;
+    pe_arm_function_iter of_arm;
+    if (is_x64) {
+        pe_x64_functions_in(report->image, table, &of_x64);
+        return show_x64_functions(report, &of_x64, ret_status);
+    }
+    pe_arm_functions_in(report->image, table, report->image->file.machine != PE_MACHINE_ARMNT,
+                        &of_arm);
+    return inspect_show_arm_functions(report, &of_arm, ret_status);
+}
+
+/* Images with code of two architectures have a second table, of the other one. */
+static void show_other_functions(inspect_report *report, bool is_x64)
+{
+    pe_load_config config;
+    pe_chpe chpe;
+    pe_status status;
+    if (pe_load_config_open(report->image, &config) != PE_OK ||
+        pe_chpe_open(report->image, &config, &chpe) != PE_OK || chpe.is_x86)
+        return;
+    pe_directory table = {{chpe.values[PE_CHPE_EXTRA_RFE_TABLE]},
+                          chpe.values[PE_CHPE_EXTRA_RFE_TABLE_SIZE]};
+    if (table.rva.value == 0)
+        return;
+    inspect_open_table(report, "other_architecture");
+    uint64_t count = show_functions(report, table, !is_x64, &status);
+    inspect_close_table(report, count, status);
+}
+
+static bool has_functions(uint16_t machine)
+{
+    return machine == PE_MACHINE_AMD64 || machine == PE_MACHINE_ARM64 ||
+           machine == PE_MACHINE_ARM64X || machine == PE_MACHINE_ARMNT;
+}
+
 void inspect_exceptions(inspect_report *report)
 {
-    pe_status status;
-    bool is_x64 = report->image->file.machine == PE_MACHINE_AMD64;
+    uint16_t machine = report->image->file.machine;
+    bool is_x64 = machine == PE_MACHINE_AMD64;
+    pe_status status = PE_NOT_PRESENT;
+    uint64_t count = 0;
     inspect_open_table(report, "exceptions");
-    uint64_t count =
-        is_x64 ? show_x64_functions(report, &status) : inspect_show_arm_functions(report, &status);
-    inspect_close_table(report, count, status == PE_NOT_PRESENT ? PE_OK : status);
+    if (has_functions(machine))
+        count = show_functions(report, pe_directory_at(report->image, PE_DIRECTORY_EXCEPTION),
+                               is_x64, &status);
+    inspect_close_items(report, count);
+    if (has_functions(machine))
+        show_other_functions(report, is_x64);
+    inspect_end_table(report, status == PE_NOT_PRESENT ? PE_OK : status);
 }

@@ -121,13 +121,12 @@ static void show_function(inspect_report *report, const pe_arm_function *functio
     inspect_close_record(report);
 }
 
-uint64_t inspect_show_arm_functions(inspect_report *report, pe_status *ret_status)
+uint64_t inspect_show_arm_functions(inspect_report *report, pe_arm_function_iter *functions,
+                                    pe_status *ret_status)
 {
-    pe_arm_function_iter functions;
     pe_arm_function function;
     uint64_t count = 0;
-    pe_arm_functions(report->image, &functions);
-    while ((*ret_status = pe_arm_function_next(&functions, &function)) == PE_OK) {
+    while ((*ret_status = pe_arm_function_next(functions, &function)) == PE_OK) {
         if (!inspect_charge(report, (pe_span){0})) {
             *ret_status = PE_OUT_OF_BOUNDS;
             break;

@@ -105,7 +105,8 @@ void inspect_status(inspect_report *report, pe_status status);
 void inspect_range(inspect_report *report, const char *unit, uint64_t start, uint64_t size);
 
 /* The functions of ARM64 or ARM, counted (exceptions_arm.c). */
-uint64_t inspect_show_arm_functions(inspect_report *report, pe_status *ret_status);
+uint64_t inspect_show_arm_functions(inspect_report *report, pe_arm_function_iter *functions,
+                                    pe_status *ret_status);
 
 /* One imported function (imports.c). */
 void inspect_show_import(inspect_report *report, const pe_import *import);
