@@ -2,6 +2,9 @@
 
 enum { BYTE_BITS = 8, SIZE_MAX_CODE = 4, LR = 14 };
 
+/* The first registers of SVE that are ever saved: z8 to z23, p4 to p15. */
+enum { FIRST_Z = 8, FIRST_P = 4 };
+
 /* A row of the lists in exceptions.h. */
 typedef struct form {
     uint8_t mask, match, size;
@@ -85,21 +88,27 @@ static uint32_t register_set(pe_arm_operation operation, uint32_t bits)
     }
 }
 
-/* Bit 7 of the second byte and the combinations of SVE that are not listed are reserved. */
+/* SVE's form: registers of 4 bits, the offset has two more of them. p0 to p3 are reserved. */
+static bool decode_scalable(pe_arm_code *code)
+{
+    uint32_t number = code->bits >> 8 & 15;
+    bool is_predicate = (code->bits & 0x1000) != 0;
+    code->kind = is_predicate ? 'p' : 'z';
+    code->first = is_predicate ? number : number + FIRST_Z;
+    code->value = (code->bits >> 13 & 3) << 6 | low_bits(code->bits, 6);
+    return !is_predicate || number >= FIRST_P;
+}
+
+/* Bit 7 of the second byte is reserved. */
 static bool decode_any_register(pe_arm_code *code)
 {
-    static const char kinds[] = {'x', 'd', 'q', 'z'};
-    uint32_t offset = low_bits(code->bits, 6);
-    bool is_vector = (code->bits >> 6 & 3) == 3;
-    code->kind = kinds[code->bits >> 6 & 3];
+    static const char kinds[] = {'x', 'd', 'q'};
+    uint32_t offset = low_bits(code->bits, 6), kind = code->bits >> 6 & 3;
     if ((code->bits & 0x8000) != 0)
         return false;
-    if (is_vector) { /* registers of 4 bits; the offset has two more of them */
-        code->kind = (code->bits & 0x1000) != 0 ? 'p' : 'z';
-        code->first = code->bits >> 8 & 15;
-        code->value = (code->bits >> 13 & 3) << 6 | offset;
-        return true;
-    }
+    if (kind == sizeof kinds)
+        return decode_scalable(code);
+    code->kind = kinds[kind];
     code->is_pair = (code->bits & 0x4000) != 0;
     code->is_writeback = (code->bits & 0x2000) != 0;
     bool is_wide = code->is_pair || code->is_writeback || code->kind == 'q';

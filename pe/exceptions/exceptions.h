@@ -328,9 +328,10 @@ typedef enum pe_arm_operation {
 PE_API const char *pe_arm_operation_name(pe_arm_operation operation);
 
 /*
- * One unwind code. `value` is in bytes: a size, or an offset from the stack pointer (ALLOC_Z: in
- * lengths of a vector). `first` is the register that the code names, or the first of a pair: x, of
- * the FREG ones d; of MOV_SP and LDR_LR r. SAVE_ANY_REG has its class in `kind`.
+ * One unwind code. `value` is in bytes: a size, or an offset from the stack pointer. For vectors
+ * whose length only the processor knows (SVE) it counts lengths of a vector (ALLOC_Z, kind 'z') or
+ * eighths of one (kind 'p'). `first` is the register that the code names, or the first of a pair:
+ * x, of the FREG ones d; of MOV_SP and LDR_LR r. SAVE_ANY_REG has its class in `kind`.
  */
 typedef struct pe_arm_code {
     pe_rva at;

@@ -258,11 +258,31 @@ Test(exceptions_arm, any_register_has_a_class_and_a_mode)
     cr_expect_eq(code.first, 5);
     cr_expect(code.is_pair && code.is_writeback);
     cr_expect_eq(code.value, 64);
-    code = first_code(PE_MACHINE_ARM64, 0xC214E7, PE_OK);
-    cr_expect_eq(code.kind, 'p');
-    cr_expect_eq(code.first, 4);
-    cr_expect_eq(code.value, 2);
+    code = first_code(PE_MACHINE_ARM64, 0x4243E7, PE_OK);
+    cr_expect_eq(code.kind, 'd');
+    cr_expect(code.is_pair && !code.is_writeback);
+    cr_expect_eq(code.value, 32);
     first_code(PE_MACHINE_ARM64, 0x0083E7, PE_BAD_FORMAT);
+}
+
+Test(exceptions_arm, scalable_registers_start_at_z8_and_p4)
+{
+    static const struct {
+        uint32_t raw;
+        char kind;
+        uint32_t first, value;
+    } cases[] = {
+        {0xC200E7, 'z', 8, 2}, {0xD10FE7, 'z', 23, 17}, {0xFF6FE7, 'z', 23, 255},
+        {0xC014E7, 'p', 4, 0}, {0xCB3FE7, 'p', 15, 75},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pe_arm_code code = first_code(PE_MACHINE_ARM64, cases[i].raw, PE_OK);
+        cr_expect_eq(code.kind, cases[i].kind, "0x%08x", cases[i].raw);
+        cr_expect_eq(code.first, cases[i].first, "0x%08x", cases[i].raw);
+        cr_expect_eq(code.value, cases[i].value, "0x%08x", cases[i].raw);
+        cr_expect(!code.is_pair && !code.is_writeback);
+    }
+    first_code(PE_MACHINE_ARM64, 0xC013E7, PE_BAD_FORMAT);
 }
 
 Test(exceptions_arm, codes_of_arm_have_sets_of_registers)
