@@ -131,10 +131,11 @@ static bool decode(pe_arm_code *code)
     return true;
 }
 
+/* END_C is none: the codes of the function that a fragment belongs to follow it. */
 static bool is_end(pe_arm_operation operation)
 {
-    return operation == PE_ARM64_END || operation == PE_ARM64_END_C || operation == PE_ARM_END ||
-           operation == PE_ARM_END_NOP || operation == PE_ARM_END_NOP_W;
+    return operation == PE_ARM64_END || operation == PE_ARM_END || operation == PE_ARM_END_NOP ||
+           operation == PE_ARM_END_NOP_W;
 }
 
 /* Reads the bytes of a code whose first byte has been looked at. */

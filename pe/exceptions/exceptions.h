@@ -353,8 +353,12 @@ typedef struct pe_arm_code_iter {
     pe_status status;
 } pe_arm_code_iter;
 
-/* The codes from byte `start` on: 0 for the prolog, in reverse order of its instructions; that of
- * an epilog for the epilog. */
+/*
+ * The codes from byte `start` on: 0 for the prolog, in reverse order of its instructions; that of
+ * an epilog for the epilog. END_C is a code among others: those before it are of the instructions
+ * that are in this function, those behind it, up to the end, of the function that it is a part of,
+ * whose frame is there as well.
+ */
 PE_API void pe_arm_codes(const pe_image *image, const pe_arm_xdata *xdata, uint32_t start,
                          pe_arm_code_iter *ret_iter);
 

@@ -343,6 +343,24 @@ Test(exceptions_arm, sequence_ends_with_its_end_and_latches)
     layouts_close(&both);
 }
 
+Test(exceptions_arm, codes_of_the_whole_function_follow_those_of_its_part)
+{
+    static const pe_arm_operation expected[] = {PE_ARM64_SAVE_R19R20_X, PE_ARM64_END_C,
+                                                PE_ARM64_SAVE_FPLR_X, PE_ARM64_END};
+    const uint32_t words[] = {4 | 1u << 27, 0xE481E522};
+    layouts both;
+    pe_arm_code_iter codes;
+    pe_arm_code code;
+    pe_arm_xdata xdata = with_record(PE_MACHINE_ARM64, words, sizeof words, &both);
+    pe_arm_codes(&both.image[0], &xdata, 0, &codes);
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(pe_arm_code_next(&codes, &code), PE_OK);
+        cr_expect_eq(code.operation, expected[i]);
+    }
+    cr_expect_eq(pe_arm_code_next(&codes, &code), PE_END);
+    layouts_close(&both);
+}
+
 Test(exceptions_arm, codes_without_an_end_are_bad_format)
 {
     const uint32_t words[] = {4 | 1u << 27, 0xE0020202}; /* and a code of 4 bytes that is cut off */
