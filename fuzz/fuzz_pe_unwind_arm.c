@@ -17,6 +17,7 @@ static void walk_codes(struct walk *walk, const pe_arm_xdata *xdata, uint32_t st
         note(walk, code.value ^ code.first ^ code.registers);
     }
     REQUIRE(bytes == 0 || start + bytes <= xdata->code_size);
+    REQUIRE(codes.status != PE_END || bytes > 0);
     note(walk, codes.status);
     REQUIRE(pe_arm_code_next(&codes, &code) == codes.status);
 }
@@ -48,6 +49,8 @@ static void walk_functions(struct walk *walk, pe_arm_function_iter *functions)
         walk_record(walk, &function);
     }
     note(walk, functions->status);
+    if (functions->status != PE_OK)
+        REQUIRE(pe_arm_function_next(functions, &function) == functions->status);
 }
 
 /* Seeds are of other machines: the directory is read as if it were of these, too. */

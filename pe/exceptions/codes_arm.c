@@ -177,7 +177,7 @@ pe_status pe_arm_code_next(pe_arm_code_iter *iter, pe_arm_code *ret_code)
     if (iter->status != PE_OK)
         return iter->status;
     iter->next += code.size;
-    iter->is_last = is_end(code.operation);
+    iter->is_last = is_end(code.operation) || iter->next == iter->xdata.code_size;
     *ret_code = code;
     return PE_OK;
 }

@@ -363,9 +363,10 @@ PE_API void pe_arm_codes(const pe_image *image, const pe_arm_xdata *xdata, uint3
                          pe_arm_code_iter *ret_iter);
 
 /*
- * PE_OK with the next code, the one that ends the sequence included; PE_END behind it;
- * PE_BAD_FORMAT for a reserved code and where the codes are over without an end; or the status of
- * reading them. All but PE_OK are said again.
+ * PE_OK with the next code, the one that ends the sequence included; PE_END behind it, or where the
+ * codes are over, which epilogs of Microsoft's compiler rely on; PE_BAD_FORMAT for a reserved code,
+ * for one that is cut off and if `start` is not among the codes; or the status of reading them. All
+ * but PE_OK are said again.
  */
 PE_API pe_status pe_arm_code_next(pe_arm_code_iter *iter, pe_arm_code *ret_code);
 

@@ -218,6 +218,59 @@ Test(exceptions_arm, record_outside_the_image_is_out_of_bounds)
     layouts_close(&both);
 }
 
+/* A function of ARM64 whose record starts with `word`, `size` bytes before the end of the image. */
+static layouts with_cut_record(uint32_t word, uint32_t size)
+{
+    const uint32_t pdata[] = {0x2000, 0x2000 - size};
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.machine = PE_MACHINE_ARM64;
+    img_add_section(&builder, ".pdata", IMG_RO, NULL, 0x1000, 0);
+    img_put(&builder, PDATA, pdata, sizeof pdata);
+    img_put(&builder, 0x2000 - size, &word, size < sizeof word ? size : sizeof word);
+    img_set_directory(&builder, PE_DIRECTORY_EXCEPTION, PDATA, sizeof pdata);
+    return layouts_open(img_finish(&builder));
+}
+
+Test(exceptions_arm, extension_or_handler_outside_the_image_is_out_of_bounds)
+{
+    static const struct {
+        uint32_t word, size;
+    } cases[] = {
+        {4, 4},                      /* its second word */
+        {4 | 1u << 20 | 1u << 27, 8} /* the handler behind one word of codes */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        layouts both = with_cut_record(cases[i].word, cases[i].size);
+        for (int l = 0; l < LAYOUT_COUNT; l++) {
+            pe_arm_xdata xdata = {.size = 77};
+            pe_arm_function function = only_function(&both.image[l]);
+            cr_expect_eq(pe_arm_xdata_open(&both.image[l], &function, &xdata), PE_OUT_OF_BOUNDS);
+            cr_expect_eq(xdata.size, 77);
+        }
+        layouts_close(&both);
+    }
+}
+
+Test(exceptions_arm, epilogs_and_codes_outside_the_image_are_out_of_bounds_where_they_are_read)
+{
+    layouts both = with_cut_record(4 | 2u << 22 | 1u << 27, 8); /* one epilog of two, no codes */
+    for (int l = 0; l < LAYOUT_COUNT; l++) {
+        pe_arm_xdata xdata;
+        pe_arm_epilog epilog;
+        pe_arm_code_iter codes;
+        pe_arm_code code;
+        pe_arm_function function = only_function(&both.image[l]);
+        cr_assert_eq(pe_arm_xdata_open(&both.image[l], &function, &xdata), PE_OK);
+        cr_expect_eq(pe_arm_epilog_at(&both.image[l], &xdata, 0, &epilog), PE_OK);
+        cr_expect_eq(pe_arm_epilog_at(&both.image[l], &xdata, 1, &epilog), PE_OUT_OF_BOUNDS);
+        pe_arm_codes(&both.image[l], &xdata, 0, &codes);
+        cr_expect_eq(pe_arm_code_next(&codes, &code), PE_OUT_OF_BOUNDS);
+        cr_expect_eq(pe_arm_code_next(&codes, &code), PE_OUT_OF_BOUNDS);
+    }
+    layouts_close(&both);
+}
+
 /* ---- Codes ---- */
 
 /* Bytes are given as they lie in memory, so the first code is in the low byte. */
@@ -318,10 +371,14 @@ Test(exceptions_arm, codes_of_arm_have_sets_of_registers)
 
 Test(exceptions_arm, reserved_codes_are_bad_format)
 {
-    first_code(PE_MACHINE_ARM64, 0xED, PE_BAD_FORMAT);
-    first_code(PE_MACHINE_ARM64, 0xF0, PE_BAD_FORMAT);
-    first_code(PE_MACHINE_ARM64, 0xFF, PE_BAD_FORMAT);
-    first_code(PE_MACHINE_ARMNT, 0xF0, PE_BAD_FORMAT);
+    static const uint8_t of_arm64[] = {0xED, 0xEE, 0xEF, 0xF0, 0xF7, 0xF8,
+                                       0xF9, 0xFA, 0xFB, 0xFD, 0xFE, 0xFF};
+    static const uint8_t of_arm[] = {0xF0, 0xF1, 0xF2, 0xF3, 0xF4};
+    for (size_t i = 0; i < sizeof of_arm64; i++)
+        first_code(PE_MACHINE_ARM64, of_arm64[i], PE_BAD_FORMAT);
+    for (size_t i = 0; i < sizeof of_arm; i++)
+        first_code(PE_MACHINE_ARMNT, of_arm[i], PE_BAD_FORMAT);
+    first_code(PE_MACHINE_ARMNT, 0x10EE, PE_BAD_FORMAT);
     first_code(PE_MACHINE_ARMNT, 0x13EF, PE_BAD_FORMAT);
 }
 
@@ -361,9 +418,27 @@ Test(exceptions_arm, codes_of_the_whole_function_follow_those_of_its_part)
     layouts_close(&both);
 }
 
-Test(exceptions_arm, codes_without_an_end_are_bad_format)
+Test(exceptions_arm, sequence_without_an_end_goes_up_to_the_last_code)
 {
-    const uint32_t words[] = {4 | 1u << 27, 0xE0020202}; /* and a code of 4 bytes that is cut off */
+    const uint32_t words[] = {4 | 1u << 22 | 1u << 27, 3 | 1u << 22, 0xE3E383E4, 0xE4E4E4E4};
+    layouts both;
+    pe_arm_code_iter codes;
+    pe_arm_code code;
+    pe_arm_epilog epilog;
+    pe_arm_xdata xdata = with_record(PE_MACHINE_ARM64, words, sizeof words, &both);
+    cr_assert_eq(pe_arm_epilog_at(&both.image[0], &xdata, 0, &epilog), PE_OK);
+    pe_arm_codes(&both.image[0], &xdata, epilog.code, &codes);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(pe_arm_code_next(&codes, &code), PE_OK);
+    cr_expect_eq(code.operation, PE_ARM64_NOP);
+    cr_expect_eq(pe_arm_code_next(&codes, &code), PE_END);
+    cr_expect_eq(pe_arm_code_next(&codes, &code), PE_END);
+    layouts_close(&both);
+}
+
+Test(exceptions_arm, code_that_is_cut_off_is_bad_format)
+{
+    const uint32_t words[] = {4 | 1u << 27, 0xE0020202}; /* the last has 4 bytes */
     layouts both;
     pe_arm_code_iter codes;
     pe_arm_code code;
@@ -373,9 +448,28 @@ Test(exceptions_arm, codes_without_an_end_are_bad_format)
         cr_assert_eq(pe_arm_code_next(&codes, &code), PE_OK);
     cr_expect_eq(pe_arm_code_next(&codes, &code), PE_BAD_FORMAT);
     cr_expect_eq(pe_arm_code_next(&codes, &code), PE_BAD_FORMAT);
-    pe_arm_codes(&both.image[0], &xdata, 4, &codes);
-    cr_expect_eq(pe_arm_code_next(&codes, &code), PE_BAD_FORMAT);
+    cr_expect_eq(code.at.value, XDATA + 6);
     layouts_close(&both);
+}
+
+Test(exceptions_arm, epilog_behind_the_codes_is_bad_format)
+{
+    static const uint32_t starts[] = {4, 5, 255};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        const uint32_t words[] = {4 | 1 << 23 | 1u << 28, 14 << 20 | starts[i] << 24, 0xFFFFFFFF,
+                                  0xFFFFFFFF};
+        layouts both;
+        pe_arm_code_iter codes;
+        pe_arm_code code;
+        pe_arm_epilog epilog;
+        pe_arm_xdata xdata = with_record(PE_MACHINE_ARMNT, words, sizeof words, &both);
+        cr_assert_eq(pe_arm_epilog_at(&both.image[0], &xdata, 0, &epilog), PE_OK);
+        cr_expect_eq(epilog.code, starts[i]);
+        pe_arm_codes(&both.image[0], &xdata, epilog.code, &codes);
+        cr_expect_eq(pe_arm_code_next(&codes, &code), PE_BAD_FORMAT);
+        cr_expect_eq(pe_arm_code_next(&codes, &code), PE_BAD_FORMAT);
+        layouts_close(&both);
+    }
 }
 
 Test(exceptions_arm, operations_have_names)
