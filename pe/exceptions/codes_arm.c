@@ -88,6 +88,27 @@ static uint32_t register_set(pe_arm_operation operation, uint32_t bits)
     }
 }
 
+/* Of the instruction of a code of ARM. */
+static uint32_t instruction_size(pe_arm_operation operation)
+{
+    switch (operation) {
+    case PE_ARM_END:
+        return 0;
+    case PE_ARM_ALLOC_S:
+    case PE_ARM_MOV_SP:
+    case PE_ARM_POP_R4_TO:
+    case PE_ARM_POP:
+    case PE_ARM_MICROSOFT:
+    case PE_ARM_ALLOC_L:
+    case PE_ARM_ALLOC_XL:
+    case PE_ARM_NOP:
+    case PE_ARM_END_NOP:
+        return 2;
+    default:
+        return operation < PE_ARM_ALLOC_S ? 0 : 4;
+    }
+}
+
 /* SVE's form: registers of 4 bits, the offset has two more of them. p0 to p3 are reserved. */
 static bool decode_scalable(pe_arm_code *code)
 {
@@ -124,6 +145,7 @@ static bool decode(pe_arm_code *code)
                   form_of->step * low_bits(code->bits >> form_of->shift, form_of->register_bits);
     code->value = (low_bits(code->bits, form_of->value_bits) + form_of->add) * form_of->scale;
     code->registers = register_set(code->operation, code->bits);
+    code->instruction_size = instruction_size(code->operation);
     if (code->operation == PE_ARM64_SAVE_ANY_REG)
         return decode_any_register(code);
     if (code->operation == PE_ARM_LDR_LR || code->operation == PE_ARM_MICROSOFT)

@@ -202,18 +202,38 @@ PE_API void pe_arm_functions_in(const pe_image *image, pe_directory table, bool 
 /* PE_OK with the next function, PE_END, or an error that is said again by every later call. */
 PE_API pe_status pe_arm_function_next(pe_arm_function_iter *iter, pe_arm_function *ret_function);
 
+/* What `chain` is: CR of ARM64. Of ARM it is 1 if r11 makes a chain of frames. */
+enum {
+    PE_ARM64_UNCHAINED,
+    PE_ARM64_UNCHAINED_WITH_LR,
+    PE_ARM64_CHAINED_WITH_SIGNED_LR,
+    PE_ARM64_CHAINED,
+};
+
+/* How a function of ARM returns. */
+enum {
+    PE_ARM_RETURNS_BY_POP,
+    PE_ARM_RETURNS_BY_SHORT_BRANCH, /* of 2 bytes */
+    PE_ARM_RETURNS_BY_LONG_BRANCH,  /* of 4 bytes */
+    PE_ARM_HAS_NO_EPILOG,
+};
+
 /* Packed unwind information. Members of one machine are 0 for the other. */
 typedef struct pe_arm_packed {
     uint32_t length; /* of the function, in bytes */
     bool homes_parameters;
-    uint32_t registers;       /* RegI (ARM64), Reg (ARM): how many are saved, as stored */
-    uint32_t float_registers; /* RegF of ARM64, as stored */
+    uint32_t registers; /* RegI of ARM64: how many are saved, from x19 on; Reg of ARM: the last
+                           one that is, from r4 or d8 on, but 7 with saves_float is none */
+    uint32_t float_registers; /* RegF of ARM64: 0 is none, otherwise one more is saved from d8 on */
     uint32_t chain;           /* CR of ARM64, C of ARM */
-    uint32_t frame_size;      /* ARM64, in bytes */
+    uint32_t frame_size;      /* ARM64, in bytes, with what is saved */
     uint32_t returns;         /* Ret of ARM */
     bool saves_float;         /* R of ARM: the registers are those of floating point */
     bool saves_lr;            /* L of ARM */
     uint32_t stack_adjust;    /* ARM: as stored; from 0x3F4 on, it has bits of its own */
+    uint32_t stack_size;      /* ARM: what stack_adjust says, in bytes, without what is saved */
+    bool folds_prolog;        /* ARM: the push of the registers makes that room with them */
+    bool folds_epilog;        /* ARM: and their pop frees it */
 } pe_arm_packed;
 
 /* PE_OK, or PE_BAD_FORMAT for a function that is not packed. */
@@ -331,11 +351,13 @@ PE_API const char *pe_arm_operation_name(pe_arm_operation operation);
  * One unwind code. `value` is in bytes: a size, or an offset from the stack pointer. For vectors
  * whose length only the processor knows (SVE) it counts lengths of a vector (ALLOC_Z, kind 'z') or
  * eighths of one (kind 'p'). `first` is the register that the code names, or the first of a pair:
- * x, of the FREG ones d; of MOV_SP and LDR_LR r. SAVE_ANY_REG has its class in `kind`.
+ * x, of the FREG ones d; of MOV_SP and LDR_LR r. SAVE_ANY_REG has its class in `kind`. A code can
+ * name registers that are not there: up to x35, d32 and q32 with the second of a pair.
  */
 typedef struct pe_arm_code {
     pe_rva at;
-    uint32_t size; /* 1 to 4 bytes */
+    uint32_t size;             /* 1 to 4 bytes */
+    uint32_t instruction_size; /* of ARM: 2 or 4 bytes, 0 for END */
     pe_arm_operation operation;
     uint32_t bits; /* the bytes as one big-endian number */
     uint32_t value;

@@ -1,6 +1,6 @@
 #include "pe/image/bytes.h"
 
-enum { FUNCTION_SIZE = 8, THUMB = 1, FLAG_MASK = 3, WORD_SIZE = 4 };
+enum { FUNCTION_SIZE = 8, THUMB = 1, FLAG_MASK = 3, WORD_SIZE = 4, FIRST_FOLDED = 0x3F4 };
 
 /* `count` bits of `word` from bit `first` on. */
 static uint32_t bits(uint32_t word, uint32_t first, uint32_t count)
@@ -82,6 +82,8 @@ static pe_arm_packed unpack_64(uint32_t word)
 
 static pe_arm_packed unpack_32(uint32_t word)
 {
+    uint32_t adjust = bits(word, 22, 10);
+    bool is_folded = adjust >= FIRST_FOLDED;
     return (pe_arm_packed){
         .length = 2 * bits(word, 2, 11),
         .returns = bits(word, 13, 2),
@@ -90,7 +92,10 @@ static pe_arm_packed unpack_32(uint32_t word)
         .saves_float = bits(word, 19, 1) != 0,
         .saves_lr = bits(word, 20, 1) != 0,
         .chain = bits(word, 21, 1),
-        .stack_adjust = bits(word, 22, 10),
+        .stack_adjust = adjust,
+        .stack_size = WORD_SIZE * (is_folded ? bits(adjust, 0, 2) + 1 : adjust),
+        .folds_prolog = is_folded && bits(adjust, 2, 1) != 0,
+        .folds_epilog = is_folded && bits(adjust, 3, 1) != 0,
     };
 }
 

@@ -108,6 +108,25 @@ Test(exceptions_arm, packed_word_of_arm_has_its_fields)
     layouts_close(&both);
 }
 
+Test(exceptions_arm, stack_adjustment_from_3f4_on_is_folded)
+{
+    static const struct {
+        uint32_t adjust, size;
+        bool folds_prolog, folds_epilog;
+    } cases[] = {
+        {0, 0, false, false},     {0x3F3, 0xFCC, false, false}, {0x3F4, 4, true, false},
+        {0x3FB, 16, false, true}, {0x3FE, 12, true, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pe_arm_packed packed;
+        pe_arm_function function = {.flag = PE_ARM_PACKED, .word = 1 | cases[i].adjust << 22};
+        cr_assert_eq(pe_arm_packed_of(&function, &packed), PE_OK);
+        cr_expect_eq(packed.stack_size, cases[i].size);
+        cr_expect_eq(packed.folds_prolog, cases[i].folds_prolog);
+        cr_expect_eq(packed.folds_epilog, cases[i].folds_epilog);
+    }
+}
+
 Test(exceptions_arm, reserved_flag_is_neither_packed_nor_a_record)
 {
     const uint32_t pdata[] = {0x2000, 3};
@@ -281,16 +300,34 @@ Test(exceptions_arm, codes_of_arm64_are_scaled)
         pe_arm_operation operation;
         uint32_t first, value;
     } cases[] = {
-        {0x1F, PE_ARM64_ALLOC_S, 0, 496},          {0x24, PE_ARM64_SAVE_R19R20_X, 19, 32},
-        {0x42, PE_ARM64_SAVE_FPLR, 29, 16},        {0x83, PE_ARM64_SAVE_FPLR_X, 29, 32},
-        {0xFFC7, PE_ARM64_ALLOC_M, 0, 0x7FF * 16}, {0x42C8, PE_ARM64_SAVE_REGP, 20, 16},
-        {0x43CC, PE_ARM64_SAVE_REGP_X, 20, 32},    {0x82D0, PE_ARM64_SAVE_REG, 21, 16},
-        {0x21D4, PE_ARM64_SAVE_REG_X, 20, 16},     {0x45D6, PE_ARM64_SAVE_LRPAIR, 21, 40},
-        {0x41D8, PE_ARM64_SAVE_FREGP, 9, 8},       {0x41DA, PE_ARM64_SAVE_FREGP_X, 9, 16},
-        {0x41DC, PE_ARM64_SAVE_FREG, 9, 8},        {0x21DE, PE_ARM64_SAVE_FREG_X, 9, 16},
-        {0x030000E0, PE_ARM64_ALLOC_L, 0, 48},     {0xE1, PE_ARM64_SET_FP, 0, 0},
-        {0x02E2, PE_ARM64_ADD_FP, 0, 16},          {0xE6, PE_ARM64_SAVE_NEXT, 0, 0},
+        {0x1F, PE_ARM64_ALLOC_S, 0, 496},
+        {0x24, PE_ARM64_SAVE_R19R20_X, 19, 32},
+        {0x42, PE_ARM64_SAVE_FPLR, 29, 16},
+        {0x83, PE_ARM64_SAVE_FPLR_X, 29, 32},
+        {0xFFC7, PE_ARM64_ALLOC_M, 0, 0x7FF * 16},
+        {0x42C8, PE_ARM64_SAVE_REGP, 20, 16},
+        {0x43CC, PE_ARM64_SAVE_REGP_X, 20, 32},
+        {0x82D0, PE_ARM64_SAVE_REG, 21, 16},
+        {0x21D4, PE_ARM64_SAVE_REG_X, 20, 16},
+        {0x45D6, PE_ARM64_SAVE_LRPAIR, 21, 40},
+        {0x41D8, PE_ARM64_SAVE_FREGP, 9, 8},
+        {0x41DA, PE_ARM64_SAVE_FREGP_X, 9, 16},
+        {0x41DC, PE_ARM64_SAVE_FREG, 9, 8},
+        {0x21DE, PE_ARM64_SAVE_FREG_X, 9, 16},
+        {0x030000E0, PE_ARM64_ALLOC_L, 0, 48},
+        {0xE1, PE_ARM64_SET_FP, 0, 0},
+        {0x02E2, PE_ARM64_ADD_FP, 0, 16},
+        {0xE6, PE_ARM64_SAVE_NEXT, 0, 0},
         {0xFC, PE_ARM64_PAC_SIGN_LR, 0, 0},
+        {0x12DF, PE_ARM64_ALLOC_Z, 0, 18},
+        {0xE3, PE_ARM64_NOP, 0, 0},
+        {0xE4, PE_ARM64_END, 0, 0},
+        {0xE5, PE_ARM64_END_C, 0, 0},
+        {0xE8, PE_ARM64_TRAP_FRAME, 0, 0},
+        {0xE9, PE_ARM64_MACHINE_FRAME, 0, 0},
+        {0xEA, PE_ARM64_CONTEXT, 0, 0},
+        {0xEB, PE_ARM64_EC_CONTEXT, 0, 0},
+        {0xEC, PE_ARM64_CLEAR_UNWOUND_TO_CALL, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         pe_arm_code code = first_code(PE_MACHINE_ARM64, cases[i].raw, PE_OK);
@@ -343,29 +380,36 @@ Test(exceptions_arm, codes_of_arm_have_sets_of_registers)
     static const struct {
         uint32_t raw;
         pe_arm_operation operation;
-        uint32_t registers, value;
+        uint32_t registers, value, instruction_size;
     } cases[] = {
-        {0x04, PE_ARM_ALLOC_S, 0, 16},
-        {0x0FA0, PE_ARM_POP_W, 0x400F, 0},
-        {0xC7, PE_ARM_MOV_SP, 0, 0},
-        {0xD7, PE_ARM_POP_R4_TO, 0x40F0, 0},
-        {0xDB, PE_ARM_POP_R4_TO_W, 0x0FF0, 0},
-        {0xE1, PE_ARM_VPOP_D8_TO, 0x0300, 0},
-        {0x01E9, PE_ARM_ALLOC_M_W, 0, 0x101 * 4},
-        {0x03ED, PE_ARM_POP, 0x4003, 0},
-        {0x03EF, PE_ARM_LDR_LR, 0, 12},
-        {0x13F5, PE_ARM_VPOP, 0x000E, 0},
-        {0x0FF6, PE_ARM_VPOP_D16, 0xFFFF0000, 0},
-        {0x0201F7, PE_ARM_ALLOC_L, 0, 0x102 * 4},
-        {0x030201F8, PE_ARM_ALLOC_XL, 0, 0x10203 * 4},
-        {0xFC, PE_ARM_NOP_W, 0, 0},
-        {0xFE, PE_ARM_END_NOP_W, 0, 0},
+        {0x04, PE_ARM_ALLOC_S, 0, 16, 2},
+        {0x0FA0, PE_ARM_POP_W, 0x400F, 0, 4},
+        {0xC7, PE_ARM_MOV_SP, 0, 0, 2},
+        {0xD7, PE_ARM_POP_R4_TO, 0x40F0, 0, 2},
+        {0xDB, PE_ARM_POP_R4_TO_W, 0x0FF0, 0, 4},
+        {0xE1, PE_ARM_VPOP_D8_TO, 0x0300, 0, 4},
+        {0x01E9, PE_ARM_ALLOC_M_W, 0, 0x101 * 4, 4},
+        {0x03ED, PE_ARM_POP, 0x4003, 0, 2},
+        {0x03EF, PE_ARM_LDR_LR, 0, 12, 4},
+        {0x13F5, PE_ARM_VPOP, 0x000E, 0, 4},
+        {0x0FF6, PE_ARM_VPOP_D16, 0xFFFF0000, 0, 4},
+        {0x0201F7, PE_ARM_ALLOC_L, 0, 0x102 * 4, 2},
+        {0x030201F8, PE_ARM_ALLOC_XL, 0, 0x10203 * 4, 2},
+        {0x0302F9, PE_ARM_ALLOC_L_W, 0, 0x203 * 4, 4},
+        {0x040302FA, PE_ARM_ALLOC_XL_W, 0, 0x20304 * 4, 4},
+        {0x0CEE, PE_ARM_MICROSOFT, 0, 12, 2},
+        {0xFB, PE_ARM_NOP, 0, 0, 2},
+        {0xFD, PE_ARM_END_NOP, 0, 0, 2},
+        {0xFF, PE_ARM_END, 0, 0, 0},
+        {0xFC, PE_ARM_NOP_W, 0, 0, 4},
+        {0xFE, PE_ARM_END_NOP_W, 0, 0, 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         pe_arm_code code = first_code(PE_MACHINE_ARMNT, cases[i].raw, PE_OK);
         cr_expect_eq(code.operation, cases[i].operation, "0x%08x", cases[i].raw);
         cr_expect_eq(code.registers, cases[i].registers, "0x%08x", cases[i].raw);
         cr_expect_eq(code.value, cases[i].value, "0x%08x", cases[i].raw);
+        cr_expect_eq(code.instruction_size, cases[i].instruction_size, "0x%08x", cases[i].raw);
     }
 }
 
