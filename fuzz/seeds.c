@@ -71,6 +71,30 @@ static img_image with_exceptions(void)
     return img_finish(&builder);
 }
 
+/* Functions of ARM64 or ARM: packed, with an epilog, with a second word of counts and a handler. */
+static img_image with_arm_exceptions(bool is_64)
+{
+    static const uint32_t functions[] = {0x1000, 0x2040, 0x1010, 0x2060, 0x1020, 0x01F7F0C5};
+    static const uint32_t of_arm64[] = {0x10400004, 0x00C00003,       0xC8E481E1,
+                                        0xE4810221, [8] = 0x00100004, 0x00020000,
+                                        0x81E52202, 0xE4C014E7,       0x00001000};
+    static const uint32_t of_arm[] = {0x20800008, 0x00E00006,       0xFFD7F702,
+                                      0xFFFFFF01, [8] = 0x00100008, 0x00020000,
+                                      0x13F50FA0, 0xFFFFFF04,       0x00001000};
+    img_builder builder;
+    img_start(&builder, is_64 ? IMG_PE32_PLUS : IMG_PE32);
+    builder.machine = is_64 ? PE_MACHINE_ARM64 : PE_MACHINE_ARMNT;
+    img_add_section(&builder, ".text", IMG_RX, NULL, 0x30, 0);
+    uint32_t pdata = img_add_section(&builder, ".pdata", IMG_RO, NULL, 0x100, 0);
+    img_put(&builder, pdata, functions, sizeof functions);
+    if (is_64)
+        img_put(&builder, pdata + 0x40, of_arm64, sizeof of_arm64);
+    else
+        img_put(&builder, pdata + 0x40, of_arm, sizeof of_arm);
+    img_set_directory(&builder, PE_DIRECTORY_EXCEPTION, pdata, sizeof functions);
+    return img_finish(&builder);
+}
+
 /* A load configuration with a table of CF functions, one metadata byte each. */
 static img_image with_load_config(void)
 {
@@ -200,6 +224,10 @@ img_image seed_make(size_t index)
         return with_config_pointers(IMG_PE32);
     case 9:
         return with_config_pointers(IMG_PE32_PLUS);
+    case 10:
+        return with_arm_exceptions(true);
+    case 11:
+        return with_arm_exceptions(false);
     default:
         return img_plain(IMG_PE32);
     }
