@@ -9,6 +9,7 @@ which llvm-readobj crashes are counted and left out. Disagreements that are expl
     exports       llvm-readobj tells one name for a slot that has several, and empty slots too
     imports       llvm-readobj goes on to DLLs whose first thunk is 0, which no Windows loads (rule E4)
     load_config   llvm-readobj knows no field behind GuardEHContinuationCount
+    unwind        llvm-readobj 14 stops at END_C, behind which MSVC has the frame of the whole function
     guard tables  llvm-readobj 14 shows no SafeSEH handlers beyond those the table counts in words
 """
 import itertools
@@ -220,6 +221,16 @@ def unwind_x64(text, found):
     return ours, theirs
 
 
+END_C = 0xE5
+
+
+def until_end_c(codes, scale):
+    """llvm-readobj 14 stops at END_C of ARM64; the codes behind it are of the whole function."""
+    if scale == 4 and END_C in codes:
+        return codes[:codes.index(END_C) + 1]
+    return codes
+
+
 def arm_codes(lines):
     """The bytes of each code, which llvm-readobj shows before the instruction."""
     return [int(re.match(r"\s*0x([0-9a-f]+)", line).group(1), 16)
@@ -249,9 +260,9 @@ def arm_function(block):
 
 
 def our_arm_function(function, scale):
-    bits = lambda codes: [int(code["bits"], 16) for code in codes]
+    bits = lambda codes: until_end_c([int(code["bits"], 16) for code in codes], scale)
     record = function["xdata"]
-    values = [int(code["value"], 16) for code in record["prolog"]]
+    values = [int(code["value"], 16) for code in record["prolog"]][:len(bits(record["prolog"]))]
     return (record["length"], bits(record["prolog"]), values,
             [int(e["start"], 16) // scale for e in record["epilogs"]],
             [bits(e["codes"]) for e in record["epilogs"]])

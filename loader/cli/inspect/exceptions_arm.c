@@ -32,12 +32,15 @@ static void show_code(inspect_report *report, const pe_arm_code *code)
     inspect_hex(report, "bits", code->bits, 2 * (int)code->size);
     inspect_text(report, "operation_name", pe_arm_operation_name(code->operation));
     inspect_hex(report, "value", code->value, 1);
-    if (code->first != 0)
+    if (code->first != 0 || code->kind != '\0')
         inspect_number(report, "register", code->first);
     if (code->registers != 0)
         inspect_hex(report, "registers", code->registers, 4);
-    if (code->kind != '\0')
+    if (code->kind != '\0') {
         inspect_text(report, "kind", (const char[]){code->kind, '\0'});
+        inspect_bool(report, "is_pair", code->is_pair);
+        inspect_bool(report, "is_writeback", code->is_writeback);
+    }
     inspect_close_record(report);
 }
 
