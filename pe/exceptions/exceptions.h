@@ -23,6 +23,7 @@ typedef struct pe_x64_function {
 
 typedef struct pe_x64_function_iter {
     const pe_image *image;
+    pe_window window;
     uint64_t next, end; /* RVAs, widened */
     pe_status status;
 } pe_x64_function_iter;

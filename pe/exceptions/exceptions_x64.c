@@ -1,4 +1,4 @@
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 
 enum {
     FUNCTION_END = 4,
@@ -29,10 +29,11 @@ void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter)
         ret_iter->status = PE_NOT_PRESENT;
 }
 
-pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function *ret_function)
+static pe_status read_function(const pe_image *image, pe_window *window, pe_rva rva,
+                               pe_x64_function *ret_function)
 {
     uint8_t raw[FUNCTION_SIZE];
-    pe_status status = pe_read(image, rva, raw, sizeof raw);
+    pe_status status = pe__fetch(image, window, rva.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
     uint32_t unwind = pe__load_u32(raw + FUNCTION_UNWIND);
@@ -46,6 +47,12 @@ pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function 
     return PE_OK;
 }
 
+pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function *ret_function)
+{
+    pe_window unused = {0};
+    return read_function(image, &unused, rva, ret_function);
+}
+
 /* Less than an entry at the end of the directory is none. */
 pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_function)
 {
@@ -55,7 +62,8 @@ pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_
         iter->status = PE_OUT_OF_BOUNDS;
     if (iter->status != PE_OK)
         return iter->status;
-    iter->status = pe_x64_function_at(iter->image, (pe_rva){(uint32_t)iter->next}, ret_function);
+    iter->status =
+        read_function(iter->image, &iter->window, (pe_rva){(uint32_t)iter->next}, ret_function);
     if (iter->status == PE_OK)
         iter->next += FUNCTION_SIZE;
     return iter->status;

@@ -4,7 +4,10 @@
 #ifndef PELOAD_PE_ADDRESS_H
 #define PELOAD_PE_ADDRESS_H
 
+#include "bytes.h"
+
 #include <peload/pe.h>
+#include <string.h>
 
 /*
  * A run of pages with one origin: the headers, one section, or all of a flat image. In RVAs
@@ -17,8 +20,14 @@ typedef struct pe__region {
     bool readable;
 } pe__region;
 
+/* Fills in image->extents. */
+pe_extents pe__find_extents(const pe_image *image);
+
 /* The region that holds `rva`; false in gaps and beyond the image. */
 bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region);
+
+/* The region of a record at `rva`, paid for. PE_OUT_OF_BOUNDS, PE_UNREADABLE or PE_BUDGET_SPENT. */
+pe_status pe__readable_region(const pe_image *image, uint64_t rva, pe__region *ret_region);
 
 /*
  * Borrows the `size` bytes at `rva`, which lie in one region: *ret_bytes is shorter where the rest
@@ -37,6 +46,116 @@ static inline pe_status pe__read_within(const pe_image *image, pe_directory plac
     if (!pe_range_ok(place.size, offset, size) || at > UINT32_MAX)
         return PE_OUT_OF_BOUNDS;
     return pe_read(image, (pe_rva){(uint32_t)at}, ret_bytes, size);
+}
+
+/* ---- The budget ---- */
+
+enum { PE__COST_RECORD = 16, PE__COST_BYTE = 1 };
+
+bool pe__overspend(pe_budget *budget, uint64_t rva);
+
+/* Pays `units` for reading at `rva`; false once the budget is spent. */
+static inline bool pe__pay(const pe_image *image, uint64_t rva, uint64_t units)
+{
+    pe_budget *budget = image->budget;
+    if (budget == NULL)
+        return true;
+    if (units > budget->left)
+        return pe__overspend(budget, rva);
+    budget->left -= units;
+    return true;
+}
+
+/* ---- Windows ---- */
+
+/* The `size` stored bytes at `rva`, if they lie in the window; NULL if not. */
+static inline const uint8_t *pe__window_at(const pe_window *window, uint64_t rva, uint64_t size)
+{
+    uint64_t skip = rva - window->start;
+    return pe_range_ok(window->bytes.size, skip, size) ? window->bytes.data + skip : NULL;
+}
+
+/* The two below, where the window does not hold what is asked for: it moves to where that is. */
+pe_status pe__fetch_outside(const pe_image *image, pe_window *window, uint64_t rva, void *ret_bytes,
+                            size_t size);
+pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t rva,
+                             pe_span *ret_string);
+
+/* pe_read through a window, which moves to where it reads. PE_OUT_OF_BOUNDS beyond 2^32. */
+static inline pe_status pe__fetch(const pe_image *image, pe_window *window, uint64_t rva,
+                                  void *ret_bytes, size_t size)
+{
+    const uint8_t *at = pe__window_at(window, rva, size);
+    if (at == NULL)
+        return pe__fetch_outside(image, window, rva, ret_bytes, size);
+    if (!pe__pay(image, rva, PE__COST_RECORD))
+        return PE_BUDGET_SPENT;
+    memcpy(ret_bytes, at, size);
+    return PE_OK;
+}
+
+static inline pe_status pe__fetch_u16(const pe_image *image, pe_window *window, uint64_t rva,
+                                      uint16_t *ret_value)
+{
+    uint8_t bytes[2];
+    pe_status status = pe__fetch(image, window, rva, bytes, sizeof bytes);
+    if (status == PE_OK)
+        *ret_value = pe__load_u16(bytes);
+    return status;
+}
+
+static inline pe_status pe__fetch_u32(const pe_image *image, pe_window *window, uint64_t rva,
+                                      uint32_t *ret_value)
+{
+    uint8_t bytes[4];
+    pe_status status = pe__fetch(image, window, rva, bytes, sizeof bytes);
+    if (status == PE_OK)
+        *ret_value = pe__load_u32(bytes);
+    return status;
+}
+
+/* pe_read_pointer through a window. */
+static inline pe_status pe__fetch_pointer(const pe_image *image, pe_window *window, uint64_t rva,
+                                          uint64_t *ret_value)
+{
+    uint8_t bytes[8];
+    bool is_64 = image->optional.magic == PE_MAGIC_PE32_PLUS;
+    pe_status status =
+        is_64 ? pe__fetch(image, window, rva, bytes, 8) : pe__fetch(image, window, rva, bytes, 4);
+    if (status == PE_OK)
+        *ret_value = is_64 ? pe__load_u64(bytes) : pe__load_u32(bytes);
+    return status;
+}
+
+/* pe__borrow through a window, which stays where it is. */
+static inline pe_status pe__lend(const pe_image *image, const pe_window *window, pe_rva rva,
+                                 uint64_t size, pe_span *ret_bytes)
+{
+    const uint8_t *at = pe__window_at(window, rva.value, size);
+    if (at == NULL || size == 0)
+        return pe__borrow(image, rva, size, ret_bytes);
+    if (!pe__pay(image, rva.value, PE__COST_RECORD + size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
+    *ret_bytes = (pe_span){at, size};
+    return PE_OK;
+}
+
+/* pe_string through a window. */
+static inline pe_status pe__fetch_string(const pe_image *image, pe_window *window, uint64_t rva,
+                                         pe_span *ret_string)
+{
+    const uint8_t *at = pe__window_at(window, rva, 1);
+    if (at == NULL)
+        return pe__string_outside(image, window, rva, ret_string);
+    uint64_t rest = window->bytes.size - (rva - window->start);
+    const uint8_t *nul = memchr(at, 0, rest);
+    if (nul == NULL)
+        return pe__string_outside(image, window, rva, ret_string);
+    uint64_t size = (uint64_t)(nul - at);
+    if (!pe__pay(image, rva, PE__COST_RECORD + size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
+    *ret_string = (pe_span){at, size};
+    return PE_OK;
 }
 
 #endif

@@ -1,15 +1,10 @@
 #include "headers.h"
+#include "address.h"
 #include "bytes.h"
 #include "layout.h"
 #include "rules.h"
 
 #include <string.h>
-
-/* The fields of one header: a base offset, so that decoding reads as a list of fields. */
-struct fields {
-    pe_span bytes;
-    uint64_t base;
-};
 
 void pe__copy_at(pe_span bytes, uint64_t offset, void *ret_bytes, uint64_t size)
 {
@@ -41,103 +36,93 @@ uint64_t pe__u64_at(pe_span bytes, uint64_t offset)
     return pe__load_u64(field);
 }
 
-static uint16_t u16(const struct fields *from, uint32_t field)
+static uint64_t load_pointer(const uint8_t *at, bool is_64)
 {
-    return pe__u16_at(from->bytes, from->base + field);
+    return is_64 ? pe__load_u64(at) : pe__load_u32(at);
 }
 
-static uint32_t u32(const struct fields *from, uint32_t field)
-{
-    return pe__u32_at(from->bytes, from->base + field);
-}
-
-static uint64_t pointer(const struct fields *from, uint32_t field, bool is_64)
-{
-    uint64_t at = from->base + field;
-    return is_64 ? pe__u64_at(from->bytes, at) : pe__u32_at(from->bytes, at);
-}
-
-static pe_file_header decode_file_header(const struct fields *nt)
+static pe_file_header decode_file_header(const uint8_t *raw, uint64_t nt)
 {
     return (pe_file_header){
-        .offset = {nt->base},
-        .machine = u16(nt, FILE_MACHINE),
-        .section_count = u16(nt, FILE_SECTION_COUNT),
-        .time_date_stamp = u32(nt, FILE_TIME_DATE_STAMP),
-        .symbol_table = u32(nt, FILE_SYMBOL_TABLE),
-        .symbol_count = u32(nt, FILE_SYMBOL_COUNT),
-        .optional_header_size = u16(nt, FILE_OPTIONAL_SIZE),
-        .characteristics = u16(nt, FILE_CHARACTERISTICS),
+        .offset = {nt},
+        .machine = pe__load_u16(raw + FILE_MACHINE),
+        .section_count = pe__load_u16(raw + FILE_SECTION_COUNT),
+        .time_date_stamp = pe__load_u32(raw + FILE_TIME_DATE_STAMP),
+        .symbol_table = pe__load_u32(raw + FILE_SYMBOL_TABLE),
+        .symbol_count = pe__load_u32(raw + FILE_SYMBOL_COUNT),
+        .optional_header_size = pe__load_u16(raw + FILE_OPTIONAL_SIZE),
+        .characteristics = pe__load_u16(raw + FILE_CHARACTERISTICS),
     };
 }
 
 /* The fields that differ in place or width. */
-static void decode_wide_fields(const struct fields *from, pe_optional_header *optional)
+static void decode_wide_fields(const uint8_t *raw, pe_optional_header *optional)
 {
     bool is_64 = optional->magic == PE_MAGIC_PE32_PLUS;
     uint32_t width = is_64 ? 8 : 4;
-    optional->base_of_data.value = is_64 ? 0 : u32(from, OPT_BASE_OF_DATA);
-    optional->image_base = pointer(from, is_64 ? OPT_IMAGE_BASE_64 : OPT_IMAGE_BASE, is_64);
-    optional->stack_reserve = pointer(from, OPT_STACK_RESERVE, is_64);
-    optional->stack_commit = pointer(from, OPT_STACK_RESERVE + width, is_64);
-    optional->heap_reserve = pointer(from, OPT_STACK_RESERVE + 2 * width, is_64);
-    optional->heap_commit = pointer(from, OPT_STACK_RESERVE + 3 * width, is_64);
-    optional->loader_flags = u32(from, is_64 ? OPT_LOADER_FLAGS_64 : OPT_LOADER_FLAGS);
-    optional->directory_count = u32(from, is_64 ? OPT_DIRECTORY_COUNT_64 : OPT_DIRECTORY_COUNT);
+    optional->base_of_data.value = is_64 ? 0 : pe__load_u32(raw + OPT_BASE_OF_DATA);
+    optional->image_base = load_pointer(raw + (is_64 ? OPT_IMAGE_BASE_64 : OPT_IMAGE_BASE), is_64);
+    optional->stack_reserve = load_pointer(raw + OPT_STACK_RESERVE, is_64);
+    optional->stack_commit = load_pointer(raw + OPT_STACK_RESERVE + width, is_64);
+    optional->heap_reserve = load_pointer(raw + OPT_STACK_RESERVE + 2 * width, is_64);
+    optional->heap_commit = load_pointer(raw + OPT_STACK_RESERVE + 3 * width, is_64);
+    optional->loader_flags = pe__load_u32(raw + (is_64 ? OPT_LOADER_FLAGS_64 : OPT_LOADER_FLAGS));
+    optional->directory_count =
+        pe__load_u32(raw + (is_64 ? OPT_DIRECTORY_COUNT_64 : OPT_DIRECTORY_COUNT));
 }
 
-static void decode_directories(const struct fields *from, pe_optional_header *optional)
+static void decode_directories(const uint8_t *raw, pe_optional_header *optional)
 {
     uint32_t at = optional->magic == PE_MAGIC_PE32_PLUS ? OPT_DIRECTORIES_64 : OPT_DIRECTORIES;
     for (uint32_t i = 0; i < PE_DIRECTORY_COUNT && i < optional->directory_count; i++) {
-        optional->directories[i].rva.value = u32(from, at + DIRECTORY_SIZE * i);
-        optional->directories[i].size = u32(from, at + DIRECTORY_SIZE * i + 4);
+        optional->directories[i].rva.value = pe__load_u32(raw + at + DIRECTORY_SIZE * i);
+        optional->directories[i].size = pe__load_u32(raw + at + DIRECTORY_SIZE * i + 4);
     }
 }
 
-static pe_optional_header decode_optional_header(const struct fields *from)
+static pe_optional_header decode_optional_header(const uint8_t *raw, uint64_t offset)
 {
-    uint16_t linker = u16(from, OPT_LINKER_MAJOR);
+    uint16_t linker = pe__load_u16(raw + OPT_LINKER_MAJOR);
     pe_optional_header optional = {
-        .offset = {from->base},
-        .magic = u16(from, OPT_MAGIC),
+        .offset = {offset},
+        .magic = pe__load_u16(raw + OPT_MAGIC),
         .linker_major = (uint8_t)(linker & 0xFF),
         .linker_minor = (uint8_t)(linker >> 8),
-        .size_of_code = u32(from, OPT_SIZE_OF_CODE),
-        .size_of_initialized_data = u32(from, OPT_SIZE_OF_INITIALIZED_DATA),
-        .size_of_uninitialized_data = u32(from, OPT_SIZE_OF_UNINITIALIZED_DATA),
-        .entry_point = {u32(from, OPT_ENTRY_POINT)},
-        .base_of_code = {u32(from, OPT_BASE_OF_CODE)},
-        .section_alignment = u32(from, OPT_SECTION_ALIGNMENT),
-        .file_alignment = u32(from, OPT_FILE_ALIGNMENT),
-        .os_major = u16(from, OPT_OS_MAJOR),
-        .os_minor = u16(from, OPT_OS_MINOR),
-        .image_major = u16(from, OPT_IMAGE_MAJOR),
-        .image_minor = u16(from, OPT_IMAGE_MINOR),
-        .subsystem_major = u16(from, OPT_SUBSYSTEM_MAJOR),
-        .subsystem_minor = u16(from, OPT_SUBSYSTEM_MINOR),
-        .win32_version = u32(from, OPT_WIN32_VERSION),
-        .size_of_image = u32(from, OPT_SIZE_OF_IMAGE),
-        .size_of_headers = u32(from, OPT_SIZE_OF_HEADERS),
-        .checksum = u32(from, OPT_CHECKSUM),
-        .subsystem = u16(from, OPT_SUBSYSTEM),
-        .dll_characteristics = u16(from, OPT_DLL_CHARACTERISTICS),
+        .size_of_code = pe__load_u32(raw + OPT_SIZE_OF_CODE),
+        .size_of_initialized_data = pe__load_u32(raw + OPT_SIZE_OF_INITIALIZED_DATA),
+        .size_of_uninitialized_data = pe__load_u32(raw + OPT_SIZE_OF_UNINITIALIZED_DATA),
+        .entry_point = {pe__load_u32(raw + OPT_ENTRY_POINT)},
+        .base_of_code = {pe__load_u32(raw + OPT_BASE_OF_CODE)},
+        .section_alignment = pe__load_u32(raw + OPT_SECTION_ALIGNMENT),
+        .file_alignment = pe__load_u32(raw + OPT_FILE_ALIGNMENT),
+        .os_major = pe__load_u16(raw + OPT_OS_MAJOR),
+        .os_minor = pe__load_u16(raw + OPT_OS_MINOR),
+        .image_major = pe__load_u16(raw + OPT_IMAGE_MAJOR),
+        .image_minor = pe__load_u16(raw + OPT_IMAGE_MINOR),
+        .subsystem_major = pe__load_u16(raw + OPT_SUBSYSTEM_MAJOR),
+        .subsystem_minor = pe__load_u16(raw + OPT_SUBSYSTEM_MINOR),
+        .win32_version = pe__load_u32(raw + OPT_WIN32_VERSION),
+        .size_of_image = pe__load_u32(raw + OPT_SIZE_OF_IMAGE),
+        .size_of_headers = pe__load_u32(raw + OPT_SIZE_OF_HEADERS),
+        .checksum = pe__load_u32(raw + OPT_CHECKSUM),
+        .subsystem = pe__load_u16(raw + OPT_SUBSYSTEM),
+        .dll_characteristics = pe__load_u16(raw + OPT_DLL_CHARACTERISTICS),
     };
-    decode_wide_fields(from, &optional);
-    decode_directories(from, &optional);
+    decode_wide_fields(raw, &optional);
+    decode_directories(raw, &optional);
     return optional;
 }
 
 pe_image pe__decode(pe_span bytes, pe_layout layout, uint64_t nt)
 {
-    struct fields file = {bytes, nt};
-    struct fields optional = {bytes, nt + FILE_END};
+    uint8_t raw[NT_HEADERS_SIZE_64];
+    pe__copy_at(bytes, nt, raw, sizeof raw);
     pe_image image = {
         .headers = bytes,
         .bytes = bytes,
         .layout = layout,
-        .file = decode_file_header(&file),
-        .optional = decode_optional_header(&optional),
+        .file = decode_file_header(raw, nt),
+        .optional = decode_optional_header(raw + FILE_END, nt + FILE_END),
     };
     image.section_table.value = nt + FILE_END + image.file.optional_header_size;
     return image;
@@ -200,6 +185,7 @@ pe_status pe_open(pe_span bytes, pe_layout layout, pe_image *ret_image, pe_diag 
         return PE_REFUSED;
     }
     image.placement = placement_of(&image);
+    image.extents = pe__find_extents(&image);
     *ret_image = image;
     return PE_OK;
 }
@@ -244,7 +230,10 @@ pe_section pe__decode_section(const pe_image *image, uint32_t index)
 {
     uint8_t raw[SCN_SIZE];
     uint64_t at = image->section_table.value + (uint64_t)SCN_SIZE * index;
-    pe__copy_at(image->headers, at, raw, sizeof raw);
+    if (pe_range_ok(image->headers.size, at, SCN_SIZE))
+        memcpy(raw, image->headers.data + at, SCN_SIZE);
+    else
+        pe__copy_at(image->headers, at, raw, sizeof raw);
     pe_section section = {
         .offset = {at},
         .virtual_size = pe__load_u32(raw + SCN_VIRTUAL_SIZE),

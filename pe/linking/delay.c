@@ -129,7 +129,7 @@ pe_status pe_delay_thunk_next(pe_delay_thunk_iter *iter, pe_import *ret_import)
         return iter->status;
     iter->status = read_thunk(iter, &import.thunk, &thunk);
     if (iter->status == PE_OK)
-        iter->status = pe__decode_thunk(iter->image, thunk, &import);
+        iter->status = pe__decode_thunk(iter->image, &iter->names, thunk, &import);
     if (iter->status != PE_OK)
         return iter->status;
     iter->status = pe__advance(&iter->lookup, width);

@@ -1,5 +1,4 @@
 #include "pe/image/address.h"
-#include "pe/image/bytes.h"
 
 #include <string.h>
 
@@ -21,7 +20,8 @@ pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
     pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXPORT);
     if (directory.rva.value == 0)
         return PE_NOT_PRESENT;
-    pe_status status = pe_read(image, directory.rva, raw, sizeof raw);
+    pe_window window = {0};
+    pe_status status = pe__fetch(image, &window, directory.rva.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
     *ret_exports = (pe_exports){
@@ -34,17 +34,23 @@ pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
         .slots = {pe__load_u32(raw + EXPORT_SLOTS)},
         .names = {pe__load_u32(raw + EXPORT_NAMES)},
         .name_ordinals = {pe__load_u32(raw + EXPORT_NAME_ORDINALS)},
+        .window = window,
     };
     return PE_OK;
 }
 
-static pe_status read_u32_element(const pe_image *image, pe_rva table, uint32_t index,
-                                  uint32_t *ret_value)
+static pe_status read_u32_element(const pe_image *image, const pe_exports *exports, pe_rva table,
+                                  uint32_t index, uint32_t *ret_value)
 {
-    pe_rva at;
-    if (!pe__element(table, index, 4, &at))
-        return PE_OUT_OF_BOUNDS;
-    return pe_read_u32(image, at, ret_value);
+    pe_window window = exports->window;
+    return pe__fetch_u32(image, &window, table.value + 4 * (uint64_t)index, ret_value);
+}
+
+static pe_status read_string(const pe_image *image, const pe_exports *exports, uint32_t rva,
+                             pe_span *ret_string)
+{
+    pe_window window = exports->window;
+    return pe__fetch_string(image, &window, rva, ret_string);
 }
 
 /* Fills in what the slot `index` says; the name is the caller's. */
@@ -53,7 +59,7 @@ static pe_status read_slot(const pe_image *image, const pe_exports *exports, uin
 {
     if (index >= exports->slot_count)
         return PE_NOT_FOUND;
-    pe_status status = read_u32_element(image, exports->slots, index, &export->rva.value);
+    pe_status status = read_u32_element(image, exports, exports->slots, index, &export->rva.value);
     if (status != PE_OK)
         return status;
     if (export->rva.value == 0)
@@ -62,7 +68,8 @@ static pe_status read_slot(const pe_image *image, const pe_exports *exports, uin
     const pe_directory *directory = &exports->directory;
     export->is_forwarder = export->rva.value >= directory->rva.value &&
                            export->rva.value - directory->rva.value < directory->size;
-    return export->is_forwarder ? pe_string(image, export->rva, &export->forwarder) : PE_OK;
+    return export->is_forwarder ? read_string(image, exports, export->rva.value, &export->forwarder)
+                                : PE_OK;
 }
 
 pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports, uint32_t ordinal,
@@ -81,11 +88,10 @@ pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports,
 static pe_status read_named_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
                                  pe_export *export)
 {
-    pe_rva at;
     uint16_t slot;
-    if (!pe__element(exports->name_ordinals, index, 2, &at))
-        return PE_OUT_OF_BOUNDS;
-    pe_status status = pe_read_u16(image, at, &slot);
+    pe_window window = exports->window;
+    uint64_t at = exports->name_ordinals.value + 2 * (uint64_t)index;
+    pe_status status = pe__fetch_u16(image, &window, at, &slot);
     return status == PE_OK ? read_slot(image, exports, slot, export) : status;
 }
 
@@ -96,12 +102,13 @@ static pe_status read_named_slot(const pe_image *image, const pe_exports *export
 static pe_status compare_at(const pe_image *image, pe_span name, pe_rva rva, int *ret_order)
 {
     pe__region region;
-    if (!pe__region_at(image, rva.value, &region))
-        return PE_OUT_OF_BOUNDS;
-    if (!region.readable)
-        return PE_UNREADABLE;
+    pe_status status = pe__readable_region(image, rva.value, &region);
+    if (status != PE_OK)
+        return status;
     pe_span tail = pe_tail(image, rva);
     uint64_t common = pe__min(name.size, tail.size);
+    if (!pe__pay(image, rva.value, common * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     int order = common == 0 ? 0 : memcmp(name.data, tail.data, common);
     if (order == 0 && common == tail.size && region.stored == region.end - region.start)
         return PE_OUT_OF_BOUNDS;
@@ -117,7 +124,7 @@ static pe_status compare_name(const pe_image *image, const pe_exports *exports, 
                               uint32_t index, int *ret_order)
 {
     pe_rva at;
-    pe_status status = read_u32_element(image, exports->names, index, &at.value);
+    pe_status status = read_u32_element(image, exports, exports->names, index, &at.value);
     return status == PE_OK ? compare_at(image, name, at, ret_order) : status;
 }
 
@@ -174,9 +181,9 @@ pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, ui
     pe_export export = {0};
     if (index >= exports->name_count)
         return PE_NOT_FOUND;
-    pe_status status = read_u32_element(image, exports->names, index, &at.value);
+    pe_status status = read_u32_element(image, exports, exports->names, index, &at.value);
     if (status == PE_OK)
-        status = pe_string(image, at, &export.name);
+        status = read_string(image, exports, at.value, &export.name);
     if (status == PE_OK)
         status = read_named_slot(image, exports, index, &export);
     if (status == PE_OK)

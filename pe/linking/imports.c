@@ -1,4 +1,4 @@
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 #include "thunk.h"
 
 enum {
@@ -43,11 +43,11 @@ static pe_rva usable_lookup_table(const pe_image *image, uint32_t lookup, uint32
 }
 
 /* PE_END at the terminator: a descriptor without a name or an address table (rule E2). */
-static pe_status read_descriptor(const pe_image *image, pe_rva at, pe_import_dll *ret_dll,
-                                 pe_rva *ret_name)
+static pe_status read_descriptor(pe_import_iter *iter, pe_import_dll *ret_dll, pe_rva *ret_name)
 {
     uint8_t raw[IMPORT_SIZE];
-    pe_status status = pe_read(image, at, raw, sizeof raw);
+    pe_rva at = iter->next;
+    pe_status status = pe__fetch(iter->image, &iter->window, at.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
     uint32_t name = pe__load_u32(raw + IMPORT_NAME);
@@ -61,7 +61,7 @@ static pe_status read_descriptor(const pe_image *image, pe_rva at, pe_import_dll
         .original_first_thunk = {lookup},
         .time_date_stamp = pe__load_u32(raw + IMPORT_TIME_DATE_STAMP),
         .forwarder_chain = pe__load_u32(raw + IMPORT_FORWARDER_CHAIN),
-        .lookup_table = usable_lookup_table(image, lookup, address),
+        .lookup_table = usable_lookup_table(iter->image, lookup, address),
         .address_table = {address},
     };
     return PE_OK;
@@ -73,12 +73,13 @@ pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll)
         pe_import_dll dll;
         pe_rva name;
         uint64_t first_thunk = 0;
-        pe_status status = read_descriptor(iter->image, iter->next, &dll, &name);
+        pe_status status = read_descriptor(iter, &dll, &name);
         if (status == PE_OK)
-            status = pe_read_pointer(iter->image, dll.lookup_table, &first_thunk);
+            status =
+                pe__fetch_pointer(iter->image, &iter->window, dll.lookup_table.value, &first_thunk);
         /* Rule E4: without a thunk the DLL is not loaded, its name not even looked at. */
         if (status == PE_OK && first_thunk != 0)
-            status = pe_string(iter->image, name, &dll.name);
+            status = pe__fetch_string(iter->image, &iter->window, name.value, &dll.name);
         if (status != PE_OK) {
             iter->status = status;
             break;
@@ -104,31 +105,33 @@ bool pe__is_ordinal(const pe_image *image, uint64_t thunk)
     return (thunk & ordinal_flag) != 0;
 }
 
-pe_status pe__decode_thunk(const pe_image *image, uint64_t thunk, pe_import *import)
+pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
+                           pe_import *import)
 {
     import->by_ordinal = pe__is_ordinal(image, thunk);
     if (import->by_ordinal) {
         import->ordinal = (uint16_t)(thunk & 0xFFFF);
         return PE_OK;
     }
-    pe_rva at = {(uint32_t)(thunk & THUNK_RVA_MASK)};
-    pe_status status = pe_read_u16(image, at, &import->hint);
+    uint64_t at = thunk & THUNK_RVA_MASK;
+    pe_status status = pe__fetch_u16(image, names, at, &import->hint);
     if (status != PE_OK)
         return status;
-    return pe_string(image, (pe_rva){at.value + HINT_SIZE}, &import->name);
+    return pe__fetch_string(image, names, at + HINT_SIZE, &import->name);
 }
 
 pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
 {
+    const pe_image *image = iter->image;
     pe_import import = {.lookup = iter->lookup, .slot = iter->slot};
-    uint32_t width = pe_is_64(iter->image) ? 8 : 4;
+    uint32_t width = pe_is_64(image) ? 8 : 4;
     if (iter->status != PE_OK)
         return iter->status;
-    iter->status = pe_read_pointer(iter->image, iter->lookup, &import.thunk);
+    iter->status = pe__fetch_pointer(image, &iter->thunks, iter->lookup.value, &import.thunk);
     if (iter->status == PE_OK && import.thunk == 0)
         iter->status = PE_END;
     if (iter->status == PE_OK)
-        iter->status = pe__decode_thunk(iter->image, import.thunk, &import);
+        iter->status = pe__decode_thunk(image, &iter->names, import.thunk, &import);
     if (iter->status != PE_OK)
         return iter->status;
     iter->status = pe__advance(&iter->lookup, width);

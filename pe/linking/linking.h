@@ -21,6 +21,7 @@ typedef struct pe_exports {
     uint32_t slot_count;
     uint32_t name_count;
     pe_rva slots, names, name_ordinals;
+    pe_window window; /* where the directory lies, and in most images all that it names */
 } pe_exports;
 
 /* One slot. `name` is empty when asked for by ordinal. A forwarder's text is "DLL.name" or
@@ -77,6 +78,7 @@ typedef struct pe_import_dll {
 
 typedef struct pe_import_iter {
     const pe_image *image;
+    pe_window window;
     pe_rva next;
     pe_status status;
 } pe_import_iter;
@@ -95,6 +97,7 @@ typedef struct pe_import {
 
 typedef struct pe_thunk_iter {
     const pe_image *image;
+    pe_window thunks, names;
     pe_rva lookup, slot;
     pe_status status;
 } pe_thunk_iter;
@@ -137,6 +140,7 @@ typedef struct pe_delay_thunk_iter {
     const pe_image *image;
     uint64_t base;
     bool is_rva;
+    pe_window names;
     pe_rva lookup, slot;
     pe_status status;
 } pe_delay_thunk_iter;

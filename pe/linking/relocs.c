@@ -48,10 +48,11 @@ static pe_status borrow_block(const pe_image *image, pe_rva at, uint32_t size,
                               pe_reloc_block *block)
 {
     pe__region region;
-    if (!pe__region_at(image, at.value, &region) || size > region.end - at.value)
+    pe_status status = pe__readable_region(image, at.value, &region);
+    if (status != PE_OK)
+        return status;
+    if (size > region.end - at.value)
         return PE_OUT_OF_BOUNDS;
-    if (!region.readable)
-        return PE_UNREADABLE;
     block->at = at;
     block->count = (size - BLOCK_HEADER) / ENTRY_SIZE;
     if (block->count != 0)
@@ -118,5 +119,12 @@ pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block)
         iter->status = PE_END;
     if (iter->status != PE_OK)
         return iter->status;
-    return take_ahead(iter, ret_block) ? PE_OK : find_block(iter, ret_block);
+    pe_reloc_block block;
+    pe_status status = take_ahead(iter, &block) ? PE_OK : find_block(iter, &block);
+    if (status != PE_OK)
+        return status;
+    if (!pe__pay(iter->image, block.at.value, PE__COST_RECORD + block.count))
+        return fail_bounds(iter, PE_BUDGET_SPENT, 0);
+    *ret_block = block;
+    return PE_OK;
 }

@@ -1,4 +1,5 @@
 #include "pe/image/address.h"
+#include "resource_tree.h"
 
 /* Each entry of a tree is visited once: more than fit behind the root are visited in circles. */
 static uint64_t count_limit(const pe_image *image, pe_rva root)
@@ -44,7 +45,8 @@ static void descend(pe_resource_walk *walk, const pe_resource_entry *entry)
         note_problem(walk, PE_BAD_FORMAT, entry->target);
         return;
     }
-    pe_resource_children(walk->image, entry, &walk->levels[walk->depth++]);
+    const pe_resource_iter *parent = &walk->levels[walk->depth - 1];
+    pe__resource_children(parent, entry, &walk->levels[walk->depth++]);
 }
 
 /* Leaves the innermost directory, which has no more entries or cannot be read further. */
@@ -59,12 +61,13 @@ static bool take_leaf(pe_resource_walk *walk, const pe_resource_entry *entry,
                       pe_resource_item *ret_item)
 {
     pe_resource_leaf leaf;
-    pe_status status = pe_resource_leaf_open(walk->image, entry, &leaf);
+    pe_status status = pe__resource_leaf(&walk->levels[walk->depth - 1], entry, &leaf);
     if (status != PE_OK) {
         note_problem(walk, status, entry->target);
         return false;
     }
-    *ret_item = (pe_resource_item){.depth = walk->depth, .leaf = leaf};
+    ret_item->depth = walk->depth;
+    ret_item->leaf = leaf;
     for (uint32_t i = 0; i < walk->depth; i++)
         ret_item->path[i] = walk->path[i];
     return true;

@@ -1,5 +1,5 @@
 #include "pe/image/address.h"
-#include "pe/image/bytes.h"
+#include "resource_tree.h"
 
 enum {
     DIRECTORY_CHARACTERISTICS = 0,
@@ -43,11 +43,12 @@ static pe_rva from_root(const pe_image *image, uint32_t field)
     return (pe_rva){(uint32_t)pe__min(root + (field & ~TOP_BIT), UINT32_MAX)};
 }
 
-static void open_directory(const pe_image *image, pe_rva at, pe_resource_iter *ret_iter)
+static void open_directory(const pe_image *image, pe_window window, pe_rva at,
+                           pe_resource_iter *ret_iter)
 {
     uint8_t raw[DIRECTORY_TABLE_SIZE];
-    *ret_iter = (pe_resource_iter){.image = image, .directory = {.at = at}};
-    ret_iter->status = pe_read(image, at, raw, sizeof raw);
+    *ret_iter = (pe_resource_iter){.image = image, .window = window, .directory = {.at = at}};
+    ret_iter->status = pe__fetch(image, &ret_iter->window, at.value, raw, sizeof raw);
     if (ret_iter->status != PE_OK)
         return;
     ret_iter->directory = (pe_resource_directory){
@@ -67,55 +68,62 @@ void pe_resources(const pe_image *image, pe_resource_iter *ret_iter)
     if (root.value == 0)
         *ret_iter = (pe_resource_iter){.image = image, .status = PE_NOT_PRESENT};
     else
-        open_directory(image, root, ret_iter);
+        open_directory(image, (pe_window){0}, root, ret_iter);
+}
+
+void pe__resource_children(const pe_resource_iter *parent, const pe_resource_entry *entry,
+                           pe_resource_iter *ret_iter)
+{
+    if (entry->is_directory)
+        open_directory(parent->image, parent->window, entry->target, ret_iter);
+    else
+        *ret_iter = (pe_resource_iter){
+            .image = parent->image, .directory = {.at = entry->target}, .status = PE_BAD_FORMAT};
 }
 
 void pe_resource_children(const pe_image *image, const pe_resource_entry *entry,
                           pe_resource_iter *ret_iter)
 {
-    if (entry->is_directory)
-        open_directory(image, entry->target, ret_iter);
-    else
-        *ret_iter = (pe_resource_iter){
-            .image = image, .directory = {.at = entry->target}, .status = PE_BAD_FORMAT};
+    pe__resource_children(&(pe_resource_iter){.image = image}, entry, ret_iter);
 }
 
-static pe_status read_name(const pe_image *image, pe_rva at, pe_utf16 *name)
+static pe_status read_name(const pe_image *image, pe_window *window, pe_rva at, pe_utf16 *name)
 {
     uint16_t length;
     pe_span bytes = {0};
-    pe_status status = pe_read_u16(image, at, &length);
+    pe_status status = pe__fetch_u16(image, window, at.value, &length);
     if (status != PE_OK)
         return status;
     if (at.value > UINT32_MAX - NAME_LENGTH_SIZE)
         return PE_OUT_OF_BOUNDS;
     pe_rva text = {at.value + NAME_LENGTH_SIZE};
-    status = pe__borrow(image, text, 2 * (uint64_t)length, &bytes);
+    status = pe__lend(image, window, text, 2 * (uint64_t)length, &bytes);
     if (status == PE_OK)
         *name = (pe_utf16){.at = text, .length = length, .bytes = bytes};
     return status;
 }
 
-static pe_resource_id decode_id(const pe_image *image, uint32_t field)
+static pe_resource_id decode_id(pe_resource_iter *iter, uint32_t field)
 {
+    const pe_image *image = iter->image;
     pe_resource_id id = {.is_named = (field & TOP_BIT) != 0, .name_status = PE_OK};
     if (id.is_named)
-        id.name_status = read_name(image, from_root(image, field), &id.name);
+        id.name_status = read_name(image, &iter->window, from_root(image, field), &id.name);
     else
         id.number = field;
     return id;
 }
 
-static pe_resource_entry decode_entry(const pe_image *image, pe_rva at, const uint8_t *raw)
+static pe_resource_entry decode_entry(pe_resource_iter *iter, pe_rva at, const uint8_t *raw)
 {
     uint32_t name = pe__load_u32(raw + ENTRY_NAME), offset = pe__load_u32(raw + ENTRY_OFFSET);
     return (pe_resource_entry){
         .at = at,
         .name_field = name,
         .offset_field = offset,
-        .id = decode_id(image, name),
+        .id = decode_id(iter, name),
         .is_directory = (offset & TOP_BIT) != 0,
-        .target = from_root(image, offset),
+        .target = from_root(iter->image, offset),
     };
 }
 
@@ -129,24 +137,30 @@ pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
         return iter->status;
     if (iter->next >= (uint32_t)directory->named_count + directory->id_count)
         iter->status = PE_END;
-    else if (at > UINT32_MAX)
-        iter->status = PE_OUT_OF_BOUNDS;
     else
-        iter->status = pe_read(iter->image, (pe_rva){(uint32_t)at}, raw, sizeof raw);
+        iter->status = pe__fetch(iter->image, &iter->window, at, raw, sizeof raw);
     if (iter->status != PE_OK)
         return iter->status;
     iter->next++;
-    *ret_entry = decode_entry(iter->image, (pe_rva){(uint32_t)at}, raw);
+    *ret_entry = decode_entry(iter, (pe_rva){(uint32_t)at}, raw);
     return PE_OK;
 }
 
 pe_status pe_resource_leaf_open(const pe_image *image, const pe_resource_entry *entry,
                                 pe_resource_leaf *ret_leaf)
 {
+    return pe__resource_leaf(&(pe_resource_iter){.image = image}, entry, ret_leaf);
+}
+
+pe_status pe__resource_leaf(pe_resource_iter *parent, const pe_resource_entry *entry,
+                            pe_resource_leaf *ret_leaf)
+{
+    const pe_image *image = parent->image;
+    pe_window *window = &parent->window;
     uint8_t raw[DATA_ENTRY_SIZE];
     if (entry->is_directory)
         return PE_BAD_FORMAT;
-    pe_status status = pe_read(image, entry->target, raw, sizeof raw);
+    pe_status status = pe__fetch(image, window, entry->target.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
     pe_resource_leaf leaf = {
@@ -156,7 +170,7 @@ pe_status pe_resource_leaf_open(const pe_image *image, const pe_resource_entry *
         .code_page = pe__load_u32(raw + DATA_CODE_PAGE),
         .reserved = pe__load_u32(raw + DATA_RESERVED),
     };
-    leaf.status = pe__borrow(image, leaf.rva, leaf.size, &leaf.bytes);
+    leaf.status = pe__lend(image, window, leaf.rva, leaf.size, &leaf.bytes);
     *ret_leaf = leaf;
     return PE_OK;
 }

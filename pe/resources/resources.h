@@ -103,6 +103,7 @@ typedef struct pe_resource_entry {
 /* The entries of one directory table. */
 typedef struct pe_resource_iter {
     const pe_image *image;
+    pe_window window;
     pe_resource_directory directory; /* unless `status` is an error from the beginning */
     uint32_t next;                   /* index of the next entry */
     pe_status status;

@@ -83,8 +83,8 @@ static double median(double *values)
 static void report_counts(const files *all, const bench_counts *counts)
 {
     printf("%zu files of %" PRIu64 " MB, %" PRIu64 " images: %" PRIu64 " sections, %" PRIu64
-           " imports, %" PRIu64 " exports, %" PRIu64 " relocations, %" PRIu64
-           " resources, %" PRIu64 " functions\n",
+           " imports, %" PRIu64 " exports, %" PRIu64 " relocations, %" PRIu64 " resources, %" PRIu64
+           " functions\n",
            all->count, all->bytes / 1000000, counts->images, counts->sections, counts->imports,
            counts->exports, counts->relocations, counts->resources, counts->functions);
 }

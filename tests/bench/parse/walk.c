@@ -66,8 +66,8 @@ PASS walk_sections(const pass *self)
         self->counts->sections++;
         note(self, section.rva.value + section.virtual_size + (uint8_t)section.name[0]);
         if (self->ranges != NULL)
-            add_range(self->ranges, (pe_span){self->image->headers.data + section.offset.value,
-                                              SECTION_SIZE});
+            add_range(self->ranges,
+                      (pe_span){self->image->headers.data + section.offset.value, SECTION_SIZE});
     }
 }
 
