@@ -1,4 +1,4 @@
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 #include "pe/image/layout.h"
 
 enum {
@@ -45,6 +45,8 @@ static pe_status read_certificate(const pe_certificate_iter *iter, pe_certificat
 {
     if (!pe_range_ok(iter->end, iter->next, CERTIFICATE_HEADER))
         return PE_OUT_OF_BOUNDS;
+    if (!pe__pay(iter->image->budget, iter->next, PE__COST_RECORD))
+        return PE_BUDGET_SPENT;
     const uint8_t *at = iter->image->bytes.data + iter->next;
     uint32_t length = pe__load_u32(at);
     if (length < CERTIFICATE_HEADER)

@@ -17,8 +17,9 @@ extern "C" {
 /* The table, its size field included: an offset counts from the start of that. */
 typedef struct pe_coff_strings {
     pe_offset offset;
-    pe_span bytes; /* borrowed; ends with the file at the latest */
-    uint32_t size; /* as stored */
+    pe_span bytes;     /* borrowed; ends with the file at the latest */
+    uint32_t size;     /* as stored */
+    pe_budget *budget; /* the image's: what reads strings pays from it */
 } pe_coff_strings;
 
 /* PE_OK, PE_NOT_PRESENT (no symbol table, or mapped layout), PE_OUT_OF_BOUNDS (it starts beyond the

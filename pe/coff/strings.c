@@ -1,5 +1,5 @@
 #include "pe/coff/symbol.h"
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 
 #include <string.h>
 
@@ -22,7 +22,11 @@ pe_status pe_coff_strings_open(const pe_image *image, pe_coff_strings *ret_strin
     const uint8_t *data = image->bytes.data + start;
     uint32_t size = pe__load_u32(data);
     *ret_strings = (pe_coff_strings){
-        .offset = {start}, .bytes = {data, pe__min(size, image->bytes.size - start)}, .size = size};
+        .offset = {start},
+        .bytes = {data, pe__min(size, image->bytes.size - start)},
+        .size = size,
+        .budget = image->budget,
+    };
     return PE_OK;
 }
 
@@ -33,10 +37,14 @@ pe_status pe_coff_string(const pe_coff_strings *strings, uint32_t offset, pe_spa
     if (offset >= strings->bytes.size)
         return PE_OUT_OF_BOUNDS;
     const uint8_t *start = strings->bytes.data + offset;
-    const uint8_t *end = memchr(start, 0, (size_t)(strings->bytes.size - offset));
+    uint64_t rest = strings->bytes.size - offset;
+    const uint8_t *end = memchr(start, 0, (size_t)rest);
+    uint64_t size = end != NULL ? (uint64_t)(end - start) : rest;
+    if (!pe__pay(strings->budget, strings->offset.value + offset, size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     if (end == NULL)
         return PE_OUT_OF_BOUNDS;
-    *ret_string = (pe_span){start, (uint64_t)(end - start)};
+    *ret_string = (pe_span){start, size};
     return PE_OK;
 }
 

@@ -1,5 +1,5 @@
 #include "pe/coff/symbol.h"
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 
 const char *pe_coff_class_name(uint8_t storage_class)
 {
@@ -61,6 +61,8 @@ pe_status pe_coff_next(pe_coff_iter *iter, pe_coff_symbol *ret_symbol)
         iter->status = PE_END;
     else if (iter->status == PE_OK && !pe_range_ok(image->bytes.size, offset, COFF_SYMBOL_SIZE))
         iter->status = PE_OUT_OF_BOUNDS;
+    else if (iter->status == PE_OK && !pe__pay(image->budget, offset, PE__COST_RECORD))
+        iter->status = PE_BUDGET_SPENT;
     if (iter->status != PE_OK)
         return iter->status;
     uint64_t records = 1 + (uint64_t)image->bytes.data[offset + COFF_SYMBOL_SIZE - 1];

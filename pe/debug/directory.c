@@ -52,6 +52,8 @@ static pe_status find_data(const pe_image *image, const pe_debug_entry *entry, p
         return PE_NOT_PRESENT;
     if (!pe_range_ok(image->bytes.size, entry->raw.value, entry->size))
         return PE_OUT_OF_BOUNDS;
+    if (!pe__pay(image->budget, entry->raw.value, entry->size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     *ret_data = (pe_span){image->bytes.data + entry->raw.value, entry->size};
     return PE_OK;
 }

@@ -31,6 +31,8 @@ pe_status pe_rva_to_offset(const pe_image *image, pe_reading reading, pe_rva rva
                            pe_offset *ret_offset)
 {
     pe_image file = as_read(image, reading);
+    if (!pe__pay(image->budget, rva.value, image->extents.lookup_cost))
+        return PE_BUDGET_SPENT;
     return place_of(&file, rva.value, &ret_offset->value) ? PE_OK : PE_NOT_FOUND;
 }
 
@@ -52,6 +54,9 @@ pe_status pe_offset_to_rva(const pe_image *image, pe_reading reading, pe_offset 
     pe_section section;
     uint64_t best = UINT64_MAX;
     pe_image file = as_read(image, reading);
+    uint64_t lookups = 2 * (1 + (uint64_t)image->extents.section_count);
+    if (!pe__pay(image->budget, offset.value, lookups * image->extents.lookup_cost))
+        return PE_BUDGET_SPENT;
     try_region(&file, 0, offset.value, &best);
     for (uint32_t i = 0; pe_section_at(image, i, &section) == PE_OK; i++)
         try_region(&file, section.rva.value, offset.value, &best);

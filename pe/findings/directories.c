@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* Items of a table that are looked at: a hostile one could lead on without end. */
-enum { ITEM_LIMIT = 1 << 20 };
-
 static bool is_empty(pe_directory directory)
 {
     return directory.rva.value == 0 || directory.size == 0;
@@ -35,7 +32,8 @@ bool pe__check_DIRECTORY_UNMAPPED(const pe_image *image, pe_directory_index inde
     if (index == PE_DIRECTORY_CERTIFICATE || is_empty(directory))
         return false;
     ret_evidence->value = directory.rva.value;
-    return pe_read(image, directory.rva, &unused, sizeof unused) != PE_OK;
+    pe_status status = pe_read(image, directory.rva, &unused, sizeof unused);
+    return status != PE_OK && status != PE_BUDGET_SPENT;
 }
 
 bool pe__check_DIRECTORY_WITHOUT_RVA(const pe_image *image, pe_directory_index index,
@@ -61,11 +59,10 @@ static pe_status read_imports(const pe_image *image)
     pe_import_dll dll;
     pe_thunk_iter thunks;
     pe_import import;
-    uint32_t items = 0;
     pe_imports(image, &dlls);
-    while (items++ < ITEM_LIMIT && pe_import_next(&dlls, &dll) == PE_OK) {
+    while (pe_import_next(&dlls, &dll) == PE_OK) {
         pe_thunks(image, &dll, &thunks);
-        while (items++ < ITEM_LIMIT && pe_thunk_next(&thunks, &import) == PE_OK)
+        while (pe_thunk_next(&thunks, &import) == PE_OK)
             continue;
         if (thunks.status != PE_OK && thunks.status != PE_END)
             return thunks.status;
@@ -79,11 +76,10 @@ static pe_status read_delay_imports(const pe_image *image)
     pe_delay_dll dll;
     pe_delay_thunk_iter thunks;
     pe_import import;
-    uint32_t items = 0;
     pe_delay_imports(image, image->optional.image_base, &dlls);
-    while (items++ < ITEM_LIMIT && pe_delay_next(&dlls, &dll) == PE_OK) {
+    while (pe_delay_next(&dlls, &dll) == PE_OK) {
         pe_delay_thunks(&dlls, &dll, &thunks);
-        while (items++ < ITEM_LIMIT && pe_delay_thunk_next(&thunks, &import) == PE_OK)
+        while (pe_delay_thunk_next(&thunks, &import) == PE_OK)
             continue;
         if (thunks.status != PE_OK && thunks.status != PE_END)
             return thunks.status;
@@ -96,10 +92,8 @@ static pe_status read_bound_imports(const pe_image *image)
     pe_bound_iter entries;
     pe_bound_import entry;
     pe_bound_imports(image, &entries);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_bound_next(&entries, &entry) != PE_OK)
-            break;
-    }
+    while (pe_bound_next(&entries, &entry) == PE_OK)
+        continue;
     return entries.status;
 }
 
@@ -108,7 +102,7 @@ static pe_status read_exports(const pe_image *image)
     pe_exports exports;
     pe_export export;
     pe_status status = pe_exports_open(image, &exports);
-    for (uint32_t i = 0; status == PE_OK && i < exports.name_count && i < ITEM_LIMIT; i++)
+    for (uint32_t i = 0; status == PE_OK && i < exports.name_count; i++)
         status = pe_export_name_at(image, &exports, i, &export);
     return status == PE_NOT_FOUND ? PE_OK : status;
 }
@@ -118,9 +112,7 @@ static pe_status read_resources(const pe_image *image)
     pe_resource_walk walk;
     pe_resource_item item;
     pe_resource_walk_start(image, &walk);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_resource_walk_next(&walk, &item) != PE_OK)
-            break;
+    while (pe_resource_walk_next(&walk, &item) == PE_OK) {
         if (item.leaf.status != PE_OK)
             return item.leaf.status;
     }
@@ -132,10 +124,8 @@ static pe_status read_x64_functions(const pe_image *image)
     pe_x64_function_iter functions;
     pe_x64_function function;
     pe_x64_functions(image, &functions);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_x64_function_next(&functions, &function) != PE_OK)
-            break;
-    }
+    while (pe_x64_function_next(&functions, &function) == PE_OK)
+        continue;
     return functions.status;
 }
 
@@ -146,10 +136,8 @@ static pe_status read_functions(const pe_image *image)
     if (image->file.machine == PE_MACHINE_AMD64)
         return read_x64_functions(image);
     pe_arm_functions(image, &functions);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_arm_function_next(&functions, &function) != PE_OK)
-            break;
-    }
+    while (pe_arm_function_next(&functions, &function) == PE_OK)
+        continue;
     return functions.status;
 }
 
@@ -158,10 +146,8 @@ static pe_status read_certificates(const pe_image *image)
     pe_certificate_iter certificates;
     pe_certificate certificate;
     pe_certificates(image, &certificates);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_certificate_next(&certificates, &certificate) != PE_OK)
-            break;
-    }
+    while (pe_certificate_next(&certificates, &certificate) == PE_OK)
+        continue;
     return certificates.status;
 }
 
@@ -170,10 +156,8 @@ static pe_status read_relocs(const pe_image *image)
     pe_reloc_iter blocks;
     pe_reloc_block block;
     pe_relocs(image, &blocks);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_reloc_next(&blocks, &block) != PE_OK)
-            break;
-    }
+    while (pe_reloc_next(&blocks, &block) == PE_OK)
+        continue;
     return blocks.status;
 }
 
@@ -182,10 +166,8 @@ static pe_status read_debug(const pe_image *image)
     pe_debug_iter entries;
     pe_debug_entry entry;
     pe_debug_entries(image, &entries);
-    for (uint32_t items = 0; items < ITEM_LIMIT; items++) {
-        if (pe_debug_next(&entries, &entry) != PE_OK)
-            break;
-    }
+    while (pe_debug_next(&entries, &entry) == PE_OK)
+        continue;
     return entries.status;
 }
 
@@ -241,7 +223,8 @@ bool pe__check_TABLE_BROKEN(const pe_image *image, pe_directory_index index,
         return false;
     pe_status status = readers[index](image);
     ret_evidence->value = (uint64_t)status;
-    return status != PE_OK && status != PE_END && status != PE_NOT_PRESENT;
+    return status != PE_OK && status != PE_END && status != PE_NOT_PRESENT &&
+           status != PE_BUDGET_SPENT;
 }
 
 /* As strcmp orders bytes. */
@@ -258,12 +241,12 @@ bool pe__check_EXPORT_NAMES_UNSORTED(const pe_image *image, pe__evidence *ret_ev
     pe_export before = {0}, export;
     if (pe_exports_open(image, &exports) != PE_OK)
         return false;
-    for (uint32_t i = 0; i < exports.name_count && i < ITEM_LIMIT; i++) {
+    for (uint32_t i = 0; i < exports.name_count; i++) {
         pe_status status = pe_export_name_at(image, &exports, i, &export);
-        if (status != PE_OK && status != PE_NOT_FOUND)
-            return false;
-        if (status != PE_OK)
+        if (status == PE_NOT_FOUND)
             continue;
+        if (status != PE_OK)
+            return false;
         ret_evidence->value = i;
         if (before.name.data != NULL && is_above(before.name, export.name))
             return true;
@@ -277,8 +260,7 @@ bool pe__check_FUNCTIONS_UNSORTED(const pe_image *image, pe__evidence *ret_evide
     pe_x64_function_iter functions;
     pe_x64_function before = {0}, function;
     pe_x64_functions(image, &functions);
-    for (uint32_t i = 0; i < ITEM_LIMIT && pe_x64_function_next(&functions, &function) == PE_OK;
-         i++) {
+    for (uint32_t i = 0; pe_x64_function_next(&functions, &function) == PE_OK; i++) {
         ret_evidence->value = function.begin.value;
         ret_evidence->expected = before.begin.value;
         if (i > 0 && function.begin.value < before.begin.value)

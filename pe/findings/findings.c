@@ -1,4 +1,5 @@
 #include "pe/findings/checks.h"
+#include "pe/image/address.h"
 #include "pe/image/headers.h"
 #include "pe/image/layout.h"
 
@@ -70,7 +71,8 @@ const char *pe_severity_name(pe_severity severity)
 
 void pe_findings(const pe_image *image, pe_finding_iter *ret_iter)
 {
-    *ret_iter = (pe_finding_iter){.image = image, .status = PE_OK};
+    *ret_iter = (pe_finding_iter){
+        .image = image, .budget = pe_budget_for(image->bytes.size), .status = PE_OK};
 }
 
 static uint32_t subject_count(const pe_image *image, const finding_check *check)
@@ -84,7 +86,8 @@ static bool try_section(const pe_image *image, const finding_check *check, uint3
                         pe__evidence *ret_evidence)
 {
     pe_section section;
-    if (pe_section_at(image, index, &section) != PE_OK)
+    if (pe_section_at(image, index, &section) != PE_OK ||
+        !pe__pay(image->budget, section.offset.value, PE__COST_RECORD))
         return false;
     ret_evidence->offset = section.offset.value;
     return check->of_section(image, index, &section, ret_evidence);
@@ -124,14 +127,34 @@ static bool try_check(const pe_image *image, const finding_check *check, uint32_
     return true;
 }
 
+/* The next finding of the check that is at its turn; PE_END behind the last. */
+static pe_status try_next(pe_finding_iter *iter, const pe_image *image, pe_finding *ret_finding)
+{
+    const finding_check *check = &checks[iter->check];
+    while (iter->index < subject_count(image, check)) {
+        if (try_check(image, check, iter->index++, ret_finding))
+            return PE_OK;
+        if (image->budget->is_spent)
+            return PE_BUDGET_SPENT;
+    }
+    return PE_END;
+}
+
 pe_status pe_finding_next(pe_finding_iter *iter, pe_finding *ret_finding)
 {
-    for (; iter->check < CHECK_COUNT; iter->check++, iter->index = 0) {
-        const finding_check *check = &checks[iter->check];
-        while (iter->index < subject_count(iter->image, check)) {
-            if (try_check(iter->image, check, iter->index++, ret_finding))
-                return PE_OK;
-        }
+    pe_image image = *iter->image;
+    if (image.budget == NULL)
+        image.budget = &iter->budget;
+    while (iter->status == PE_OK && iter->check < CHECK_COUNT) {
+        pe_status status = try_next(iter, &image, ret_finding);
+        if (status == PE_OK)
+            return PE_OK;
+        if (status == PE_BUDGET_SPENT)
+            iter->status = status;
+        iter->check++;
+        iter->index = 0;
     }
-    return iter->status = PE_END;
+    if (iter->status == PE_OK)
+        iter->status = PE_END;
+    return iter->status;
 }

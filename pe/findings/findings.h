@@ -101,8 +101,9 @@ typedef struct pe_finding {
 
 typedef struct pe_finding_iter {
     const pe_image *image;
-    uint32_t check; /* of findings.c's list */
-    uint32_t index; /* of the next section or directory it looks at */
+    uint32_t check;   /* of findings.c's list */
+    uint32_t index;   /* of the next section or directory it looks at */
+    pe_budget budget; /* for an image that has none */
     pe_status status;
 } pe_finding_iter;
 
@@ -111,9 +112,10 @@ typedef struct pe_finding_iter {
 PE_API void pe_findings(const pe_image *image, pe_finding_iter *ret_iter);
 
 /*
- * PE_OK with the next finding, or PE_END, said again. What needs the file (checksum, overlay, raw
- * data) is not looked at in mapped layout. Tables are read up to 2^20 items each; sections are
- * compared with the 96 before them.
+ * PE_OK with the next finding, PE_END, or PE_BUDGET_SPENT where not everything could be looked at;
+ * said again. What needs the file (checksum, overlay, raw data) is not looked at in mapped layout.
+ * Sections are compared with the 96 before them. An image without a budget is looked at with the
+ * one that pe_budget_for gives.
  */
 PE_API pe_status pe_finding_next(pe_finding_iter *iter, pe_finding *ret_finding);
 

@@ -1,11 +1,13 @@
 /* What is odd about a section. */
 #include "pe/findings/checks.h"
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 #include "pe/image/headers.h"
 
 #include <string.h>
 
-enum { COMPARED = 96, CODE_ENTROPY = 7 * PE_ENTROPY_BIT + PE_ENTROPY_BIT / 4, SAMPLE = 0x1000 };
+/* Sections before a section that it is compared with, and what that costs of a budget. */
+enum { COMPARED = 96, COMPARISON_COST = 8 * COMPARED };
+enum { CODE_ENTROPY = 7 * PE_ENTROPY_BIT + PE_ENTROPY_BIT / 4, SAMPLE = 0x1000 };
 
 static uint64_t memory_end(const pe_section *section)
 {
@@ -75,6 +77,8 @@ bool pe__check_RAW_DATA_OVERLAP(const pe_image *image, uint32_t index, const pe_
                                 pe__evidence *ret_evidence)
 {
     pe_section other;
+    if (!pe__pay(image->budget, section->offset.value, COMPARISON_COST))
+        return false;
     for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
         if (pe_section_at(image, i, &other) != PE_OK || !raw_data_meet(section, &other))
             continue;
@@ -139,7 +143,7 @@ bool pe__check_SECTION_NAME_REPEATED(const pe_image *image, uint32_t index,
                                      const pe_section *section, pe__evidence *ret_evidence)
 {
     pe_section other;
-    if (section->name[0] == '\0')
+    if (section->name[0] == '\0' || !pe__pay(image->budget, section->offset.value, COMPARISON_COST))
         return false;
     for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
         ret_evidence->value = i;
@@ -160,7 +164,7 @@ bool pe__check_SECTION_NAME_LOST(const pe_image *image, uint32_t index, const pe
         return false;
     pe_status status = pe_section_name(image, section, &name);
     ret_evidence->value = (uint64_t)status;
-    return status != PE_OK;
+    return status != PE_OK && status != PE_BUDGET_SPENT;
 }
 
 bool pe__check_SECTION_VIRTUAL_SIZE_ZERO(const pe_image *image, uint32_t index,
@@ -177,6 +181,8 @@ bool pe__check_CODE_ENTROPY_HIGH(const pe_image *image, uint32_t index, const pe
     (void)index;
     pe_span bytes = pe_section_bytes(image, section);
     if ((section->characteristics & PE_SCN_MEM_EXECUTE) == 0 || bytes.size < SAMPLE)
+        return false;
+    if (!pe__pay(image->budget, section->raw.value, bytes.size * PE__COST_BYTE))
         return false;
     ret_evidence->value = pe_entropy(bytes);
     ret_evidence->expected = CODE_ENTROPY;

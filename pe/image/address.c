@@ -228,10 +228,10 @@ bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region)
 
 /* ---- The budget ---- */
 
-bool pe__overspend(pe_budget *budget, uint64_t rva)
+bool pe__overspend(pe_budget *budget, uint64_t at)
 {
     if (!budget->is_spent)
-        budget->at.value = (uint32_t)pe__min(rva, UINT32_MAX);
+        budget->at = at;
     budget->is_spent = true;
     budget->left = 0;
     return false;
@@ -245,12 +245,12 @@ pe_budget pe_budget_for(uint64_t file_size)
 
 pe_status pe_charge(const pe_image *image, pe_rva at, uint64_t units)
 {
-    return pe__pay(image, at.value, units) ? PE_OK : PE_BUDGET_SPENT;
+    return pe__pay(image->budget, at.value, units) ? PE_OK : PE_BUDGET_SPENT;
 }
 
 pe_status pe__readable_region(const pe_image *image, uint64_t rva, pe__region *ret_region)
 {
-    if (!pe__pay(image, rva, PE__COST_RECORD + image->extents.lookup_cost))
+    if (!pe__pay(image->budget, rva, PE__COST_RECORD + image->extents.lookup_cost))
         return PE_BUDGET_SPENT;
     if (!pe__region_at(image, rva, ret_region))
         return PE_OUT_OF_BOUNDS;
@@ -316,6 +316,8 @@ pe_status pe_read(const pe_image *image, pe_rva rva, void *ret_bytes, size_t siz
     pe__region region;
     if (size == 0)
         return PE_OK;
+    if (!pe__pay(image->budget, rva.value, size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     pe_status status = pe__readable_region(image, rva.value, &region);
     if (status == PE_OK && size <= region.end - rva.value) {
         copy_from(image, &region, rva.value, ret_bytes, size);
@@ -380,7 +382,7 @@ pe_status pe__fetch_outside(const pe_image *image, pe_window *window, uint64_t r
     if (status != PE_OK)
         return status;
     *window = window_of(image, &region);
-    if (size > region.end - rva)
+    if (size > region.end - rva || !pe__pay(image->budget, rva, size * PE__COST_BYTE))
         return pe_read(image, (pe_rva){(uint32_t)rva}, ret_bytes, size);
     copy_from(image, &region, rva, ret_bytes, size);
     return PE_OK;
@@ -403,7 +405,7 @@ pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t 
     const uint8_t *nul = tail.size == 0 ? NULL : memchr(tail.data, 0, tail.size);
     if (nul != NULL)
         tail.size = (uint64_t)(nul - tail.data);
-    if (!pe__pay(image, rva, tail.size * PE__COST_BYTE))
+    if (!pe__pay(image->budget, rva, tail.size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     if (nul == NULL && region.stored == region.end - region.start)
         return PE_OUT_OF_BOUNDS;
@@ -429,7 +431,7 @@ pe_status pe__borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *
         return status;
     pe_span bytes = pe_tail(image, rva);
     bytes.size = pe__min(bytes.size, size);
-    if (!pe__pay(image, rva.value, bytes.size * PE__COST_BYTE))
+    if (!pe__pay(image->budget, rva.value, bytes.size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     *ret_bytes = bytes;
     return PE_OK;

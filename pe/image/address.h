@@ -52,16 +52,15 @@ static inline pe_status pe__read_within(const pe_image *image, pe_directory plac
 
 enum { PE__COST_RECORD = 16, PE__COST_BYTE = 1 };
 
-bool pe__overspend(pe_budget *budget, uint64_t rva);
+bool pe__overspend(pe_budget *budget, uint64_t at);
 
-/* Pays `units` for reading at `rva`; false once the budget is spent. */
-static inline bool pe__pay(const pe_image *image, uint64_t rva, uint64_t units)
+/* Pays `units` for reading at `at`; false once the budget is spent. NULL is without limit. */
+static inline bool pe__pay(pe_budget *budget, uint64_t at, uint64_t units)
 {
-    pe_budget *budget = image->budget;
     if (budget == NULL)
         return true;
     if (units > budget->left)
-        return pe__overspend(budget, rva);
+        return pe__overspend(budget, at);
     budget->left -= units;
     return true;
 }
@@ -88,7 +87,7 @@ static inline pe_status pe__fetch(const pe_image *image, pe_window *window, uint
     const uint8_t *at = pe__window_at(window, rva, size);
     if (at == NULL)
         return pe__fetch_outside(image, window, rva, ret_bytes, size);
-    if (!pe__pay(image, rva, PE__COST_RECORD))
+    if (!pe__pay(image->budget, rva, PE__COST_RECORD + size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     memcpy(ret_bytes, at, size);
     return PE_OK;
@@ -134,7 +133,7 @@ static inline pe_status pe__lend(const pe_image *image, const pe_window *window,
     const uint8_t *at = pe__window_at(window, rva.value, size);
     if (at == NULL || size == 0)
         return pe__borrow(image, rva, size, ret_bytes);
-    if (!pe__pay(image, rva.value, PE__COST_RECORD + size * PE__COST_BYTE))
+    if (!pe__pay(image->budget, rva.value, PE__COST_RECORD + size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     *ret_bytes = (pe_span){at, size};
     return PE_OK;
@@ -152,7 +151,7 @@ static inline pe_status pe__fetch_string(const pe_image *image, pe_window *windo
     if (nul == NULL)
         return pe__string_outside(image, window, rva, ret_string);
     uint64_t size = (uint64_t)(nul - at);
-    if (!pe__pay(image, rva, PE__COST_RECORD + size * PE__COST_BYTE))
+    if (!pe__pay(image->budget, rva, PE__COST_RECORD + size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     *ret_string = (pe_span){at, size};
     return PE_OK;

@@ -383,7 +383,8 @@ typedef struct pe_section {
 typedef struct pe_budget {
     uint64_t left; /* units */
     bool is_spent;
-    pe_rva at; /* what was to be read when it was spent */
+    uint64_t at; /* where it was to be read when it was spent: an RVA, or a file offset of what has
+                  * none (symbols, certificates, raw data) */
 } pe_budget;
 
 /* How the bytes lie: as in the file, or as in memory at SizeOfImage. */

@@ -107,7 +107,7 @@ static pe_status compare_at(const pe_image *image, pe_span name, pe_rva rva, int
         return status;
     pe_span tail = pe_tail(image, rva);
     uint64_t common = pe__min(name.size, tail.size);
-    if (!pe__pay(image, rva.value, common * PE__COST_BYTE))
+    if (!pe__pay(image->budget, rva.value, common * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     int order = common == 0 ? 0 : memcmp(name.data, tail.data, common);
     if (order == 0 && common == tail.size && region.stored == region.end - region.start)

@@ -123,7 +123,7 @@ pe_status pe_reloc_next(pe_reloc_iter *iter, pe_reloc_block *ret_block)
     pe_status status = take_ahead(iter, &block) ? PE_OK : find_block(iter, &block);
     if (status != PE_OK)
         return status;
-    if (!pe__pay(iter->image, block.at.value, PE__COST_RECORD + block.count))
+    if (!pe__pay(iter->image->budget, block.at.value, PE__COST_RECORD + block.count))
         return fail_bounds(iter, PE_BUDGET_SPENT, 0);
     *ret_block = block;
     return PE_OK;

@@ -1,4 +1,4 @@
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 #include "resource_data.h"
 
 #include <string.h>
@@ -69,6 +69,8 @@ static pe_status read_text(const pe_resource_leaf *leaf, uint64_t offset, uint64
         uint64_t length = pe__leaf_utf16_length(leaf, offset, offset + size);
         return pe__leaf_utf16(leaf, offset, length, &message->wide);
     }
+    if (!pe__pay(leaf->budget, leaf->rva.value + offset, size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     message->narrow = pe__leaf_span(leaf, offset, size);
     if (message->narrow.size == 0)
         return PE_OK;

@@ -1,6 +1,6 @@
 #include "resource_data.h"
 
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 #include "pe/image/headers.h"
 
 pe_span pe__leaf_span(const pe_resource_leaf *leaf, uint64_t offset, uint64_t size)
@@ -16,6 +16,8 @@ pe_status pe__leaf_read(const pe_resource_leaf *leaf, uint64_t offset, void *ret
         return leaf->status;
     if (!pe_range_ok(leaf->size, offset, size))
         return PE_OUT_OF_BOUNDS;
+    if (!pe__pay(leaf->budget, leaf->rva.value + offset, PE__COST_RECORD + size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     pe__copy_at(leaf->bytes, offset, ret_bytes, size);
     return PE_OK;
 }
@@ -41,6 +43,8 @@ pe_status pe__leaf_utf16(const pe_resource_leaf *leaf, uint64_t offset, uint64_t
         return leaf->status;
     if (length > UINT32_MAX / 2 || !pe_range_ok(leaf->size, offset, 2 * length))
         return PE_OUT_OF_BOUNDS;
+    if (!pe__pay(leaf->budget, leaf->rva.value + offset, PE__COST_RECORD + 2 * length))
+        return PE_BUDGET_SPENT;
     *ret_text = (pe_utf16){
         .at = pe__leaf_rva(leaf, offset),
         .length = (uint32_t)length,

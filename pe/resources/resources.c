@@ -169,6 +169,7 @@ pe_status pe__resource_leaf(pe_resource_iter *parent, const pe_resource_entry *e
         .size = pe__load_u32(raw + DATA_SIZE),
         .code_page = pe__load_u32(raw + DATA_CODE_PAGE),
         .reserved = pe__load_u32(raw + DATA_RESERVED),
+        .budget = image->budget,
     };
     leaf.status = pe__lend(image, window, leaf.rva, leaf.size, &leaf.bytes);
     *ret_leaf = leaf;

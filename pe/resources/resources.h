@@ -116,8 +116,9 @@ typedef struct pe_resource_leaf {
     uint32_t size;
     uint32_t code_page;
     uint32_t reserved;
-    pe_status status; /* PE_OK, or why the bytes cannot be read: there are none then */
-    pe_span bytes;    /* borrowed; shorter than `size` where the rest is zero fill */
+    pe_status status;  /* PE_OK, or why the bytes cannot be read: there are none then */
+    pe_span bytes;     /* borrowed; shorter than `size` where the rest is zero fill */
+    pe_budget *budget; /* the image's: what decodes the leaf pays from it */
 } pe_resource_leaf;
 
 /* The root's entries. The size of the directory is ignored (rule R1). */

@@ -3,9 +3,10 @@
  *
  *   walk memory FILE...    no allocation, and how much memory
  *   walk layouts FILE...   file and view, mapped by the section layer, tell the same
+ *   walk budget FILE...    how much of its budget each uses up, in percent
  *
- * Prints one line of figures. Exit status 1 if an allocation was made or a layout differs.
- * `memory` wants count_malloc preloaded.
+ * Prints one line of figures. Exit status 1 if an allocation was made, a layout differs, or an
+ * image uses up a third of its budget. `memory` wants count_malloc preloaded.
  */
 #include "fuzz_pe.h"
 
@@ -23,7 +24,7 @@
 extern uint64_t walk_allocations(void) __attribute__((weak));
 
 typedef struct figures {
-    uint64_t images, allocations, differences, left_out, anonymous_kib;
+    uint64_t images, allocations, differences, left_out, anonymous_kib, percent;
 } figures;
 
 /* Maps a file; an empty span if that fails. */
@@ -82,6 +83,23 @@ static void walk_memory(const char *path, pe_span bytes, figures *totals)
     totals->anonymous_kib = now > totals->anonymous_kib ? now : totals->anonymous_kib;
 }
 
+static void walk_budget(const char *path, pe_span bytes, figures *totals)
+{
+    pe_image image;
+    pe_budget budget = pe_budget_for(bytes.size);
+    uint64_t whole = budget.left;
+    if (pe_open(bytes, PE_LAYOUT_FILE, &image, NULL) != PE_OK)
+        return;
+    image.budget = &budget;
+    walk_all(&image);
+    walk_file(&image);
+    totals->images++;
+    uint64_t percent = 100 * (whole - budget.left) / whole;
+    if (percent > totals->percent)
+        printf("%s: %" PRIu64 " percent\n", path, percent);
+    totals->percent = percent > totals->percent ? percent : totals->percent;
+}
+
 static void compare(const char *path, const pe_image *file, const pe_image *view, figures *totals)
 {
     totals->images++;
@@ -114,19 +132,22 @@ int main(int argc, char **argv)
     figures totals = {0};
     if (argc < 2)
         return 2;
-    bool of_memory = strcmp(argv[1], "memory") == 0;
+    bool of_memory = strcmp(argv[1], "memory") == 0, of_budget = strcmp(argv[1], "budget") == 0;
     if (of_memory && !is_counting())
         return 2;
+    void (*walk)(const char *, pe_span, figures *) = of_memory   ? walk_memory
+                                                     : of_budget ? walk_budget
+                                                                 : walk_layouts;
     for (int i = 2; i < argc; i++) {
         pe_span bytes = map_file(argv[i]);
         if (bytes.data == NULL)
             continue;
-        (of_memory ? walk_memory : walk_layouts)(argv[i], bytes, &totals);
+        walk(argv[i], bytes, &totals);
         munmap((void *)(uintptr_t)bytes.data, (size_t)bytes.size);
     }
     printf("%" PRIu64 " images, %" PRIu64 " left out, %" PRIu64 " allocations, %" PRIu64
-           " KiB of memory, %" PRIu64 " layouts differ\n",
+           " KiB of memory, %" PRIu64 " layouts differ, %" PRIu64 " percent of a budget\n",
            totals.images, totals.left_out, totals.allocations, totals.anonymous_kib,
-           totals.differences);
-    return totals.allocations != 0 || totals.differences != 0;
+           totals.differences, totals.percent);
+    return totals.allocations != 0 || totals.differences != 0 || totals.percent > 33;
 }
