@@ -36,6 +36,8 @@ pe_status pe_coff_string(const pe_coff_strings *strings, uint32_t offset, pe_spa
         return PE_BAD_FORMAT;
     if (offset >= strings->bytes.size)
         return PE_OUT_OF_BOUNDS;
+    if (!pe__pay(strings->budget, strings->offset.value + offset, PE__COST_RECORD))
+        return PE_BUDGET_SPENT;
     const uint8_t *start = strings->bytes.data + offset;
     uint64_t rest = strings->bytes.size - offset;
     const uint8_t *end = memchr(start, 0, (size_t)rest);

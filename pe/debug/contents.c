@@ -1,4 +1,4 @@
-#include "pe/image/bytes.h"
+#include "pe/image/address.h"
 #include "pe/image/headers.h"
 
 #include <string.h>
@@ -22,6 +22,8 @@ static pe_status copy(const pe_debug_entry *entry, uint64_t offset, void *ret_by
         return entry->status;
     if (!pe_range_ok(entry->size, offset, size))
         return PE_OUT_OF_BOUNDS;
+    if (!pe__pay(entry->budget, entry->rva.value + offset, PE__COST_RECORD + size * PE__COST_BYTE))
+        return PE_BUDGET_SPENT;
     pe__copy_at(entry->data, offset, ret_bytes, size);
     return PE_OK;
 }

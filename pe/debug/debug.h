@@ -66,8 +66,9 @@ typedef struct pe_debug_entry {
     uint32_t size; /* of the data, in bytes */
     pe_rva rva;
     pe_offset raw;
-    pe_status status; /* PE_OK, or why the data cannot be read: there are none then */
-    pe_span data;     /* borrowed; shorter than `size` where the rest is zero fill */
+    pe_status status;  /* PE_OK, or why the data cannot be read: there are none then */
+    pe_span data;      /* borrowed; shorter than `size` where the rest is zero fill */
+    pe_budget *budget; /* the image's: what decodes the data pays from it */
 } pe_debug_entry;
 
 typedef struct pe_debug_iter {

@@ -70,6 +70,7 @@ static pe_debug_entry decode_entry(const pe_image *image, pe_rva at, const uint8
         .size = pe__load_u32(raw + DEBUG_DATA_SIZE),
         .rva = {pe__load_u32(raw + DEBUG_DATA_RVA)},
         .raw = {pe__load_u32(raw + DEBUG_DATA_POINTER)},
+        .budget = image->budget,
     };
     entry.status = find_data(image, &entry, &entry.data);
     return entry;

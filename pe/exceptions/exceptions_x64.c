@@ -10,6 +10,9 @@ enum {
     HANDLER_SIZE = 4,
 };
 
+/* Decoding the codes is paid for with the record that holds them. */
+enum { UNWIND_COST = 32, SLOT_COST = 8 };
+
 /* ---- Functions ---- */
 
 void pe_x64_functions_in(const pe_image *image, pe_directory table, pe_x64_function_iter *ret_iter)
@@ -29,21 +32,21 @@ void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter)
         ret_iter->status = PE_NOT_PRESENT;
 }
 
-static pe_status read_function(const pe_image *image, pe_window *window, pe_rva rva,
-                               pe_x64_function *ret_function)
+static inline pe_status read_function(const pe_image *image, pe_window *window, pe_rva rva,
+                                      pe_x64_function *ret_function)
 {
-    uint8_t raw[FUNCTION_SIZE];
-    pe_status status = pe__fetch(image, window, rva.value, raw, sizeof raw);
+    uint8_t scratch[FUNCTION_SIZE];
+    const uint8_t *raw;
+    pe_status status = pe__look(image, window, rva.value, scratch, sizeof scratch, &raw);
     if (status != PE_OK)
         return status;
     uint32_t unwind = pe__load_u32(raw + FUNCTION_UNWIND);
-    *ret_function = (pe_x64_function){
-        .at = rva,
-        .begin = {pe__load_u32(raw)},
-        .end = {pe__load_u32(raw + FUNCTION_END)},
-        .unwind = {unwind & ~(uint32_t)FUNCTION_INDIRECT},
-        .is_indirect = (unwind & FUNCTION_INDIRECT) != 0,
-    };
+    bool is_indirect = unwind % 2 == FUNCTION_INDIRECT;
+    ret_function->at = rva;
+    ret_function->begin.value = pe__load_u32(raw);
+    ret_function->end.value = pe__load_u32(raw + FUNCTION_END);
+    ret_function->unwind.value = unwind & ~(uint32_t)FUNCTION_INDIRECT;
+    ret_function->is_indirect = is_indirect;
     return PE_OK;
 }
 
@@ -116,6 +119,9 @@ pe_status pe_x64_unwind_at(const pe_image *image, pe_rva rva, pe_x64_unwind *ret
     if (unwind.is_known) {
         if (!pe__element(rva, UNWIND_HEADER, 1, &slots))
             return PE_OUT_OF_BOUNDS;
+        if (!pe__pay(image->budget, rva.value,
+                     UNWIND_COST + SLOT_COST * (uint64_t)unwind.slot_count))
+            return PE_BUDGET_SPENT;
         status = pe_read(image, slots, unwind.slots, (size_t)unwind.slot_count * SLOT_SIZE);
         if (status == PE_OK)
             status = read_tail(image, &unwind);

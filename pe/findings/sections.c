@@ -7,6 +7,8 @@
 
 /* Sections before a section that it is compared with, and what that costs of a budget. */
 enum { COMPARED = 96, COMPARISON_COST = 8 * COMPARED };
+/* An entropy costs this for each byte. */
+enum { ENTROPY_COST = 3 };
 enum { CODE_ENTROPY = 7 * PE_ENTROPY_BIT + PE_ENTROPY_BIT / 4, SAMPLE = 0x1000 };
 
 static uint64_t memory_end(const pe_section *section)
@@ -182,7 +184,7 @@ bool pe__check_CODE_ENTROPY_HIGH(const pe_image *image, uint32_t index, const pe
     pe_span bytes = pe_section_bytes(image, section);
     if ((section->characteristics & PE_SCN_MEM_EXECUTE) == 0 || bytes.size < SAMPLE)
         return false;
-    if (!pe__pay(image->budget, section->raw.value, bytes.size * PE__COST_BYTE))
+    if (!pe__pay(image->budget, section->raw.value, bytes.size * ENTROPY_COST))
         return false;
     ret_evidence->value = pe_entropy(bytes);
     ret_evidence->expected = CODE_ENTROPY;

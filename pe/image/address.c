@@ -366,17 +366,17 @@ pe_status pe_read_pointer(const pe_image *image, pe_rva rva, uint64_t *ret_value
     return status;
 }
 
-/* The stored bytes of a region. */
+/* The stored bytes of a region; none where an RVA of it could belong to another section, too. */
 static pe_window window_of(const pe_image *image, const pe__region *region)
 {
+    if (!image->extents.are_apart && image->placement != PE_PLACED_FLAT)
+        return (pe_window){0};
     return (pe_window){region->start, {image->bytes.data + region->at, region->stored}};
 }
 
 pe_status pe__fetch_outside(const pe_image *image, pe_window *window, uint64_t rva, void *ret_bytes,
                             size_t size)
 {
-    if (rva > UINT32_MAX)
-        return PE_OUT_OF_BOUNDS;
     pe__region region;
     pe_status status = pe__readable_region(image, rva, &region);
     if (status != PE_OK)
@@ -392,16 +392,11 @@ pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t 
                              pe_span *ret_string)
 {
     pe__region region;
-    if (rva > UINT32_MAX)
-        return PE_OUT_OF_BOUNDS;
     pe_status status = pe__readable_region(image, rva, &region);
     if (status != PE_OK)
         return status;
     *window = window_of(image, &region);
-    pe_span tail = {0};
-    if (rva - region.start < region.stored)
-        tail = (pe_span){window->bytes.data + (rva - region.start),
-                         region.stored - (rva - region.start)};
+    pe_span tail = pe_tail(image, (pe_rva){(uint32_t)rva});
     const uint8_t *nul = tail.size == 0 ? NULL : memchr(tail.data, 0, tail.size);
     if (nul != NULL)
         tail.size = (uint64_t)(nul - tail.data);

@@ -67,7 +67,7 @@ static inline bool pe__pay(pe_budget *budget, uint64_t at, uint64_t units)
 
 /* ---- Windows ---- */
 
-/* The `size` stored bytes at `rva`, if they lie in the window; NULL if not. */
+/* The `size` stored bytes (1 or more) at `rva`, if they lie in the window; NULL if not. */
 static inline const uint8_t *pe__window_at(const pe_window *window, uint64_t rva, uint64_t size)
 {
     uint64_t skip = rva - window->start;
@@ -80,26 +80,41 @@ pe_status pe__fetch_outside(const pe_image *image, pe_window *window, uint64_t r
 pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t rva,
                              pe_span *ret_string);
 
-/* pe_read through a window, which moves to where it reads. PE_OUT_OF_BOUNDS beyond 2^32. */
+/*
+ * The `size` bytes at `rva` where they lie, or in `scratch` (of that size) where not all of them
+ * are stored. The window moves to where it reads. Statuses as pe_read's; PE_OUT_OF_BOUNDS beyond
+ * 2^32. Each byte is to be loaded once: the file may be changing.
+ */
+static inline pe_status pe__look(const pe_image *image, pe_window *window, uint64_t rva,
+                                 uint8_t *scratch, size_t size, const uint8_t **ret_at)
+{
+    const uint8_t *at = pe__window_at(window, rva, size);
+    *ret_at = at != NULL ? at : scratch;
+    if (at == NULL)
+        return pe__fetch_outside(image, window, rva, scratch, size);
+    bool is_paid = pe__pay(image->budget, rva, PE__COST_RECORD + size * PE__COST_BYTE);
+    return is_paid ? PE_OK : PE_BUDGET_SPENT;
+}
+
+/* pe_read through a window. */
 static inline pe_status pe__fetch(const pe_image *image, pe_window *window, uint64_t rva,
                                   void *ret_bytes, size_t size)
 {
-    const uint8_t *at = pe__window_at(window, rva, size);
-    if (at == NULL)
-        return pe__fetch_outside(image, window, rva, ret_bytes, size);
-    if (!pe__pay(image->budget, rva, PE__COST_RECORD + size * PE__COST_BYTE))
-        return PE_BUDGET_SPENT;
-    memcpy(ret_bytes, at, size);
-    return PE_OK;
+    const uint8_t *at;
+    pe_status status = pe__look(image, window, rva, ret_bytes, size, &at);
+    if (status == PE_OK && at != ret_bytes)
+        memcpy(ret_bytes, at, size);
+    return status;
 }
 
 static inline pe_status pe__fetch_u16(const pe_image *image, pe_window *window, uint64_t rva,
                                       uint16_t *ret_value)
 {
     uint8_t bytes[2];
-    pe_status status = pe__fetch(image, window, rva, bytes, sizeof bytes);
+    const uint8_t *at;
+    pe_status status = pe__look(image, window, rva, bytes, sizeof bytes, &at);
     if (status == PE_OK)
-        *ret_value = pe__load_u16(bytes);
+        *ret_value = pe__load_u16(at);
     return status;
 }
 
@@ -107,9 +122,10 @@ static inline pe_status pe__fetch_u32(const pe_image *image, pe_window *window, 
                                       uint32_t *ret_value)
 {
     uint8_t bytes[4];
-    pe_status status = pe__fetch(image, window, rva, bytes, sizeof bytes);
+    const uint8_t *at;
+    pe_status status = pe__look(image, window, rva, bytes, sizeof bytes, &at);
     if (status == PE_OK)
-        *ret_value = pe__load_u32(bytes);
+        *ret_value = pe__load_u32(at);
     return status;
 }
 
@@ -118,11 +134,11 @@ static inline pe_status pe__fetch_pointer(const pe_image *image, pe_window *wind
                                           uint64_t *ret_value)
 {
     uint8_t bytes[8];
+    const uint8_t *at;
     bool is_64 = image->optional.magic == PE_MAGIC_PE32_PLUS;
-    pe_status status =
-        is_64 ? pe__fetch(image, window, rva, bytes, 8) : pe__fetch(image, window, rva, bytes, 4);
+    pe_status status = pe__look(image, window, rva, bytes, is_64 ? 8 : 4, &at);
     if (status == PE_OK)
-        *ret_value = is_64 ? pe__load_u64(bytes) : pe__load_u32(bytes);
+        *ret_value = is_64 ? pe__load_u64(at) : pe__load_u32(at);
     return status;
 }
 
@@ -130,8 +146,8 @@ static inline pe_status pe__fetch_pointer(const pe_image *image, pe_window *wind
 static inline pe_status pe__lend(const pe_image *image, const pe_window *window, pe_rva rva,
                                  uint64_t size, pe_span *ret_bytes)
 {
-    const uint8_t *at = pe__window_at(window, rva.value, size);
-    if (at == NULL || size == 0)
+    const uint8_t *at = size != 0 ? pe__window_at(window, rva.value, size) : NULL;
+    if (at == NULL)
         return pe__borrow(image, rva, size, ret_bytes);
     if (!pe__pay(image->budget, rva.value, PE__COST_RECORD + size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
@@ -146,12 +162,14 @@ static inline pe_status pe__fetch_string(const pe_image *image, pe_window *windo
     const uint8_t *at = pe__window_at(window, rva, 1);
     if (at == NULL)
         return pe__string_outside(image, window, rva, ret_string);
+    if (!pe__pay(image->budget, rva, PE__COST_RECORD))
+        return PE_BUDGET_SPENT;
     uint64_t rest = window->bytes.size - (rva - window->start);
     const uint8_t *nul = memchr(at, 0, rest);
     if (nul == NULL)
         return pe__string_outside(image, window, rva, ret_string);
     uint64_t size = (uint64_t)(nul - at);
-    if (!pe__pay(image->budget, rva, PE__COST_RECORD + size * PE__COST_BYTE))
+    if (!pe__pay(image->budget, rva, size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     *ret_string = (pe_span){at, size};
     return PE_OK;

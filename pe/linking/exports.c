@@ -39,60 +39,66 @@ pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
     return PE_OK;
 }
 
-static pe_status read_u32_element(const pe_image *image, const pe_exports *exports, pe_rva table,
-                                  uint32_t index, uint32_t *ret_value)
+static inline pe_status read_u32_element(const pe_image *image, const pe_exports *exports,
+                                         pe_rva table, uint32_t index, uint32_t *ret_value)
 {
     pe_window window = exports->window;
     return pe__fetch_u32(image, &window, table.value + 4 * (uint64_t)index, ret_value);
 }
 
-static pe_status read_string(const pe_image *image, const pe_exports *exports, uint32_t rva,
-                             pe_span *ret_string)
+static inline pe_status read_string(const pe_image *image, const pe_exports *exports, uint32_t rva,
+                                    pe_span *ret_string)
 {
     pe_window window = exports->window;
     return pe__fetch_string(image, &window, rva, ret_string);
 }
 
-/* Fills in what the slot `index` says; the name is the caller's. */
-static pe_status read_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
-                           pe_export *export)
+/* The slot `index`, which is called `name`. Hot: structures are written once, field by field. */
+static inline pe_status read_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
+                                  pe_span name, pe_export *ret_export)
 {
+    uint32_t rva;
+    pe_span forwarder = {0};
     if (index >= exports->slot_count)
         return PE_NOT_FOUND;
-    pe_status status = read_u32_element(image, exports, exports->slots, index, &export->rva.value);
+    pe_status status = read_u32_element(image, exports, exports->slots, index, &rva);
     if (status != PE_OK)
         return status;
-    if (export->rva.value == 0)
+    if (rva == 0)
         return PE_NOT_FOUND;
-    export->ordinal = index + exports->ordinal_base;
-    const pe_directory *directory = &exports->directory;
-    export->is_forwarder = export->rva.value >= directory->rva.value &&
-                           export->rva.value - directory->rva.value < directory->size;
-    return export->is_forwarder ? read_string(image, exports, export->rva.value, &export->forwarder)
-                                : PE_OK;
+    bool is_forwarder = rva - exports->directory.rva.value < exports->directory.size &&
+                        rva >= exports->directory.rva.value;
+    if (is_forwarder)
+        status = read_string(image, exports, rva, &forwarder);
+    if (status != PE_OK)
+        return status;
+    ret_export->ordinal = index + exports->ordinal_base;
+    ret_export->rva.value = rva;
+    ret_export->name = name;
+    ret_export->is_forwarder = is_forwarder;
+    ret_export->forwarder = forwarder;
+    return PE_OK;
 }
 
 pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports, uint32_t ordinal,
                                pe_export *ret_export)
 {
-    pe_export export = {0};
+    if (!pe__pay(image->budget, exports->slots.value, PE__COST_RECORD))
+        return PE_BUDGET_SPENT;
     if (ordinal < exports->ordinal_base)
         return PE_NOT_FOUND;
-    pe_status status = read_slot(image, exports, ordinal - exports->ordinal_base, &export);
-    if (status == PE_OK)
-        *ret_export = export;
-    return status;
+    return read_slot(image, exports, ordinal - exports->ordinal_base, (pe_span){0}, ret_export);
 }
 
 /* The slot that the name at `index` stands for: entries are indices, not ordinals. */
-static pe_status read_named_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
-                                 pe_export *export)
+static inline pe_status read_named_slot(const pe_image *image, const pe_exports *exports,
+                                        uint32_t index, pe_span name, pe_export *ret_export)
 {
     uint16_t slot;
     pe_window window = exports->window;
     uint64_t at = exports->name_ordinals.value + 2 * (uint64_t)index;
     pe_status status = pe__fetch_u16(image, &window, at, &slot);
-    return status == PE_OK ? read_slot(image, exports, slot, export) : status;
+    return status == PE_OK ? read_slot(image, exports, slot, name, ret_export) : status;
 }
 
 /*
@@ -164,31 +170,22 @@ pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe
 {
     uint32_t index = hint;
     pe_status status = PE_OK;
-    pe_export export = {.name = name};
     if (!hint_names(image, exports, name, hint))
         status = search_names(image, exports, name, &index);
-    if (status == PE_OK)
-        status = read_named_slot(image, exports, index, &export);
-    if (status == PE_OK)
-        *ret_export = export;
-    return status;
+    return status == PE_OK ? read_named_slot(image, exports, index, name, ret_export) : status;
 }
 
 pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
                             pe_export *ret_export)
 {
-    pe_rva at;
-    pe_export export = {0};
+    uint32_t at;
+    pe_span name;
     if (index >= exports->name_count)
         return PE_NOT_FOUND;
-    pe_status status = read_u32_element(image, exports, exports->names, index, &at.value);
+    pe_status status = read_u32_element(image, exports, exports->names, index, &at);
     if (status == PE_OK)
-        status = read_string(image, exports, at.value, &export.name);
-    if (status == PE_OK)
-        status = read_named_slot(image, exports, index, &export);
-    if (status == PE_OK)
-        *ret_export = export;
-    return status;
+        status = read_string(image, exports, at, &name);
+    return status == PE_OK ? read_named_slot(image, exports, index, name, ret_export) : status;
 }
 
 static pe_status parse_ordinal(pe_span digits, uint16_t *ret_ordinal)

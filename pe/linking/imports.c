@@ -86,6 +86,7 @@ pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll)
         }
         iter->status = pe__advance(&iter->next, IMPORT_SIZE);
         if (first_thunk != 0) {
+            dll.window = iter->window;
             *ret_dll = dll;
             return PE_OK;
         }
@@ -96,7 +97,13 @@ pe_status pe_import_next(pe_import_iter *iter, pe_import_dll *ret_dll)
 void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *ret_iter)
 {
     *ret_iter = (pe_thunk_iter){
-        .image = image, .lookup = dll->lookup_table, .slot = dll->address_table, .status = PE_OK};
+        .image = image,
+        .thunks = dll->window,
+        .names = dll->window,
+        .lookup = dll->lookup_table,
+        .slot = dll->address_table,
+        .status = PE_OK,
+    };
 }
 
 bool pe__is_ordinal(const pe_image *image, uint64_t thunk)
@@ -105,8 +112,8 @@ bool pe__is_ordinal(const pe_image *image, uint64_t thunk)
     return (thunk & ordinal_flag) != 0;
 }
 
-pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
-                           pe_import *import)
+static inline pe_status decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
+                                     pe_import *import)
 {
     import->by_ordinal = pe__is_ordinal(image, thunk);
     if (import->by_ordinal) {
@@ -120,23 +127,37 @@ pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thu
     return pe__fetch_string(image, names, at + HINT_SIZE, &import->name);
 }
 
+pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
+                           pe_import *import)
+{
+    return decode_thunk(image, names, thunk, import);
+}
+
+/* Hot: the structure is written once, field by field. */
 pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
 {
     const pe_image *image = iter->image;
-    pe_import import = {.lookup = iter->lookup, .slot = iter->slot};
+    pe_import named = {0};
+    uint64_t thunk;
     uint32_t width = pe_is_64(image) ? 8 : 4;
     if (iter->status != PE_OK)
         return iter->status;
-    iter->status = pe__fetch_pointer(image, &iter->thunks, iter->lookup.value, &import.thunk);
-    if (iter->status == PE_OK && import.thunk == 0)
+    iter->status = pe__fetch_pointer(image, &iter->thunks, iter->lookup.value, &thunk);
+    if (iter->status == PE_OK && thunk == 0)
         iter->status = PE_END;
     if (iter->status == PE_OK)
-        iter->status = pe__decode_thunk(image, &iter->names, import.thunk, &import);
+        iter->status = decode_thunk(image, &iter->names, thunk, &named);
     if (iter->status != PE_OK)
         return iter->status;
+    ret_import->lookup = iter->lookup;
+    ret_import->thunk = thunk;
+    ret_import->slot = iter->slot;
+    ret_import->by_ordinal = named.by_ordinal;
+    ret_import->ordinal = named.ordinal;
+    ret_import->hint = named.hint;
+    ret_import->name = named.name;
     iter->status = pe__advance(&iter->lookup, width);
     if (iter->status == PE_OK)
         iter->status = pe__advance(&iter->slot, width);
-    *ret_import = import;
     return PE_OK;
 }

@@ -74,6 +74,7 @@ typedef struct pe_import_dll {
     uint32_t forwarder_chain;
     pe_rva lookup_table;  /* ILT: OriginalFirstThunk if usable, else the IAT (rule E5) */
     pe_rva address_table; /* IAT: FirstThunk */
+    pe_window window;     /* where its table or its name was read */
 } pe_import_dll;
 
 typedef struct pe_import_iter {

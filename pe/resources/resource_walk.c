@@ -60,14 +60,12 @@ static void ascend(pe_resource_walk *walk)
 static bool take_leaf(pe_resource_walk *walk, const pe_resource_entry *entry,
                       pe_resource_item *ret_item)
 {
-    pe_resource_leaf leaf;
-    pe_status status = pe__resource_leaf(&walk->levels[walk->depth - 1], entry, &leaf);
+    pe_status status = pe__resource_leaf(&walk->levels[walk->depth - 1], entry, &ret_item->leaf);
     if (status != PE_OK) {
         note_problem(walk, status, entry->target);
         return false;
     }
     ret_item->depth = walk->depth;
-    ret_item->leaf = leaf;
     for (uint32_t i = 0; i < walk->depth; i++)
         ret_item->path[i] = walk->path[i];
     return true;

@@ -103,28 +103,28 @@ static pe_status read_name(const pe_image *image, pe_window *window, pe_rva at, 
     return status;
 }
 
-static pe_resource_id decode_id(pe_resource_iter *iter, uint32_t field)
+static void decode_id(pe_resource_iter *iter, uint32_t field, pe_resource_id *ret_id)
 {
-    const pe_image *image = iter->image;
-    pe_resource_id id = {.is_named = (field & TOP_BIT) != 0, .name_status = PE_OK};
-    if (id.is_named)
-        id.name_status = read_name(image, &iter->window, from_root(image, field), &id.name);
-    else
-        id.number = field;
-    return id;
+    ret_id->is_named = (field & TOP_BIT) != 0;
+    ret_id->number = ret_id->is_named ? 0 : field;
+    ret_id->name_status = PE_OK;
+    ret_id->name = (pe_utf16){0};
+    if (ret_id->is_named)
+        ret_id->name_status =
+            read_name(iter->image, &iter->window, from_root(iter->image, field), &ret_id->name);
 }
 
-static pe_resource_entry decode_entry(pe_resource_iter *iter, pe_rva at, const uint8_t *raw)
+/* In place: an entry is a large structure to copy. */
+static void decode_entry(pe_resource_iter *iter, pe_rva at, const uint8_t *raw,
+                         pe_resource_entry *ret_entry)
 {
-    uint32_t name = pe__load_u32(raw + ENTRY_NAME), offset = pe__load_u32(raw + ENTRY_OFFSET);
-    return (pe_resource_entry){
-        .at = at,
-        .name_field = name,
-        .offset_field = offset,
-        .id = decode_id(iter, name),
-        .is_directory = (offset & TOP_BIT) != 0,
-        .target = from_root(iter->image, offset),
-    };
+    uint32_t offset = pe__load_u32(raw + ENTRY_OFFSET);
+    ret_entry->at = at;
+    ret_entry->name_field = pe__load_u32(raw + ENTRY_NAME);
+    ret_entry->offset_field = offset;
+    decode_id(iter, ret_entry->name_field, &ret_entry->id);
+    ret_entry->is_directory = (offset & TOP_BIT) != 0;
+    ret_entry->target = from_root(iter->image, offset);
 }
 
 pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
@@ -142,7 +142,7 @@ pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
     if (iter->status != PE_OK)
         return iter->status;
     iter->next++;
-    *ret_entry = decode_entry(iter, (pe_rva){(uint32_t)at}, raw);
+    decode_entry(iter, (pe_rva){(uint32_t)at}, raw, ret_entry);
     return PE_OK;
 }
 
@@ -163,15 +163,16 @@ pe_status pe__resource_leaf(pe_resource_iter *parent, const pe_resource_entry *e
     pe_status status = pe__fetch(image, window, entry->target.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
-    pe_resource_leaf leaf = {
-        .entry = entry->target,
-        .rva = {pe__load_u32(raw + DATA_RVA)},
-        .size = pe__load_u32(raw + DATA_SIZE),
-        .code_page = pe__load_u32(raw + DATA_CODE_PAGE),
-        .reserved = pe__load_u32(raw + DATA_RESERVED),
-        .budget = image->budget,
-    };
-    leaf.status = pe__lend(image, window, leaf.rva, leaf.size, &leaf.bytes);
-    *ret_leaf = leaf;
+    pe_span bytes = {0};
+    pe_rva rva = {pe__load_u32(raw + DATA_RVA)};
+    uint32_t size = pe__load_u32(raw + DATA_SIZE);
+    ret_leaf->status = pe__lend(image, window, rva, size, &bytes);
+    ret_leaf->entry = entry->target;
+    ret_leaf->rva = rva;
+    ret_leaf->size = size;
+    ret_leaf->code_page = pe__load_u32(raw + DATA_CODE_PAGE);
+    ret_leaf->reserved = pe__load_u32(raw + DATA_RESERVED);
+    ret_leaf->bytes = bytes;
+    ret_leaf->budget = image->budget;
     return PE_OK;
 }
