@@ -12,6 +12,9 @@
 /* libFuzzer's entry point. Always returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The directories that the target reads, as bits: what mutations should hit. */
+extern const uint32_t fuzz_focus;
+
 /* Ends the process where `condition` is false. */
 #define REQUIRE(condition)    \
     do {                      \

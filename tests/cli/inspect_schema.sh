@@ -14,7 +14,7 @@ for file in "$zlib" "$zlib32" "$guests"/* "$work/text" "$work/cut.dll" "$work/ab
 done
 # The seeds of the fuzz target have what no file here has: a bit of everything, also broken.
 mkdir "$work/seeds"
-"$PELOAD_BUILD/fuzz/replay_pe" --write "$work/seeds" >"$work/written"
+"$PELOAD_BUILD/fuzz/replay_image" --write "$work/seeds" >"$work/written"
 for file in "$work"/seeds/*; do
     "$PELOAD" inspect --json "$file" 2>/dev/null >>"$work/lines"
 done

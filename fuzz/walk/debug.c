@@ -1,4 +1,4 @@
-#include "fuzz_pe.h"
+#include "walk.h"
 
 /* Zeros at the end are as good as none: a file does not store them, a view has them. */
 static void note_trimmed(struct walk *walk, pe_span span)
@@ -12,9 +12,8 @@ static void note_pogo(struct walk *walk, const pe_debug_entry *entry)
 {
     pe_pogo_iter parts;
     pe_pogo part;
-    int items = 0;
     pe_pogo_entries(entry, &parts);
-    while (items++ < ITEM_LIMIT && pe_pogo_next(&parts, &part) == PE_OK) {
+    while (pe_pogo_next(&parts, &part) == PE_OK) {
         note(walk, part.rva.value);
         note(walk, part.size);
         note_trimmed(walk, part.name);
@@ -45,7 +44,7 @@ static void note_contents(struct walk *walk, const pe_debug_entry *entry)
         note_trimmed(walk, hash);
     if (pe_ex_dll_characteristics(entry, &flags) == PE_OK)
         note(walk, flags);
-    for (uint32_t i = 0; i < ITEM_LIMIT && pe_fpo_at(entry, i, &fpo) == PE_OK; i++)
+    for (uint32_t i = 0; pe_fpo_at(entry, i, &fpo) == PE_OK; i++)
         note(walk, fpo.start ^ fpo.size);
     note_pogo(walk, entry);
 }
@@ -55,9 +54,8 @@ void walk_debug(struct walk *walk)
 {
     pe_debug_iter entries;
     pe_debug_entry entry;
-    int items = 0;
     pe_debug_entries(walk->image, &entries);
-    while (items++ < ITEM_LIMIT && pe_debug_next(&entries, &entry) == PE_OK) {
+    while (pe_debug_next(&entries, &entry) == PE_OK) {
         struct walk unmapped = *walk;
         note(walk, entry.type);
         note_contents(entry.rva.value != 0 || entry.size == 0 ? walk : &unmapped, &entry);

@@ -1,5 +1,5 @@
 /* The part of the parser's fuzz target that takes resources apart. */
-#include "fuzz_pe.h"
+#include "walk.h"
 
 /* Text may end in zero fill, which is stored in memory only. */
 static void note_text(struct walk *walk, const pe_utf16 *text)
@@ -22,9 +22,6 @@ static void note_leaf(struct walk *walk, const pe_resource_leaf *leaf)
     note(walk, leaf->status);
 }
 
-/* Each walk of a leaf is as long as the leaf at the most, and some have walks in walks. */
-enum { LEAF_LIMIT = 64 };
-
 static void note_node(struct walk *walk, const pe_version_node *node)
 {
     note(walk, node->at.value);
@@ -39,7 +36,7 @@ static void walk_version_strings(struct walk *walk, const pe_version *version,
     pe_version_iter iter;
     pe_version_string string;
     pe_version_strings(version, table, &iter);
-    for (int i = 0; i < LEAF_LIMIT && pe_version_string_next(&iter, &string) == PE_OK; i++) {
+    while (pe_version_string_next(&iter, &string) == PE_OK) {
         note_node(walk, &string.node);
         note_text(walk, &string.value);
     }
@@ -51,7 +48,7 @@ static void walk_version_tables(struct walk *walk, const pe_version *version)
     pe_version_iter iter;
     pe_version_table table;
     pe_version_tables(version, &iter);
-    for (int i = 0; i < LEAF_LIMIT && pe_version_table_next(&iter, &table) == PE_OK; i++) {
+    while (pe_version_table_next(&iter, &table) == PE_OK) {
         note_node(walk, &table.node);
         note(walk, table.has_language ? table.language : UINT32_MAX);
         walk_version_strings(walk, version, &table);
@@ -74,8 +71,7 @@ static void decode_version(struct walk *walk, const pe_resource_leaf *leaf)
     note(walk, version.has_fixed ? version.fixed.date ^ version.fixed.flags : 0);
     walk_version_tables(walk, &version);
     pe_version_translations(&version, &iter);
-    for (int i = 0; i < LEAF_LIMIT && pe_version_translation_next(&iter, &translation) == PE_OK;
-         i++)
+    while (pe_version_translation_next(&iter, &translation) == PE_OK)
         note(walk, (uint64_t)translation.language << 16 | translation.code_page);
     note(walk, iter.status);
 }
@@ -100,7 +96,7 @@ static void decode_icons(struct walk *walk, const pe_resource_leaf *leaf)
     note(walk, status);
     if (status != PE_OK)
         return;
-    for (uint32_t i = 0; i < LEAF_LIMIT && status == PE_OK; i++) {
+    for (uint32_t i = 0; status == PE_OK; i++) {
         status = pe_icon_at(&group, i, &icon);
         note(walk, status);
         if (status == PE_OK)
@@ -129,7 +125,7 @@ static void walk_messages(struct walk *walk, const pe_message_table *table,
     pe_message_iter iter;
     pe_message message;
     pe_messages(table, block, &iter);
-    for (int i = 0; i < LEAF_LIMIT && pe_message_next(&iter, &message) == PE_OK; i++) {
+    while (pe_message_next(&iter, &message) == PE_OK) {
         note(walk, message.id);
         note(walk, message.flags);
         note_text(walk, &message.wide);
@@ -146,7 +142,7 @@ static void decode_messages(struct walk *walk, const pe_resource_leaf *leaf)
     pe_message_block block;
     pe_status status = pe_message_table_open(leaf, &table);
     note(walk, status);
-    for (uint32_t i = 0; i < LEAF_LIMIT && status == PE_OK; i++) {
+    for (uint32_t i = 0; status == PE_OK; i++) {
         status = pe_message_block_at(&table, i, &block);
         note(walk, status);
         if (status == PE_OK)
@@ -154,24 +150,28 @@ static void decode_messages(struct walk *walk, const pe_resource_leaf *leaf)
     }
 }
 
-/* As everything that it could be, whatever its type says. */
+/* As what its type says, or as everything that it could be. */
 static void decode_leaf(struct walk *walk, const pe_resource_item *item)
 {
-    decode_version(walk, &item->leaf);
-    decode_manifest(walk, &item->leaf);
-    decode_icons(walk, &item->leaf);
-    decode_strings(walk, item);
-    decode_messages(walk, &item->leaf);
+    uint32_t type = item->path[0].is_named ? 0 : item->path[0].number;
+    if (!walk->by_type || type == PE_RT_VERSION)
+        decode_version(walk, &item->leaf);
+    if (!walk->by_type || type == PE_RT_MANIFEST)
+        decode_manifest(walk, &item->leaf);
+    if (!walk->by_type || type == PE_RT_GROUP_ICON || type == PE_RT_GROUP_CURSOR)
+        decode_icons(walk, &item->leaf);
+    if (!walk->by_type || type == PE_RT_STRING)
+        decode_strings(walk, item);
+    if (!walk->by_type || type == PE_RT_MESSAGETABLE)
+        decode_messages(walk, &item->leaf);
 }
 
 void walk_resources(struct walk *walk)
 {
-    uint32_t count = 0;
     pe_resource_walk leaves;
     pe_resource_item item;
     pe_resource_walk_start(walk->image, &leaves);
-    while (count < ITEM_LIMIT && pe_resource_walk_next(&leaves, &item) == PE_OK) {
-        count++;
+    while (pe_resource_walk_next(&leaves, &item) == PE_OK) {
         REQUIRE(item.depth >= 1 && item.depth <= PE_RESOURCE_DEPTH);
         for (uint32_t i = 0; i < item.depth; i++) {
             note(walk, item.path[i].is_named ? item.path[i].name_status : item.path[i].number);

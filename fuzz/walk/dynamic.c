@@ -1,15 +1,11 @@
-#include "fuzz_pe.h"
-
-/* Tables inside tables: each gets a part of the whole. */
-enum { BLOCK_LIMIT = 32, RECORD_LIMIT = 64 };
+#include "walk.h"
 
 static void walk_records(struct walk *walk, const pe_dynamic_block *block)
 {
     pe_dynamic_record_iter records;
     pe_dynamic_record record;
-    int items = 0;
     pe_dynamic_records(walk->image, block, &records);
-    while (items++ < RECORD_LIMIT && pe_dynamic_record_next(&records, &record) == PE_OK) {
+    while (pe_dynamic_record_next(&records, &record) == PE_OK) {
         REQUIRE(record.size >= 2 && record.size <= 10);
         REQUIRE(record.at.value >= block->records.rva.value);
         note(walk, record.target ^ record.raw ^ record.iat_index);
@@ -23,8 +19,7 @@ static void walk_records(struct walk *walk, const pe_dynamic_block *block)
 static void walk_blocks(struct walk *walk, pe_dynamic_block_iter *blocks)
 {
     pe_dynamic_block block;
-    int items = 0;
-    while (items++ < BLOCK_LIMIT && pe_dynamic_block_next(blocks, &block) == PE_OK) {
+    while (pe_dynamic_block_next(blocks, &block) == PE_OK) {
         REQUIRE(block.records.size <= blocks->fixups.size);
         note(walk, block.page.value ^ block.records.size);
         walk_records(walk, &block);
@@ -42,28 +37,21 @@ static void walk_bdd(struct walk *walk, const pe_override_iter *overrides, uint3
         return;
     REQUIRE(bdd.nodes.size <= overrides->diagrams.size);
     note(walk, bdd.version);
-    for (uint32_t i = 0; i < RECORD_LIMIT; i++) {
-        if (pe_bdd_node_at(walk->image, &bdd, i, &node) != PE_OK)
-            break;
+    for (uint32_t i = 0; pe_bdd_node_at(walk->image, &bdd, i, &node) == PE_OK; i++)
         note(walk, node.left ^ node.right ^ node.value);
-    }
 }
 
 static void walk_overrides(struct walk *walk, const pe_dynamic_entry *entry)
 {
     pe_override_iter overrides;
     pe_override override;
-    int items = 0;
     pe_overrides(walk->image, entry, &overrides);
-    while (items++ < BLOCK_LIMIT && pe_override_next(&overrides, &override) == PE_OK) {
+    while (pe_override_next(&overrides, &override) == PE_OK) {
         pe_dynamic_block_iter blocks;
         pe_rva rva = {0};
         REQUIRE(override.rvas.size + (uint64_t) override.relocs.size <= overrides.overrides.size);
-        for (uint32_t i = 0; i < RECORD_LIMIT; i++) {
-            if (pe_override_rva(walk->image, &override, i, &rva) != PE_OK)
-                break;
+        for (uint32_t i = 0; pe_override_rva(walk->image, &override, i, &rva) == PE_OK; i++)
             note(walk, rva.value);
-        }
         walk_bdd(walk, &overrides, override.bdd_offset);
         pe_override_blocks(walk->image, &override, &blocks);
         walk_blocks(walk, &blocks);
@@ -78,13 +66,12 @@ static void walk_dynamic(struct walk *walk, const pe_load_config *config)
     pe_dynamic_table table;
     pe_dynamic_iter entries;
     pe_dynamic_entry entry;
-    int items = 0;
     pe_status status = pe_dynamic_table_open(walk->image, config, &table);
     note(walk, (uint64_t)status);
     if (status != PE_OK)
         return;
     pe_dynamic_entries(walk->image, &table, &entries);
-    while (items++ < BLOCK_LIMIT && pe_dynamic_next(&entries, &entry) == PE_OK) {
+    while (pe_dynamic_next(&entries, &entry) == PE_OK) {
         pe_dynamic_block_iter blocks;
         REQUIRE(entry.header_size + (uint64_t)entry.fixups.size <= table.entries.size);
         note(walk, entry.symbol ^ entry.fixups.size);
@@ -110,14 +97,14 @@ static void walk_chpe(struct walk *walk, const pe_load_config *config)
     for (uint32_t i = 0; i < chpe.count; i++)
         REQUIRE(pe_chpe_value_name(&chpe, i) != NULL);
     pe_chpe_ranges(walk->image, &chpe, &iter);
-    for (int i = 0; i < ITEM_LIMIT && pe_chpe_range_next(&iter, &range) == PE_OK; i++)
+    while (pe_chpe_range_next(&iter, &range) == PE_OK)
         note(walk, range.start.value ^ range.length ^ range.kind);
     note(walk, (uint64_t)iter.status);
     pe_chpe_entry_points(walk->image, &chpe, &iter);
-    for (int i = 0; i < ITEM_LIMIT && pe_chpe_entry_point_next(&iter, &entry_point) == PE_OK; i++)
+    while (pe_chpe_entry_point_next(&iter, &entry_point) == PE_OK)
         note(walk, entry_point.start.value ^ entry_point.entry_point.value);
     pe_chpe_redirections(walk->image, &chpe, &iter);
-    for (int i = 0; i < ITEM_LIMIT && pe_chpe_redirection_next(&iter, &redirection) == PE_OK; i++)
+    while (pe_chpe_redirection_next(&iter, &redirection) == PE_OK)
         note(walk, redirection.source.value ^ redirection.destination.value);
 }
 
@@ -130,11 +117,11 @@ static void walk_volatile(struct walk *walk, const pe_load_config *config)
     if (pe_volatile_open(walk->image, config, &metadata) != PE_OK)
         return;
     pe_volatile_accesses(walk->image, &metadata, &iter);
-    for (int i = 0; i < ITEM_LIMIT && pe_volatile_access_next(&iter, &instruction) == PE_OK; i++)
+    while (pe_volatile_access_next(&iter, &instruction) == PE_OK)
         note(walk, instruction.value);
     note(walk, (uint64_t)iter.status);
     pe_volatile_ranges(walk->image, &metadata, &iter);
-    for (int i = 0; i < ITEM_LIMIT && pe_volatile_range_next(&iter, &range) == PE_OK; i++)
+    while (pe_volatile_range_next(&iter, &range) == PE_OK)
         note(walk, range.rva.value ^ range.size);
     note(walk, (uint64_t)iter.status);
 }
@@ -148,7 +135,7 @@ static void walk_enclave(struct walk *walk, const pe_load_config *config)
         return;
     note(walk, enclave.enclave_size ^ enclave.flags);
     pe_enclave_imports(walk->image, &enclave, &iter);
-    for (int i = 0; i < RECORD_LIMIT && pe_enclave_import_next(&iter, &import) == PE_OK; i++) {
+    while (pe_enclave_import_next(&iter, &import) == PE_OK) {
         note(walk, import.match);
         note_span(walk, import.name);
     }

@@ -1,5 +1,5 @@
 /* The part of the parser's fuzz target that takes exceptions of ARM64 and ARM apart. */
-#include "fuzz_pe.h"
+#include "walk.h"
 
 enum { LONGEST = 4 * 255 }; /* bytes of codes that a record can count */
 
@@ -39,10 +39,9 @@ static void walk_record(struct walk *walk, const pe_arm_function *function)
 
 static void walk_functions(struct walk *walk, pe_arm_function_iter *functions)
 {
-    int items = 0;
     pe_arm_function function;
     pe_arm_packed packed;
-    while (items++ < ITEM_LIMIT / 4 && pe_arm_function_next(functions, &function) == PE_OK) {
+    while (pe_arm_function_next(functions, &function) == PE_OK) {
         note(walk, function.begin.value ^ function.word);
         if (pe_arm_packed_of(&function, &packed) == PE_OK)
             note(walk, packed.length ^ packed.frame_size ^ packed.stack_adjust);
@@ -53,13 +52,17 @@ static void walk_functions(struct walk *walk, pe_arm_function_iter *functions)
         REQUIRE(pe_arm_function_next(functions, &function) == functions->status);
 }
 
-/* Seeds are of other machines: the directory is read as if it were of these, too. */
 void walk_arm_exceptions(struct walk *walk)
 {
     pe_arm_function_iter functions;
-    pe_directory table = pe_directory_at(walk->image, PE_DIRECTORY_EXCEPTION);
     pe_arm_functions(walk->image, &functions);
     walk_functions(walk, &functions);
+}
+
+void walk_exceptions_as_arm(struct walk *walk)
+{
+    pe_arm_function_iter functions;
+    pe_directory table = pe_directory_at(walk->image, PE_DIRECTORY_EXCEPTION);
     for (int is_64 = 0; is_64 < 2; is_64++) {
         pe_arm_functions_in(walk->image, table, is_64 != 0, &functions);
         walk_functions(walk, &functions);

@@ -1,4 +1,4 @@
-#include "fuzz_pe.h"
+#include "walk.h"
 
 /* Zeros at the end are as good as none: a file does not store them, a view has them. */
 static void note_trimmed(struct walk *walk, pe_span span)
@@ -12,9 +12,8 @@ static void walk_vtables(struct walk *walk, const pe_clr *clr)
 {
     pe_clr_vtable_iter vtables;
     pe_clr_vtable vtable;
-    int items = 0;
     pe_clr_vtables(walk->image, clr, &vtables);
-    while (items++ < ITEM_LIMIT && pe_clr_vtable_next(&vtables, &vtable) == PE_OK) {
+    while (pe_clr_vtable_next(&vtables, &vtable) == PE_OK) {
         uint64_t value = 0;
         note(walk, vtable.slots.value ^ vtable.count ^ vtable.type);
         for (uint32_t i = 0; i < 4 && i < vtable.count; i++) {
@@ -46,19 +45,17 @@ static void walk_metadata(struct walk *walk, pe_directory place)
     pe_clr_metadata metadata;
     pe_clr_stream_iter streams;
     pe_clr_stream stream, found;
-    int items = 0;
     pe_status status = pe_clr_metadata_open(walk->image, place, &metadata);
     note(walk, (uint64_t)status);
     if (status != PE_OK)
         return;
     note_trimmed(walk, metadata.version);
     pe_clr_streams(&metadata, &streams);
-    while (items++ < ITEM_LIMIT && pe_clr_stream_next(&streams, &stream) == PE_OK) {
+    while (pe_clr_stream_next(&streams, &stream) == PE_OK) {
         REQUIRE(stream.name[PE_CLR_STREAM_NAME_SIZE - 1] == '\0');
         note(walk, stream.offset ^ stream.size ^ (uint8_t)stream.name[1]);
         note(walk, (uint64_t)stream.status);
-        if (items < 8)
-            note_trimmed(walk, stream.data);
+        note_trimmed(walk, stream.data);
         walk_tables(walk, &stream);
     }
     note(walk, (uint64_t)streams.status);

@@ -3,10 +3,14 @@
  * ask for exports, unload. Whatever the bytes: a refusal is explained, a load is refused for
  * missing imports exactly if some were reported, and nothing of the module is left.
  */
-#include "target.h"
+#include "fuzz/target.h"
 
 #include <peload/loader.h>
 #include <stdlib.h>
+
+const uint32_t fuzz_focus = 1u << PE_DIRECTORY_IMPORT | 1u << PE_DIRECTORY_EXPORT |
+                            1u << PE_DIRECTORY_TLS | 1u << PE_DIRECTORY_BASE_RELOCATION |
+                            1u << PE_DIRECTORY_EXCEPTION;
 
 enum { EXPORT_LIMIT = 256, NAME_LIMIT = 256 };
 

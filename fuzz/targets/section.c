@@ -3,11 +3,13 @@
  * if Windows takes the image, a view shows what the plan says with the access that it says,
  * relocating ends with a status and restores the protections, and unmapping frees the address.
  */
-#include "target.h"
+#include "fuzz/target.h"
 
 #include "section/view.h"
 
 #include <string.h>
+
+const uint32_t fuzz_focus = 1u << PE_DIRECTORY_BASE_RELOCATION;
 
 enum {
     VIEW_LIMIT = 0x100000, /* larger views are not compared */

@@ -1,0 +1,2 @@
+#!/bin/sh -eu
+exec fuzz/oss-fuzz/build.sh

@@ -1,0 +1,20 @@
+/* Fuzz target of functions and their unwind codes, of each machine, in both layouts. */
+#include "fuzz/walk/walk.h"
+
+const uint32_t fuzz_focus = 1u << PE_DIRECTORY_EXCEPTION;
+
+static void walk_part(struct walk *walk)
+{
+    walk_exceptions(walk);
+    walk_arm_exceptions(walk);
+    walk_exceptions_as_arm(walk);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    pe_span file = {data, size};
+    pe_image image;
+    if (pe_open(file, PE_LAYOUT_FILE, &image, NULL) == PE_OK)
+        walk_layouts(&image, pe_accept(file, size, PE_WIN10, NULL) == PE_OK, walk_part);
+    return 0;
+}
