@@ -137,8 +137,10 @@ PASS walk_relocations(const pass *self)
     while (pe_reloc_next(&blocks, &block) == PE_OK) {
         touch(self, block.at, BLOCK_HEADER + 2 * (uint64_t)block.count);
         self->counts->relocations += block.count;
+        uint64_t sum = 0;
         for (uint32_t i = 0; i < block.count; i++)
-            note(self, block.page.value + (uint64_t)pe_reloc_entry(&block, i));
+            sum += block.page.value + (uint64_t)pe_reloc_entry(&block, i);
+        note(self, sum);
     }
 }
 
