@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every image but those of many sections: one section of nearly 1 MB at RVA 0x1000, raw data at 0x200. */
+/* Every image but those of many sections: one section of nearly 1 MB at RVA 0x1000, raw data at
+ * 0x200. */
 enum { DATA = 0x1000, RAW = 0x200, SIZE = 0xFF000, DATA_END = DATA + SIZE };
 
 enum {
