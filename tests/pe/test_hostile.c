@@ -33,9 +33,10 @@ static const hostile_kind endless[] = {
 
 Test(hostile, every_kind_can_be_walked_to_an_end, .timeout = 120)
 {
-    for (int kind = 0; kind < HOSTILE_COUNT; kind++) {
+    for (unsigned i = 0; i < HOSTILE_COUNT; i++) {
         pe_budget budget;
-        cr_expect_eq(walk_hostile((hostile_kind)kind, &budget), PE_OK, "%s", hostile_name(kind));
+        hostile_kind kind = (hostile_kind)i;
+        cr_expect_eq(walk_hostile(kind, &budget), PE_OK, "%s", hostile_name(kind));
     }
 }
 

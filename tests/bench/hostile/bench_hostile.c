@@ -66,7 +66,7 @@ int main(void)
 {
     double worst = 0;
     printf("%-28s %9s %12s %11s %9s\n", "image", "size", "peload", "floor", "ratio");
-    for (int kind = 0; kind < HOSTILE_COUNT; kind++) {
+    for (unsigned kind = 0; kind < HOSTILE_COUNT; kind++) {
         double time = measure((hostile_kind)kind);
         worst = time > worst ? time : worst;
     }
