@@ -20,6 +20,7 @@ int cli_inspect(int argc, char **argv);
 int cli_map(int argc, char **argv);
 int cli_call(int argc, char **argv);
 int cli_run(int argc, char **argv);
+int cli_scan(int argc, char **argv);
 
 /* ---- Arguments (args.c) ---- */
 
@@ -160,6 +161,7 @@ typedef struct cli_json {
     FILE *out;
     unsigned depth;
     bool has_items[CLI_JSON_DEPTH];
+    unsigned muted; /* while it is not 0, what is told is not written */
 } cli_json;
 
 void cli_json_open(cli_json *json, const char *key, char bracket); /* '{' or '[' */

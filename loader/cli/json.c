@@ -39,6 +39,8 @@ static FILE *begin_value(cli_json *json, const char *key)
 
 void cli_json_open(cli_json *json, const char *key, char bracket)
 {
+    if (json->muted > 0)
+        return;
     fputc(bracket, begin_value(json, key));
     json->depth++;
     assert(json->depth < CLI_JSON_DEPTH);
@@ -47,6 +49,8 @@ void cli_json_open(cli_json *json, const char *key, char bracket)
 
 void cli_json_close(cli_json *json, char bracket)
 {
+    if (json->muted > 0)
+        return;
     assert(json->depth > 0);
     json->depth--;
     fputc(bracket, json->out);
@@ -54,6 +58,8 @@ void cli_json_close(cli_json *json, char bracket)
 
 void cli_json_bytes(cli_json *json, const char *key, const void *bytes, size_t size)
 {
+    if (json->muted > 0)
+        return;
     write_string(begin_value(json, key), bytes, size);
 }
 
@@ -67,16 +73,22 @@ void cli_json_text(cli_json *json, const char *key, const char *text)
 
 void cli_json_number(cli_json *json, const char *key, uint64_t value)
 {
+    if (json->muted > 0)
+        return;
     fprintf(begin_value(json, key), "%" PRIu64, value);
 }
 
 void cli_json_signed(cli_json *json, const char *key, int64_t value)
 {
+    if (json->muted > 0)
+        return;
     fprintf(begin_value(json, key), "%" PRId64, value);
 }
 
 void cli_json_real(cli_json *json, const char *key, double value)
 {
+    if (json->muted > 0)
+        return;
     if (isfinite(value))
         fprintf(begin_value(json, key), "%.17g", value);
     else
@@ -85,21 +97,29 @@ void cli_json_real(cli_json *json, const char *key, double value)
 
 void cli_json_bool(cli_json *json, const char *key, bool value)
 {
+    if (json->muted > 0)
+        return;
     fputs(value ? "true" : "false", begin_value(json, key));
 }
 
 void cli_json_null(cli_json *json, const char *key)
 {
+    if (json->muted > 0)
+        return;
     fputs("null", begin_value(json, key));
 }
 
 void cli_json_hex(cli_json *json, const char *key, uint64_t value, int digits)
 {
+    if (json->muted > 0)
+        return;
     fprintf(begin_value(json, key), "\"0x%0*" PRIx64 "\"", digits, value);
 }
 
 void cli_json_dump(cli_json *json, const char *key, const void *bytes, size_t size)
 {
+    if (json->muted > 0)
+        return;
     FILE *out = begin_value(json, key);
     fputc('"', out);
     cli_print_hex(out, bytes, size);

@@ -33,6 +33,11 @@ static const command commands[] = {
      "  peload run [--json] [--search DIR]... [--missing refuse|stub] [--base ADDR]\n"
      "             FILE ARG...\n"
      "      Run an EXE with these arguments; its exit status becomes this command's.\n"},
+    {"scan", cli_scan,
+     "  peload scan [--only PART,...] [--items] [--contents] [--jobs N] PATH...\n"
+     "      One line of JSON for each file, in the order of the paths; folders with all that is\n"
+     "      in them, - for a list on standard input. Of tables the counts, with --items their\n"
+     "      items; with --contents also what all bytes must be read for. PART as for inspect.\n"},
 };
 
 enum { EXIT_USAGE = 2 };

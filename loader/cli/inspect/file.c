@@ -20,7 +20,8 @@ static void show_overlay(inspect_report *report)
     inspect_open_record(report, "overlay", INSPECT_ROW);
     inspect_range(report, "offset", pe_offset_of_span(report->image, overlay).value, overlay.size);
     inspect_number(report, "size", overlay.size);
-    inspect_real(report, "entropy", (double)pe_entropy(overlay) / PE_ENTROPY_BIT);
+    if (!report->without_contents)
+        inspect_real(report, "entropy", (double)pe_entropy(overlay) / PE_ENTROPY_BIT);
     inspect_close_record(report);
 }
 
@@ -28,7 +29,8 @@ void inspect_file(inspect_report *report)
 {
     inspect_open_record(report, "file_facts", INSPECT_BLOCK);
     inspect_number(report, "size", report->image->bytes.size);
-    show_checksum(report);
+    if (!report->without_contents)
+        show_checksum(report);
     show_overlay(report);
     inspect_close_record(report);
 }

@@ -130,9 +130,11 @@ void inspect_hashes(inspect_report *report)
     show_hash(report, "imphash", is_there, &hash);
     is_there = rich_hash(report, &hash);
     show_hash(report, "richhash", is_there, &hash);
-    is_there = authenticode_hash(report, "SHA1", &hash);
-    show_hash(report, "authenticode_sha1", is_there, &hash);
-    is_there = authenticode_hash(report, "SHA256", &hash);
-    show_hash(report, "authenticode_sha256", is_there, &hash);
+    if (!report->without_contents) {
+        is_there = authenticode_hash(report, "SHA1", &hash);
+        show_hash(report, "authenticode_sha1", is_there, &hash);
+        is_there = authenticode_hash(report, "SHA256", &hash);
+        show_hash(report, "authenticode_sha256", is_there, &hash);
+    }
     inspect_close_record(report);
 }

@@ -44,12 +44,12 @@ static const part parts[] = {
 
 enum { PART_COUNT = sizeof parts / sizeof parts[0] };
 
-/* Marks the parts that a list such as "imports,exports" names (NULL: all). False, said on stderr,
- * if there is no such part. */
-static bool select_parts(const char *list, bool ret_wanted[PART_COUNT])
+_Static_assert((int)PART_COUNT <= (int)INSPECT_PARTS_MAX, "a choice has room for all parts");
+
+bool inspect_choose(const char *list, inspect_choice *choice)
 {
     for (size_t i = 0; i < PART_COUNT; i++)
-        ret_wanted[i] = list == NULL;
+        choice->is_wanted[i] = list == NULL;
     while (list != NULL) {
         size_t length = strcspn(list, ","), i = 0;
         while (i < PART_COUNT &&
@@ -59,33 +59,40 @@ static bool select_parts(const char *list, bool ret_wanted[PART_COUNT])
             fprintf(stderr, "peload: --only: no such part: %.*s\n", (int)length, list);
             return false;
         }
-        ret_wanted[i] = true;
+        choice->is_wanted[i] = true;
         list = list[length] == ',' ? list + length + 1 : NULL;
     }
     return true;
 }
 
-static void begin_json(cli_json *json, const char *path)
+static void begin_json(cli_json *json, const char *path, const inspect_choice *choice)
 {
+    bool is_whole = !choice->without_items && !choice->without_contents;
     cli_json_open(json, NULL, '{');
-    cli_json_text(json, "schema", INSPECT_SCHEMA);
+    cli_json_text(json, "schema", is_whole ? INSPECT_SCHEMA : INSPECT_SUMMARY_SCHEMA);
     cli_json_text(json, "file", path);
 }
 
 static void end_json(cli_json *json)
 {
     cli_json_close(json, '}');
-    putchar('\n');
+    fputc('\n', json->out);
+}
+
+void inspect_write_failure(cli_json *json, const char *path, const inspect_choice *choice,
+                           const ldr_diag *diag)
+{
+    begin_json(json, path, choice);
+    cli_json_diag(json, diag);
+    end_json(json);
 }
 
 static int fail(cli_json *json, const char *path, const ldr_diag *diag)
 {
+    const inspect_choice whole = {0};
     cli_report(diag);
-    if (json != NULL) {
-        begin_json(json, path);
-        cli_json_diag(json, diag);
-        end_json(json);
-    }
+    if (json != NULL)
+        inspect_write_failure(json, path, &whole, diag);
     return CLI_FAILED;
 }
 
@@ -103,23 +110,62 @@ static bool is_cut_off(const pe_image *image)
     return false;
 }
 
-static int show_image(inspect_report *report, const char *path, const bool is_wanted[PART_COUNT])
+static void show_parts(inspect_report *report, const char *path, const inspect_choice *choice)
 {
     cli_json *json = report->json;
     if (json != NULL)
-        begin_json(json, path);
+        begin_json(json, path, choice);
     inspect_verdict(report, path);
     for (size_t i = 0; i < PART_COUNT; i++) {
-        if (is_wanted[i])
+        if (choice->is_wanted[i])
             parts[i].show(report);
     }
     if (json != NULL)
         end_json(json);
-    /* What a refused image says is an answer; a file that is not all there is a failure. */
+}
+
+/* What a refused image says is an answer; a file that is not all there is a failure. */
+static int judge(const inspect_report *report)
+{
     if (report->verdict.status == LDR_OK || !is_cut_off(report->image))
         return CLI_DONE;
     cli_report(&report->verdict);
     return CLI_FAILED;
+}
+
+/* Opens the image with a budget; false, with the diagnostic, if its headers cannot be read. */
+static bool open_image(const char *path, pe_span bytes, pe_budget *budget, pe_image *ret_image,
+                       ldr_diag *ret_diag)
+{
+    pe_diag why;
+    if (pe_open(bytes, PE_LAYOUT_FILE, ret_image, &why) != PE_OK) {
+        cli_fail(ret_diag, LDR_IMAGE_REFUSED, why.nt_status, path);
+        ret_diag->why = why;
+        return false;
+    }
+    /* A table is read for its part, for a hash, and for the findings. */
+    *budget = pe_budget_for(bytes.size);
+    budget->left *= 4;
+    ret_image->budget = budget;
+    return true;
+}
+
+void inspect_write(cli_json *json, const char *path, pe_span bytes, const inspect_choice *choice)
+{
+    pe_image image;
+    pe_budget budget;
+    ldr_diag diag;
+    inspect_report report = {
+        .image = &image,
+        .json = json,
+        .without_items = choice->without_items,
+        .without_contents = choice->without_contents,
+        .budget = BUDGET,
+    };
+    if (open_image(path, bytes, &budget, &image, &diag))
+        show_parts(&report, path, choice);
+    else
+        inspect_write_failure(json, path, choice, &diag);
 }
 
 /* See no-color.org. */
@@ -131,7 +177,8 @@ static bool wants_colour(void)
 
 int cli_inspect(int argc, char **argv)
 {
-    bool as_json = false, is_wanted[PART_COUNT];
+    bool as_json = false;
+    inspect_choice choice = {0};
     const char *only = NULL;
     const cli_option table[] = {{"--json", CLI_FLAG, &as_json}, {"--only", CLI_TEXT, &only}};
     const cli_syntax syntax = {table, 2, false, 1, 1};
@@ -139,7 +186,7 @@ int cli_inspect(int argc, char **argv)
     size_t size;
     ldr_diag diag;
 
-    if (cli_parse(&syntax, argc, argv) < 0 || !select_parts(only, is_wanted))
+    if (cli_parse(&syntax, argc, argv) < 0 || !inspect_choose(only, &choice))
         return CLI_USAGE;
     const char *path = argv[1];
     cli_json writer = {.out = stdout};
@@ -149,15 +196,14 @@ int cli_inspect(int argc, char **argv)
 
     int result;
     pe_image image;
-    pe_diag why;
-    if (pe_open((pe_span){bytes, size}, PE_LAYOUT_FILE, &image, &why) != PE_OK) {
-        cli_fail(&diag, LDR_IMAGE_REFUSED, why.nt_status, path);
-        diag.why = why;
-        result = fail(json, path, &diag);
-    } else {
+    pe_budget budget;
+    if (open_image(path, (pe_span){bytes, size}, &budget, &image, &diag)) {
         inspect_report report = {
             .image = &image, .json = json, .is_coloured = wants_colour(), .budget = BUDGET};
-        result = show_image(&report, path, is_wanted);
+        show_parts(&report, path, &choice);
+        result = judge(&report);
+    } else {
+        result = fail(json, path, &diag);
     }
     free(bytes);
     return result;

@@ -8,12 +8,16 @@
 
 #include "cli/cli.h"
 
-#define INSPECT_SCHEMA "peload.inspect/1"
+/* What pe/inspect.schema.json describes, and the same with less in it. */
+#define INSPECT_SCHEMA         "peload.inspect/1"
+#define INSPECT_SUMMARY_SCHEMA "peload.scan/1"
 
 typedef struct inspect_report {
     const pe_image *image;
-    cli_json *json;   /* NULL: text */
-    bool is_coloured; /* text for a terminal */
+    cli_json *json;        /* NULL: text */
+    bool is_coloured;      /* text for a terminal */
+    bool without_items;    /* of tables only counts and statuses (JSON) */
+    bool without_contents; /* leaves out what all bytes of the file must be read for */
     uint64_t budget;
     ldr_diag verdict; /* of Windows 10 */
     /* Of the text, what is open: levels, those of them that are rows or indented (bits), a line. */
@@ -21,6 +25,23 @@ typedef struct inspect_report {
     uint32_t rows, indents;
     bool is_mid_line;
 } inspect_report;
+
+enum { INSPECT_PARTS_MAX = 32 };
+
+/* Which parts are shown, and how. Zero is no part. */
+typedef struct inspect_choice {
+    bool is_wanted[INSPECT_PARTS_MAX];
+    bool without_items, without_contents;
+} inspect_choice;
+
+/* Marks the parts that a list such as "imports,exports" names (NULL: all). False, said on stderr,
+ * if there is no such part. */
+bool inspect_choose(const char *list, inspect_choice *choice);
+
+/* The JSON object of a file whose bytes are there, or that could not be read, and a newline. */
+void inspect_write(cli_json *json, const char *path, pe_span bytes, const inspect_choice *choice);
+void inspect_write_failure(cli_json *json, const char *path, const inspect_choice *choice,
+                           const ldr_diag *diag);
 
 /* What the image is, and whether Windows 10 would take it (the JSON's status members). */
 void inspect_verdict(inspect_report *report, const char *path);

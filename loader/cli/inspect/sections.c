@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum { ENTRY_SIZE = 40 };
@@ -13,9 +14,14 @@ static pe_span full_name(const pe_image *image, const pe_section *section)
     return name;
 }
 
+/* Paid for: sections may share their bytes. Not a number once the budget is spent. */
 static double bits_per_byte(const pe_image *image, const pe_section *section)
 {
-    return (double)pe_entropy(pe_section_bytes(image, section)) / PE_ENTROPY_BIT;
+    enum { COST = 3 };
+    pe_span bytes = pe_section_bytes(image, section);
+    if (pe_charge(image, section->rva, bytes.size * COST) != PE_OK)
+        return NAN;
+    return (double)pe_entropy(bytes) / PE_ENTROPY_BIT;
 }
 
 static void section_json(inspect_report *report, const pe_section *section)
@@ -31,7 +37,8 @@ static void section_json(inspect_report *report, const pe_section *section)
     cli_json_number(json, "raw_size", section->raw_size);
     cli_json_hex(json, "characteristics", section->characteristics, 8);
     inspect_flags(report, "characteristics_names", section->characteristics, pe_section_flag_name);
-    cli_json_real(json, "entropy", bits_per_byte(report->image, section));
+    if (!report->without_contents)
+        cli_json_real(json, "entropy", bits_per_byte(report->image, section));
     cli_json_close(json, '}');
 }
 

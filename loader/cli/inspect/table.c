@@ -37,7 +37,9 @@ void inspect_table_status(inspect_report *report, pe_status status)
 void inspect_open_table(inspect_report *report, const char *name)
 {
     inspect_open_record(report, name, INSPECT_BLOCK);
-    if (report->json != NULL)
+    if (report->json != NULL && report->without_items)
+        report->json->muted++;
+    else if (report->json != NULL)
         cli_json_open(report->json, "items", '[');
 }
 
@@ -45,7 +47,10 @@ void inspect_close_items(inspect_report *report, uint64_t count)
 {
     if (report->json == NULL)
         return;
-    cli_json_close(report->json, ']');
+    if (report->without_items)
+        report->json->muted--;
+    else
+        cli_json_close(report->json, ']');
     cli_json_number(report->json, "count", count);
 }
 

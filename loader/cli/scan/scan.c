@@ -1,0 +1,56 @@
+#include "scan.h"
+
+#include <unistd.h>
+
+enum { WORDS_MAX = 1 << 20, THREADS_MAX = 1024 };
+
+/* Everything but what the resources hold, which takes as long as all the rest. */
+#define USUAL_PARTS                                                                             \
+    "file_facts,headers,rich,directories,sections,imports,bound_imports,delay_imports,exports," \
+    "resources,exceptions,relocations,tls,load_config,dynamic_relocations,chpe,"                \
+    "volatile_metadata,enclave,clr,debug,certificates,symbols,hashes,findings"
+
+static bool thread_count(const char *text, unsigned *ret_count)
+{
+    uint64_t count;
+    if (text == NULL) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        *ret_count = cores > 0 && cores <= THREADS_MAX ? (unsigned)cores : 1;
+        return true;
+    }
+    if (!cli_number(text, &count) || count < 1 || count > THREADS_MAX) {
+        fprintf(stderr, "peload: --jobs: not a number from 1 to %d: %s\n", THREADS_MAX, text);
+        return false;
+    }
+    *ret_count = (unsigned)count;
+    return true;
+}
+
+int cli_scan(int argc, char **argv)
+{
+    const char *only = NULL, *jobs = NULL;
+    bool with_items = false, with_contents = false;
+    const cli_option table[] = {{"--only", CLI_TEXT, &only},
+                                {"--items", CLI_FLAG, &with_items},
+                                {"--contents", CLI_FLAG, &with_contents},
+                                {"--jobs", CLI_TEXT, &jobs}};
+    const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 1, WORDS_MAX};
+    inspect_choice choice = {0};
+    scan_progress progress;
+    unsigned threads;
+
+    int count = cli_parse(&syntax, argc, argv);
+    if (count < 0 || !thread_count(jobs, &threads))
+        return CLI_USAGE;
+    choice.without_items = !with_items;
+    choice.without_contents = !with_contents;
+    if (!inspect_choose(only == NULL && !with_contents ? USUAL_PARTS : only, &choice))
+        return CLI_USAGE;
+    scan_paths *paths = scan_paths_open(argv + 1, count);
+    scan_catch_shrinking();
+    scan_progress_start(&progress, argv + 1, count);
+    bool is_done = paths != NULL && scan_run(paths, &choice, threads, &progress);
+    scan_progress_end(&progress);
+    scan_paths_close(paths);
+    return is_done ? CLI_DONE : CLI_FAILED;
+}
