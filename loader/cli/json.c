@@ -5,6 +5,16 @@
 #include <math.h>
 #include <string.h>
 
+/* How many of the bytes need no escape: printable ASCII but quotes and backslashes. */
+static size_t plain_length(const uint8_t *at, size_t size)
+{
+    size_t length = 0;
+    while (length < size && at[length] >= 0x20 && at[length] < 0x7F && at[length] != '"' &&
+           at[length] != '\\')
+        length++;
+    return length;
+}
+
 /* A JSON string (RFC 8259, section 7); a byte that is not UTF-8 becomes U+FFFD. */
 static void write_string(FILE *out, const void *bytes, size_t size)
 {
@@ -12,6 +22,11 @@ static void write_string(FILE *out, const void *bytes, size_t size)
     fputc('"', out);
     for (size_t i = 0; i < size;) {
         uint32_t code_point;
+        size_t plain = plain_length(at + i, size - i);
+        fwrite(at + i, 1, plain, out);
+        i += plain;
+        if (i == size)
+            break;
         size_t length = cli_utf8_decode(at + i, size - i, &code_point);
         if (length == 0)
             fputs("\\ufffd", out);

@@ -37,7 +37,8 @@ static const command commands[] = {
      "  peload scan [--only PART,...] [--items] [--contents] [--jobs N] PATH...\n"
      "      One line of JSON for each file, in the order of the paths; folders with all that is\n"
      "      in them, - for a list on standard input. Of tables the counts, with --items their\n"
-     "      items; with --contents also what all bytes must be read for. PART as for inspect.\n"},
+     "      items; with --contents also what all bytes must be read for (digests, checksum,\n"
+     "      entropy, decoded resources, symbols). PART as for inspect.\n"},
 };
 
 enum { EXIT_USAGE = 2 };

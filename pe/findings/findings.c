@@ -127,10 +127,17 @@ static bool try_check(const pe_image *image, const finding_check *check, uint32_
     return true;
 }
 
+static bool reads_contents(const finding_check *check)
+{
+    return check->code == PE_FINDING_CHECKSUM_WRONG || check->code == PE_FINDING_CODE_ENTROPY_HIGH;
+}
+
 /* The next finding of the check that is at its turn; PE_END behind the last. */
 static pe_status try_next(pe_finding_iter *iter, const pe_image *image, pe_finding *ret_finding)
 {
     const finding_check *check = &checks[iter->check];
+    if (iter->without_contents && reads_contents(check))
+        return PE_END;
     while (iter->index < subject_count(image, check)) {
         if (try_check(image, check, iter->index++, ret_finding))
             return PE_OK;

@@ -101,9 +101,11 @@ typedef struct pe_finding {
 
 typedef struct pe_finding_iter {
     const pe_image *image;
-    uint32_t check;   /* of findings.c's list */
-    uint32_t index;   /* of the next section or directory it looks at */
-    pe_budget budget; /* for an image that has none */
+    uint32_t check;        /* of findings.c's list */
+    uint32_t index;        /* of the next section or directory it looks at */
+    bool without_contents; /* the caller may set it: leaves out what all bytes must be read for,
+                            * CHECKSUM_WRONG and CODE_ENTROPY_HIGH */
+    pe_budget budget;      /* for an image that has none */
     pe_status status;
 } pe_finding_iter;
 

@@ -112,7 +112,8 @@ static uint64_t show_x64_functions(inspect_report *report, pe_x64_function_iter 
             *ret_status = PE_OUT_OF_BOUNDS;
             break;
         }
-        show_function(report, &function);
+        if (!report->without_items)
+            show_function(report, &function);
         count++;
     }
     return count;

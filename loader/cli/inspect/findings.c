@@ -31,9 +31,10 @@ void inspect_findings(inspect_report *report)
 
     inspect_open_table(report, "findings");
     pe_findings(report->image, &findings);
+    findings.without_contents = report->without_contents;
     while (pe_finding_next(&findings, &finding) == PE_OK) {
         show_finding(report, &finding);
         count++;
     }
-    inspect_close_table(report, count, PE_OK);
+    inspect_close_table(report, count, findings.status);
 }

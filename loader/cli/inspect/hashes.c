@@ -8,8 +8,15 @@
 static void put_lower(FILE *text, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i++)
-        fputc(at[i] >= 'A' && at[i] <= 'Z' ? at[i] + 0x20 : at[i], text);
+    char piece[64];
+    for (size_t start = 0, length; start < size; start += length) {
+        length = size - start < sizeof piece ? size - start : sizeof piece;
+        for (size_t i = 0; i < length; i++) {
+            uint8_t letter = at[start + i];
+            piece[i] = (char)(letter >= 'A' && letter <= 'Z' ? letter + 0x20 : letter);
+        }
+        fwrite(piece, 1, length, text);
+    }
 }
 
 /* The length of a DLL's name without .dll, .ocx or .sys. */

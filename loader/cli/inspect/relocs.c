@@ -29,7 +29,8 @@ static pe_status show_entries(inspect_report *report, const pe_reloc_block *bloc
     for (uint32_t i = 0; i < block->count; i += is_pair(block, i) ? 2 : 1) {
         if (!inspect_charge(report, (pe_span){0}))
             return PE_OUT_OF_BOUNDS;
-        show_entry(report, block, i);
+        if (!report->without_items)
+            show_entry(report, block, i);
         *count += 1;
     }
     return PE_OK;

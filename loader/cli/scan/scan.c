@@ -4,11 +4,11 @@
 
 enum { WORDS_MAX = 1 << 20, THREADS_MAX = 1024 };
 
-/* Everything but what the resources hold, which takes as long as all the rest. */
+/* Everything but what the resources hold and the symbols, which take longer than all the rest. */
 #define USUAL_PARTS                                                                             \
     "file_facts,headers,rich,directories,sections,imports,bound_imports,delay_imports,exports," \
     "resources,exceptions,relocations,tls,load_config,dynamic_relocations,chpe,"                \
-    "volatile_metadata,enclave,clr,debug,certificates,symbols,hashes,findings"
+    "volatile_metadata,enclave,clr,debug,certificates,hashes,findings"
 
 static bool thread_count(const char *text, unsigned *ret_count)
 {
