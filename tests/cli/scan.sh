@@ -45,6 +45,20 @@ same "bad files: absent" STATUS_NO_SUCH_FILE "$(lines 'j[0]["status_name"]')"
 same "bad files: the next is not disturbed" STATUS_SUCCESS "$(lines 'j[1]["status_name"]')"
 same "bad files: a pipe" STATUS_INVALID_FILE_FOR_SECTION "$(lines 'j[2]["status_name"]')"
 
+# A file that is rewritten and cut off all the time: each line is one or another of its states, whole.
+for i in $(seq 500); do echo "$work/files/changing"; done >"$work/list"
+: >"$work/files/changing"
+while [ -d "$work/files" ]; do
+    cat "$zlib" >"$work/files/changing"
+    : >"$work/files/changing"
+done 2>"$work/ignored" &
+writer=$!
+"$PELOAD" scan - <"$work/list" >"$work/out" 2>"$work/err"
+same "changing file: exit status" 0 "$?"
+kill "$writer"
+same "changing file: a line each time" 500 "$(lines 'len(j)')"
+same "changing file: nothing on stderr" "" "$(cat "$work/err")"
+
 for wrong in "--jobs 0" "--jobs many" "--only nothing"; do
     peload scan $wrong "$zlib"
     same "$wrong: exit status" 2 "$status"

@@ -2,33 +2,52 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PAGE_SIZE = 0x1000 };
+
 /* ---- Files that shrink ---- */
 
-/* Where a thread goes on when the file that it has mapped ends before its size did. */
-static _Thread_local sigjmp_buf *on_shrinking;
+/* The file that a thread has mapped: what it no longer has is replaced by zeros, and that is noted.
+ */
+static _Thread_local struct {
+    uintptr_t start, end; /* whole pages */
+    volatile sig_atomic_t has_shrunk;
+} mapped;
 
-static void handle_bus_error(int signal_number)
+static void handle_bus_error(int signal_number, siginfo_t *info, void *context)
 {
-    if (on_shrinking != NULL)
-        siglongjmp(*on_shrinking, 1);
+    uintptr_t page = (uintptr_t)info->si_addr & ~(uintptr_t)(PAGE_SIZE - 1);
+    (void)context;
+    if (page >= mapped.start && page < mapped.end &&
+        mmap((void *)page, mapped.end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+             -1, 0) != MAP_FAILED) {
+        mapped.has_shrunk = 1;
+        return;
+    }
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
 
 void scan_catch_shrinking(void)
 {
-    struct sigaction action = {.sa_handler = handle_bus_error, .sa_flags = SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = handle_bus_error, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &action, NULL);
 }
 
 /* ---- Mapping ---- */
+
+static void unmap_file(pe_span bytes)
+{
+    if (bytes.size > 0)
+        munmap((void *)mapped.start, mapped.end - mapped.start);
+    mapped.start = mapped.end = 0;
+    mapped.has_shrunk = 0;
+}
 
 static ldr_status map_open_file(int file, const char *path, pe_span *ret_bytes, ldr_diag *diag)
 {
@@ -42,6 +61,9 @@ static ldr_status map_open_file(int file, const char *path, pe_span *ret_bytes, 
     if (data == MAP_FAILED)
         return cli_fail(diag, LDR_IO_ERROR, PE_NT_NO_MEMORY, path);
     *ret_bytes = (pe_span){data, (uint64_t)about.st_size};
+    mapped.start = (uintptr_t)data;
+    mapped.end =
+        mapped.start + (((size_t)about.st_size + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1));
     return LDR_OK;
 }
 
@@ -90,27 +112,16 @@ static char *failure_line(const char *path, const inspect_choice *choice, const 
     return close_line(out, &text);
 }
 
-/* NULL, with errno EIO, if the file shrinks meanwhile. What is half written then is thrown away. */
 static char *image_line(const char *path, pe_span bytes, const inspect_choice *choice,
                         size_t *ret_size)
 {
     char *text;
     cli_json json;
-    sigjmp_buf here;
     FILE *out = open_line(&text, ret_size, &json);
     if (out == NULL)
         return NULL;
-    if (sigsetjmp(here, 0) == 0) {
-        on_shrinking = &here;
-        inspect_write(&json, path, bytes, choice);
-        on_shrinking = NULL;
-        return close_line(out, &text);
-    }
-    on_shrinking = NULL;
-    fclose(out);
-    free(text);
-    errno = EIO;
-    return NULL;
+    inspect_write(&json, path, bytes, choice);
+    return close_line(out, &text);
 }
 
 char *scan_line(const char *path, const inspect_choice *choice, size_t *ret_size)
@@ -119,13 +130,12 @@ char *scan_line(const char *path, const inspect_choice *choice, size_t *ret_size
     ldr_diag diag;
     if (map_file(path, &bytes, &diag) != LDR_OK)
         return failure_line(path, choice, &diag, ret_size);
-    errno = 0;
     char *line = image_line(path, bytes, choice, ret_size);
-    bool is_shrunk = line == NULL && errno == EIO;
-    if (bytes.size > 0)
-        munmap((void *)(uintptr_t)bytes.data, (size_t)bytes.size);
-    if (!is_shrunk)
+    bool has_shrunk = mapped.has_shrunk != 0;
+    unmap_file(bytes);
+    if (!has_shrunk)
         return line;
+    free(line);
     cli_fail(&diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, path);
     return failure_line(path, choice, &diag, ret_size);
 }
