@@ -41,15 +41,34 @@ static void write_string(FILE *out, const void *bytes, size_t size)
     fputc('"', out);
 }
 
+static void write_text(FILE *out, const char *text)
+{
+    fwrite(text, 1, strlen(text), out);
+}
+
 /* Writes what comes before a value: a comma if it is not the first, and its key if it has one. */
 static FILE *begin_value(cli_json *json, const char *key)
 {
     if (json->has_items[json->depth])
-        fputs(", ", json->out);
+        write_text(json->out, ", ");
     json->has_items[json->depth] = true;
-    if (key != NULL)
-        fprintf(json->out, "\"%s\": ", key);
+    if (key != NULL) {
+        fputc('"', json->out);
+        write_text(json->out, key);
+        write_text(json->out, "\": ");
+    }
     return json->out;
+}
+
+/* `value` in `base`, with at least `digits` digits: numbers are most of what is written. */
+static void write_number(FILE *out, uint64_t value, unsigned base, int digits)
+{
+    enum { LONGEST = 20 };
+    char text[LONGEST];
+    int length = 0;
+    for (; value != 0 || length == 0 || (length < digits && length < LONGEST); value /= base)
+        text[LONGEST - ++length] = "0123456789abcdef"[value % base];
+    fwrite(text + LONGEST - length, 1, (size_t)length, out);
 }
 
 void cli_json_open(cli_json *json, const char *key, char bracket)
@@ -90,7 +109,7 @@ void cli_json_number(cli_json *json, const char *key, uint64_t value)
 {
     if (json->muted > 0)
         return;
-    fprintf(begin_value(json, key), "%" PRIu64, value);
+    write_number(begin_value(json, key), value, 10, 1);
 }
 
 void cli_json_signed(cli_json *json, const char *key, int64_t value)
@@ -128,7 +147,10 @@ void cli_json_hex(cli_json *json, const char *key, uint64_t value, int digits)
 {
     if (json->muted > 0)
         return;
-    fprintf(begin_value(json, key), "\"0x%0*" PRIx64 "\"", digits, value);
+    FILE *out = begin_value(json, key);
+    write_text(out, "\"0x");
+    write_number(out, value, 16, digits);
+    fputc('"', out);
 }
 
 void cli_json_dump(cli_json *json, const char *key, const void *bytes, size_t size)

@@ -2,6 +2,7 @@
 #include "pe/findings/checks.h"
 #include "pe/image/address.h"
 #include "pe/image/headers.h"
+#include "pe/image/layout.h"
 
 #include <string.h>
 
@@ -69,23 +70,31 @@ bool pe__check_RAW_DATA_IN_HEADERS(const pe_image *image, uint32_t index, const 
     return has_raw_data(section) && section->raw.value < pe__table_end(image);
 }
 
-static bool raw_data_meet(const pe_section *a, const pe_section *b)
+/* The first of the entries that a section is compared with; the last is that before it. */
+static uint32_t first_compared(uint32_t index)
 {
-    return has_raw_data(a) && has_raw_data(b) && a->raw.value < b->raw.value + b->raw_size &&
-           b->raw.value < a->raw.value + a->raw_size;
+    return index > COMPARED ? index - COMPARED : 0;
+}
+
+static bool raw_data_meet(const pe_section *section, uint64_t raw, uint64_t size)
+{
+    return raw != 0 && size != 0 && has_raw_data(section) && section->raw.value < raw + size &&
+           raw < section->raw.value + section->raw_size;
 }
 
 bool pe__check_RAW_DATA_OVERLAP(const pe_image *image, uint32_t index, const pe_section *section,
                                 pe__evidence *ret_evidence)
 {
-    pe_section other;
     if (!pe__pay(image->budget, section->offset.value, COMPARISON_COST))
         return false;
-    for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
-        if (pe_section_at(image, i, &other) != PE_OK || !raw_data_meet(section, &other))
+    for (uint32_t i = first_compared(index); i < index; i++) {
+        const uint8_t *entry = pe__section_entry(image, i);
+        uint64_t raw = pe__load_u32(entry + SCN_RAW_POINTER);
+        uint64_t size = pe__load_u32(entry + SCN_RAW_SIZE);
+        if (!raw_data_meet(section, raw, size))
             continue;
         ret_evidence->value = section->raw.value;
-        ret_evidence->expected = other.raw.value + other.raw_size;
+        ret_evidence->expected = raw + size;
         return true;
     }
     return false;
@@ -144,13 +153,11 @@ bool pe__check_SECTION_NAME_UNPRINTABLE(const pe_image *image, uint32_t index,
 bool pe__check_SECTION_NAME_REPEATED(const pe_image *image, uint32_t index,
                                      const pe_section *section, pe__evidence *ret_evidence)
 {
-    pe_section other;
     if (section->name[0] == '\0' || !pe__pay(image->budget, section->offset.value, COMPARISON_COST))
         return false;
-    for (uint32_t i = index > COMPARED ? index - COMPARED : 0; i < index; i++) {
+    for (uint32_t i = first_compared(index); i < index; i++) {
         ret_evidence->value = i;
-        if (pe_section_at(image, i, &other) == PE_OK &&
-            memcmp(section->name, other.name, sizeof other.name) == 0)
+        if (memcmp(section->name, pe__section_entry(image, i) + SCN_NAME, SCN_NAME_SIZE) == 0)
             return true;
     }
     return false;

@@ -19,14 +19,14 @@ static uint32_t stored_sections(const pe_image *image)
     return (uint32_t)pe__min(image->file.section_count, size / SCN_SIZE);
 }
 
-static const uint8_t *entry_at(const pe_image *image, uint32_t index)
+const uint8_t *pe__section_entry(const pe_image *image, uint32_t index)
 {
     return image->headers.data + image->section_table.value + (uint64_t)SCN_SIZE * index;
 }
 
 static uint32_t start_of(const pe_image *image, uint32_t index)
 {
-    return pe__load_u32(entry_at(image, index) + SCN_VIRTUAL_ADDRESS);
+    return pe__load_u32(pe__section_entry(image, index) + SCN_VIRTUAL_ADDRESS);
 }
 
 /* An entry of the section table with its RVAs, which are read once: the file may be changing. */
@@ -38,7 +38,7 @@ typedef struct placed_section {
 
 static placed_section place_section(const pe_image *image, uint32_t index)
 {
-    const uint8_t *entry = entry_at(image, index);
+    const uint8_t *entry = pe__section_entry(image, index);
     uint64_t start = pe__load_u32(entry + SCN_VIRTUAL_ADDRESS);
     uint64_t size = pe__load_u32(entry + SCN_VIRTUAL_SIZE);
     if (size == 0)

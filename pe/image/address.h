@@ -20,6 +20,9 @@ typedef struct pe__region {
     bool readable;
 } pe__region;
 
+/* Entry `index` (< extents.section_count) of the section table where it lies. */
+const uint8_t *pe__section_entry(const pe_image *image, uint32_t index);
+
 /* Fills in image->extents. */
 pe_extents pe__find_extents(const pe_image *image);
 
