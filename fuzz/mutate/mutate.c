@@ -13,6 +13,7 @@ typedef struct mutation {
 } mutation;
 
 enum { DOS_LFANEW = 60, DOS_SIZE = 64, NT_HEADERS = 24, DIRECTORY_ENTRY = 8, SECTION_ENTRY = 40 };
+enum { DIRECTORIES_32 = 96, DIRECTORIES_64 = 112 }; /* offsets in the optional header */
 
 static uint32_t next_random(mutation *m)
 {
@@ -123,7 +124,7 @@ static uint32_t some_directory(mutation *m)
 
 static size_t directory_entry(const mutation *m, uint32_t index)
 {
-    size_t fixed = pe_is_64(&m->image) ? 112 : 96;
+    size_t fixed = pe_is_64(&m->image) ? DIRECTORIES_64 : DIRECTORIES_32;
     return (size_t)m->image.optional.offset.value + fixed + DIRECTORY_ENTRY * (size_t)index;
 }
 
