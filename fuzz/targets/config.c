@@ -11,9 +11,6 @@ static void walk_part(struct walk *walk)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    pe_span file = {data, size};
-    pe_image image;
-    if (pe_open(file, PE_LAYOUT_FILE, &image, NULL) == PE_OK)
-        walk_layouts(&image, pe_accept(file, size, PE_WIN10, NULL) == PE_OK, walk_part);
+    walk_input((pe_span){data, size}, walk_part);
     return 0;
 }

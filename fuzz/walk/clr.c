@@ -1,13 +1,5 @@
 #include "walk.h"
 
-/* Zeros at the end are as good as none: a file does not store them, a view has them. */
-static void note_trimmed(struct walk *walk, pe_span span)
-{
-    while (span.size > 0 && span.data[span.size - 1] == 0)
-        span.size--;
-    note_span(walk, span);
-}
-
 static void walk_vtables(struct walk *walk, const pe_clr *clr)
 {
     pe_clr_vtable_iter vtables;

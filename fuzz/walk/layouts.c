@@ -78,3 +78,10 @@ void walk_layouts(const pe_image *image, bool is_accepted, walk_function *walk)
     REQUIRE(digest == again);
     walk_view(image, is_accepted, walk);
 }
+
+void walk_input(pe_span file, walk_function *walk)
+{
+    pe_image image;
+    if (pe_open(file, PE_LAYOUT_FILE, &image, NULL) == PE_OK)
+        walk_layouts(&image, pe_accept(file, file.size, PE_WIN10, NULL) == PE_OK, walk);
+}

@@ -40,8 +40,17 @@ static inline void note_span(struct walk *walk, pe_span span)
         note(walk, span.data[i]);
 }
 
+/* Zeros at the end are as good as none: a file does not store them, a view has them. */
+static inline void note_trimmed(struct walk *walk, pe_span span)
+{
+    while (span.size > 0 && span.data[span.size - 1] == 0)
+        span.size--;
+    note_span(walk, span);
+}
+
 /* The tables of both layouts: the same digest for those of an image that Windows maps, if all of
- * its sections can be read. `walk_all` is all of these, and the headers and tables of tables.c. */
+ * its sections can be read. `walk_all` is all of these but the directory read as another machine's,
+ * and the headers and tables of tables.c. */
 typedef void walk_function(struct walk *walk);
 walk_function walk_all;
 walk_function walk_resources;         /* with each leaf as everything that a leaf can be */
@@ -65,9 +74,12 @@ bool is_all_readable(const pe_image *image);
 bool digest_of(const pe_image *image, walk_function *walk, uint64_t *ret_digest);
 
 /*
- * Walks what `file` is in file layout, twice, and, laid out in memory, as a view. The facts are the
- * same each time. `is_accepted`: Windows maps it, so that pages without access are never touched.
+ * Walks the image in file layout, twice, and, laid out in memory, as a view. The facts are the same
+ * each time. `is_accepted`: Windows maps it, so that pages without access are never touched.
  */
 void walk_layouts(const pe_image *image, bool is_accepted, walk_function *walk);
+
+/* The whole of a target for one structure: walk_layouts of the input, if it is an image. */
+void walk_input(pe_span file, walk_function *walk);
 
 #endif

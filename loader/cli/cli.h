@@ -78,6 +78,9 @@ ldr_status cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size
 /* Fills a diagnostic of the command's own; returns `status`. */
 ldr_status cli_fail(ldr_diag *diag, ldr_status status, uint32_t nt_status, const char *subject);
 
+/* The same by errno, for a file that cannot be opened. */
+ldr_status cli_fail_open(ldr_diag *diag, const char *path);
+
 /*
  * Decodes one UTF-8 sequence (RFC 3629) of the `size` > 0 bytes at `at`. Its length, or 0 if it is
  * none; then *ret_code_point is untouched.

@@ -14,15 +14,19 @@ ldr_status cli_fail(ldr_diag *diag, ldr_status status, uint32_t nt_status, const
     return status;
 }
 
+ldr_status cli_fail_open(ldr_diag *diag, const char *path)
+{
+    bool is_missing = errno == ENOENT || errno == ENOTDIR;
+    return is_missing ? cli_fail(diag, LDR_FILE_NOT_FOUND, PE_NT_NO_SUCH_FILE, path)
+                      : cli_fail(diag, LDR_IO_ERROR, PE_NT_ACCESS_DENIED, path);
+}
+
 /* Opens `path` if it is a regular file: a pipe or a device would have no end. */
 static ldr_status open_regular(const char *path, FILE **ret_file, size_t *ret_size, ldr_diag *diag)
 {
     struct stat info;
-    if (stat(path, &info) != 0) {
-        bool is_missing = errno == ENOENT || errno == ENOTDIR;
-        return is_missing ? cli_fail(diag, LDR_FILE_NOT_FOUND, PE_NT_NO_SUCH_FILE, path)
-                          : cli_fail(diag, LDR_IO_ERROR, PE_NT_ACCESS_DENIED, path);
-    }
+    if (stat(path, &info) != 0)
+        return cli_fail_open(diag, path);
     if (!S_ISREG(info.st_mode))
         return cli_fail(diag, LDR_NOT_A_FILE, PE_NT_INVALID_FILE_FOR_SECTION, path);
     FILE *file = fopen(path, "rb");

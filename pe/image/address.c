@@ -269,15 +269,20 @@ pe_status pe_section_of(const pe_image *image, pe_rva rva, pe_section *ret_secti
     return PE_OK;
 }
 
+pe_span pe__tail_of(const pe_image *image, const pe__region *region, uint64_t rva)
+{
+    uint64_t skip = rva - region->start;
+    if (skip >= region->stored)
+        return (pe_span){0};
+    return (pe_span){image->bytes.data + region->at + skip, region->stored - skip};
+}
+
 pe_span pe_tail(const pe_image *image, pe_rva rva)
 {
     pe__region region;
     if (!pe__region_at(image, rva.value, &region) || !region.readable)
         return (pe_span){0};
-    uint64_t skip = rva.value - region.start;
-    if (skip >= region.stored)
-        return (pe_span){0};
-    return (pe_span){image->bytes.data + region.at + skip, region.stored - skip};
+    return pe__tail_of(image, &region, rva.value);
 }
 
 /* Copies the part of `size` bytes at `rva` that lies in `region`, returns how much that is. */
@@ -396,7 +401,7 @@ pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t 
     if (status != PE_OK)
         return status;
     *window = window_of(image, &region);
-    pe_span tail = pe_tail(image, (pe_rva){(uint32_t)rva});
+    pe_span tail = pe__tail_of(image, &region, rva);
     const uint8_t *nul = tail.size == 0 ? NULL : memchr(tail.data, 0, tail.size);
     if (nul != NULL)
         tail.size = (uint64_t)(nul - tail.data);
@@ -424,7 +429,7 @@ pe_status pe__borrow(const pe_image *image, pe_rva rva, uint64_t size, pe_span *
         return PE_OUT_OF_BOUNDS;
     if (status != PE_OK)
         return status;
-    pe_span bytes = pe_tail(image, rva);
+    pe_span bytes = pe__tail_of(image, &region, rva.value);
     bytes.size = pe__min(bytes.size, size);
     if (!pe__pay(image->budget, rva.value, bytes.size * PE__COST_BYTE))
         return PE_BUDGET_SPENT;

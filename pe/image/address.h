@@ -32,6 +32,9 @@ bool pe__region_at(const pe_image *image, uint64_t rva, pe__region *ret_region);
 /* The region of a record at `rva`, paid for. PE_OUT_OF_BOUNDS, PE_UNREADABLE or PE_BUDGET_SPENT. */
 pe_status pe__readable_region(const pe_image *image, uint64_t rva, pe__region *ret_region);
 
+/* What is stored from `rva` to the end of its region. */
+pe_span pe__tail_of(const pe_image *image, const pe__region *region, uint64_t rva);
+
 /*
  * Borrows the `size` bytes at `rva`, which lie in one region: *ret_bytes is shorter where the rest
  * is zero fill. PE_OUT_OF_BOUNDS or PE_UNREADABLE as for pe_read.

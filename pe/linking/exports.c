@@ -111,7 +111,7 @@ static pe_status compare_at(const pe_image *image, pe_span name, pe_rva rva, int
     pe_status status = pe__readable_region(image, rva.value, &region);
     if (status != PE_OK)
         return status;
-    pe_span tail = pe_tail(image, rva);
+    pe_span tail = pe__tail_of(image, &region, rva.value);
     uint64_t common = pe__min(name.size, tail.size);
     if (!pe__pay(image->budget, rva.value, common * PE__COST_BYTE))
         return PE_BUDGET_SPENT;

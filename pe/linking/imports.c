@@ -112,8 +112,8 @@ bool pe__is_ordinal(const pe_image *image, uint64_t thunk)
     return (thunk & ordinal_flag) != 0;
 }
 
-static inline pe_status decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
-                                     pe_import *import)
+pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
+                           pe_import *import)
 {
     import->by_ordinal = pe__is_ordinal(image, thunk);
     if (import->by_ordinal) {
@@ -125,12 +125,6 @@ static inline pe_status decode_thunk(const pe_image *image, pe_window *names, ui
     if (status != PE_OK)
         return status;
     return pe__fetch_string(image, names, at + HINT_SIZE, &import->name);
-}
-
-pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
-                           pe_import *import)
-{
-    return decode_thunk(image, names, thunk, import);
 }
 
 /* Hot: the structure is written once, field by field. */
@@ -146,7 +140,7 @@ pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
     if (iter->status == PE_OK && thunk == 0)
         iter->status = PE_END;
     if (iter->status == PE_OK)
-        iter->status = decode_thunk(image, &iter->names, thunk, &named);
+        iter->status = pe__decode_thunk(image, &iter->names, thunk, &named);
     if (iter->status != PE_OK)
         return iter->status;
     ret_import->lookup = iter->lookup;

@@ -12,34 +12,35 @@ enum { BUDGET = 1 << 24 };
 typedef struct part {
     const char *name;
     void (*show)(inspect_report *report); /* as text, or into the JSON object */
+    bool reads_contents;                  /* what the resources hold, symbols */
 } part;
 
 static const part parts[] = {
-    {"file_facts", inspect_file},
-    {"headers", inspect_headers},
-    {"rich", inspect_rich},
-    {"directories", inspect_directories},
-    {"sections", inspect_sections},
-    {"imports", inspect_imports},
-    {"bound_imports", inspect_bound_imports},
-    {"delay_imports", inspect_delay_imports},
-    {"exports", inspect_exports},
-    {"resources", inspect_resources},
-    {"decoded_resources", inspect_decoded},
-    {"exceptions", inspect_exceptions},
-    {"relocations", inspect_relocations},
-    {"tls", inspect_tls},
-    {"load_config", inspect_load_config},
-    {"dynamic_relocations", inspect_dynamic_relocations},
-    {"chpe", inspect_chpe},
-    {"volatile_metadata", inspect_volatile},
-    {"enclave", inspect_enclave},
-    {"clr", inspect_clr},
-    {"debug", inspect_debug},
-    {"certificates", inspect_certificates},
-    {"symbols", inspect_symbols},
-    {"hashes", inspect_hashes},
-    {"findings", inspect_findings},
+    {"file_facts", inspect_file, false},
+    {"headers", inspect_headers, false},
+    {"rich", inspect_rich, false},
+    {"directories", inspect_directories, false},
+    {"sections", inspect_sections, false},
+    {"imports", inspect_imports, false},
+    {"bound_imports", inspect_bound_imports, false},
+    {"delay_imports", inspect_delay_imports, false},
+    {"exports", inspect_exports, false},
+    {"resources", inspect_resources, false},
+    {"decoded_resources", inspect_decoded, true},
+    {"exceptions", inspect_exceptions, false},
+    {"relocations", inspect_relocations, false},
+    {"tls", inspect_tls, false},
+    {"load_config", inspect_load_config, false},
+    {"dynamic_relocations", inspect_dynamic_relocations, false},
+    {"chpe", inspect_chpe, false},
+    {"volatile_metadata", inspect_volatile, false},
+    {"enclave", inspect_enclave, false},
+    {"clr", inspect_clr, false},
+    {"debug", inspect_debug, false},
+    {"certificates", inspect_certificates, false},
+    {"symbols", inspect_symbols, true},
+    {"hashes", inspect_hashes, false},
+    {"findings", inspect_findings, false},
 };
 
 enum { PART_COUNT = sizeof parts / sizeof parts[0] };
@@ -49,7 +50,8 @@ _Static_assert((int)PART_COUNT <= (int)INSPECT_PARTS_MAX, "a choice has room for
 bool inspect_choose(const char *list, inspect_choice *choice)
 {
     for (size_t i = 0; i < PART_COUNT; i++)
-        choice->is_wanted[i] = list == NULL;
+        choice->is_wanted[i] =
+            list == NULL && !(choice->without_contents && parts[i].reads_contents);
     while (list != NULL) {
         size_t length = strcspn(list, ","), i = 0;
         while (i < PART_COUNT &&

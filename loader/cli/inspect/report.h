@@ -34,8 +34,8 @@ typedef struct inspect_choice {
     bool without_items, without_contents;
 } inspect_choice;
 
-/* Marks the parts that a list such as "imports,exports" names (NULL: all). False, said on stderr,
- * if there is no such part. */
+/* Marks the parts that a list such as "imports,exports" names (NULL: all; without contents, all but
+ * those that are contents). False, said on stderr, if there is no such part. */
 bool inspect_choose(const char *list, inspect_choice *choice);
 
 /* The JSON object of a file whose bytes are there, or that could not be read, and a newline. */

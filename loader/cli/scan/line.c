@@ -1,6 +1,5 @@
 #include "scan.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -72,11 +71,8 @@ static ldr_status map_file(const char *path, pe_span *ret_bytes, ldr_diag *diag)
 {
     /* A pipe must not be waited for. */
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0) {
-        bool is_missing = errno == ENOENT || errno == ENOTDIR;
-        return cli_fail(diag, is_missing ? LDR_FILE_NOT_FOUND : LDR_IO_ERROR,
-                        is_missing ? PE_NT_NO_SUCH_FILE : PE_NT_ACCESS_DENIED, path);
-    }
+    if (file < 0)
+        return cli_fail_open(diag, path);
     ldr_status status = map_open_file(file, path, ret_bytes, diag);
     close(file);
     return status;
@@ -84,58 +80,37 @@ static ldr_status map_file(const char *path, pe_span *ret_bytes, ldr_diag *diag)
 
 /* ---- The line ---- */
 
-static FILE *open_line(char **text, size_t *size, cli_json *ret_json)
+/* What the bytes of the file say, or why there are none. */
+static char *write_line(const char *path, pe_span bytes, const ldr_diag *failure,
+                        const inspect_choice *choice, size_t *ret_size)
 {
-    *text = NULL;
-    FILE *out = open_memstream(text, size);
-    *ret_json = (cli_json){.out = out};
-    return out;
-}
-
-static char *close_line(FILE *out, char **text)
-{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, ret_size);
+    cli_json json = {.out = out};
+    if (out == NULL)
+        return NULL;
+    if (failure != NULL)
+        inspect_write_failure(&json, path, choice, failure);
+    else
+        inspect_write(&json, path, bytes, choice);
     if (fclose(out) == 0)
-        return *text;
-    free(*text);
+        return text;
+    free(text);
     return NULL;
-}
-
-static char *failure_line(const char *path, const inspect_choice *choice, const ldr_diag *diag,
-                          size_t *ret_size)
-{
-    char *text;
-    cli_json json;
-    FILE *out = open_line(&text, ret_size, &json);
-    if (out == NULL)
-        return NULL;
-    inspect_write_failure(&json, path, choice, diag);
-    return close_line(out, &text);
-}
-
-static char *image_line(const char *path, pe_span bytes, const inspect_choice *choice,
-                        size_t *ret_size)
-{
-    char *text;
-    cli_json json;
-    FILE *out = open_line(&text, ret_size, &json);
-    if (out == NULL)
-        return NULL;
-    inspect_write(&json, path, bytes, choice);
-    return close_line(out, &text);
 }
 
 char *scan_line(const char *path, const inspect_choice *choice, size_t *ret_size)
 {
-    pe_span bytes;
+    pe_span bytes = {0};
     ldr_diag diag;
     if (map_file(path, &bytes, &diag) != LDR_OK)
-        return failure_line(path, choice, &diag, ret_size);
-    char *line = image_line(path, bytes, choice, ret_size);
+        return write_line(path, bytes, &diag, choice, ret_size);
+    char *line = write_line(path, bytes, NULL, choice, ret_size);
     bool has_shrunk = mapped.has_shrunk != 0;
     unmap_file(bytes);
     if (!has_shrunk)
         return line;
     free(line);
     cli_fail(&diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, path);
-    return failure_line(path, choice, &diag, ret_size);
+    return write_line(path, bytes, &diag, choice, ret_size);
 }

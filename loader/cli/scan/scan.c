@@ -4,12 +4,6 @@
 
 enum { WORDS_MAX = 1 << 20, THREADS_MAX = 1024 };
 
-/* Everything but what the resources hold and the symbols, which take longer than all the rest. */
-#define USUAL_PARTS                                                                             \
-    "file_facts,headers,rich,directories,sections,imports,bound_imports,delay_imports,exports," \
-    "resources,exceptions,relocations,tls,load_config,dynamic_relocations,chpe,"                \
-    "volatile_metadata,enclave,clr,debug,certificates,hashes,findings"
-
 static bool thread_count(const char *text, unsigned *ret_count)
 {
     uint64_t count;
@@ -44,7 +38,7 @@ int cli_scan(int argc, char **argv)
         return CLI_USAGE;
     choice.without_items = !with_items;
     choice.without_contents = !with_contents;
-    if (!inspect_choose(only == NULL && !with_contents ? USUAL_PARTS : only, &choice))
+    if (!inspect_choose(only, &choice))
         return CLI_USAGE;
     scan_paths *paths = scan_paths_open(argv + 1, count);
     scan_catch_shrinking();
