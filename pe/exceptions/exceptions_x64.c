@@ -32,22 +32,24 @@ void pe_x64_functions(const pe_image *image, pe_x64_function_iter *ret_iter)
         ret_iter->status = PE_NOT_PRESENT;
 }
 
-static inline pe_status read_function(const pe_image *image, pe_window *window, pe_rva rva,
-                                      pe_x64_function *ret_function)
+static inline void decode_function(const uint8_t *raw, pe_rva rva, pe_x64_function *ret_function)
 {
-    uint8_t scratch[FUNCTION_SIZE];
-    const uint8_t *raw;
-    pe_status status = pe__look(image, window, rva.value, scratch, sizeof scratch, &raw);
-    if (status != PE_OK)
-        return status;
     uint32_t unwind = pe__load_u32(raw + FUNCTION_UNWIND);
-    bool is_indirect = unwind % 2 == FUNCTION_INDIRECT;
     ret_function->at = rva;
     ret_function->begin.value = pe__load_u32(raw);
     ret_function->end.value = pe__load_u32(raw + FUNCTION_END);
     ret_function->unwind.value = unwind & ~(uint32_t)FUNCTION_INDIRECT;
-    ret_function->is_indirect = is_indirect;
-    return PE_OK;
+    ret_function->is_indirect = unwind & FUNCTION_INDIRECT;
+}
+
+static pe_status read_function(const pe_image *image, pe_window *window, pe_rva rva,
+                               pe_x64_function *ret_function)
+{
+    uint8_t raw[FUNCTION_SIZE];
+    pe_status status = pe__fetch(image, window, rva.value, raw, sizeof raw);
+    if (status == PE_OK)
+        decode_function(raw, rva, ret_function);
+    return status;
 }
 
 pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function *ret_function)
@@ -57,7 +59,7 @@ pe_status pe_x64_function_at(const pe_image *image, pe_rva rva, pe_x64_function 
 }
 
 /* Less than an entry at the end of the directory is none. */
-pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_function)
+PE__SLOW static pe_status find_function(pe_x64_function_iter *iter, pe_x64_function *ret_function)
 {
     if (iter->status == PE_OK && iter->end - iter->next < FUNCTION_SIZE)
         iter->status = PE_END;
@@ -70,6 +72,19 @@ pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_
     if (iter->status == PE_OK)
         iter->next += FUNCTION_SIZE;
     return iter->status;
+}
+
+pe_status pe_x64_function_next(pe_x64_function_iter *iter, pe_x64_function *ret_function)
+{
+    uint64_t at = iter->next;
+    const uint8_t *raw = NULL;
+    if (iter->status == PE_OK && iter->end - at >= FUNCTION_SIZE)
+        raw = pe__take(iter->image, &iter->window, at, FUNCTION_SIZE);
+    if (raw == NULL)
+        return find_function(iter, ret_function);
+    decode_function(raw, (pe_rva){(uint32_t)at}, ret_function);
+    iter->next = at + FUNCTION_SIZE;
+    return PE_OK;
 }
 
 /* ---- Unwind information ---- */

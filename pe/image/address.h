@@ -58,17 +58,23 @@ static inline pe_status pe__read_within(const pe_image *image, pe_directory plac
 
 enum { PE__COST_RECORD = 16, PE__COST_BYTE = 1 };
 
+/* Pays `units` if they are there: false, and nothing paid, if not. */
+static inline bool pe__afford(pe_budget *budget, uint64_t units)
+{
+    if (budget == NULL)
+        return true;
+    if (units > budget->left)
+        return false;
+    budget->left -= units;
+    return true;
+}
+
 bool pe__overspend(pe_budget *budget, uint64_t at);
 
 /* Pays `units` for reading at `at`; false once the budget is spent. NULL is without limit. */
 static inline bool pe__pay(pe_budget *budget, uint64_t at, uint64_t units)
 {
-    if (budget == NULL)
-        return true;
-    if (units > budget->left)
-        return pe__overspend(budget, at);
-    budget->left -= units;
-    return true;
+    return pe__afford(budget, units) || pe__overspend(budget, at);
 }
 
 /* ---- Windows ---- */
@@ -80,7 +86,22 @@ static inline const uint8_t *pe__window_at(const pe_window *window, uint64_t rva
     return pe_range_ok(window->bytes.size, skip, size) ? window->bytes.data + skip : NULL;
 }
 
-/* The two below, where the window does not hold what is asked for: it moves to where that is. */
+/*
+ * The `size` stored bytes (1 or more) at `rva`, paid for, if the window holds them and the budget
+ * suffices; otherwise NULL, and nothing has happened. It calls nothing, so that a function that
+ * tries it first and leaves the rest to another runs without a stack frame. Each byte is to be
+ * loaded once: the file may be changing.
+ */
+static inline const uint8_t *pe__take(const pe_image *image, const pe_window *window, uint64_t rva,
+                                      uint64_t size)
+{
+    const uint8_t *at = pe__window_at(window, rva, size);
+    return at != NULL && pe__afford(image->budget, PE__COST_RECORD + size * PE__COST_BYTE) ? at
+                                                                                           : NULL;
+}
+
+/* The two below, where the window does not hold what is asked for: it moves to where that is; or
+ * where the budget may not suffice. */
 pe_status pe__fetch_outside(const pe_image *image, pe_window *window, uint64_t rva, void *ret_bytes,
                             size_t size);
 pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t rva,
@@ -94,12 +115,9 @@ pe_status pe__string_outside(const pe_image *image, pe_window *window, uint64_t 
 static inline pe_status pe__look(const pe_image *image, pe_window *window, uint64_t rva,
                                  uint8_t *scratch, size_t size, const uint8_t **ret_at)
 {
-    const uint8_t *at = pe__window_at(window, rva, size);
+    const uint8_t *at = pe__take(image, window, rva, size);
     *ret_at = at != NULL ? at : scratch;
-    if (at == NULL)
-        return pe__fetch_outside(image, window, rva, scratch, size);
-    bool is_paid = pe__pay(image->budget, rva, PE__COST_RECORD + size * PE__COST_BYTE);
-    return is_paid ? PE_OK : PE_BUDGET_SPENT;
+    return at != NULL ? PE_OK : pe__fetch_outside(image, window, rva, scratch, size);
 }
 
 /* pe_read through a window. */
@@ -135,13 +153,19 @@ static inline pe_status pe__fetch_u32(const pe_image *image, pe_window *window, 
     return status;
 }
 
+/* pe_is_64, for what is hot. */
+static inline bool pe__is_64(const pe_image *image)
+{
+    return image->optional.magic == PE_MAGIC_PE32_PLUS;
+}
+
 /* pe_read_pointer through a window. */
 static inline pe_status pe__fetch_pointer(const pe_image *image, pe_window *window, uint64_t rva,
                                           uint64_t *ret_value)
 {
     uint8_t bytes[8];
     const uint8_t *at;
-    bool is_64 = image->optional.magic == PE_MAGIC_PE32_PLUS;
+    bool is_64 = pe__is_64(image);
     pe_status status = pe__look(image, window, rva, bytes, is_64 ? 8 : 4, &at);
     if (status == PE_OK)
         *ret_value = is_64 ? pe__load_u64(at) : pe__load_u32(at);
@@ -152,11 +176,9 @@ static inline pe_status pe__fetch_pointer(const pe_image *image, pe_window *wind
 static inline pe_status pe__lend(const pe_image *image, const pe_window *window, pe_rva rva,
                                  uint64_t size, pe_span *ret_bytes)
 {
-    const uint8_t *at = size != 0 ? pe__window_at(window, rva.value, size) : NULL;
+    const uint8_t *at = size != 0 ? pe__take(image, window, rva.value, size) : NULL;
     if (at == NULL)
         return pe__borrow(image, rva, size, ret_bytes);
-    if (!pe__pay(image->budget, rva.value, PE__COST_RECORD + size * PE__COST_BYTE))
-        return PE_BUDGET_SPENT;
     *ret_bytes = (pe_span){at, size};
     return PE_OK;
 }
@@ -166,17 +188,13 @@ static inline pe_status pe__fetch_string(const pe_image *image, pe_window *windo
                                          pe_span *ret_string)
 {
     const uint8_t *at = pe__window_at(window, rva, 1);
-    if (at == NULL)
+    if (at == NULL || !pe__afford(image->budget, PE__COST_RECORD))
         return pe__string_outside(image, window, rva, ret_string);
-    if (!pe__pay(image->budget, rva, PE__COST_RECORD))
-        return PE_BUDGET_SPENT;
     uint64_t rest = window->bytes.size - (rva - window->start);
     const uint8_t *nul = memchr(at, 0, rest);
-    if (nul == NULL)
+    uint64_t size = nul != NULL ? (uint64_t)(nul - at) : 0;
+    if (nul == NULL || !pe__afford(image->budget, size * PE__COST_BYTE))
         return pe__string_outside(image, window, rva, ret_string);
-    uint64_t size = (uint64_t)(nul - at);
-    if (!pe__pay(image->budget, rva, size * PE__COST_BYTE))
-        return PE_BUDGET_SPENT;
     *ret_string = (pe_span){at, size};
     return PE_OK;
 }

@@ -11,6 +11,9 @@
 #define PE__PAGE   0x1000u
 #define PE__SECTOR 0x200u
 
+/* A function for what is rare, kept out of its caller, which then needs no stack frame. */
+#define PE__SLOW __attribute__((noinline, cold))
+
 static inline uint16_t pe__load_u16(const uint8_t *at)
 {
     return (uint16_t)(at[0] | at[1] << 8);

@@ -53,12 +53,19 @@ static inline pe_status read_string(const pe_image *image, const pe_exports *exp
     return pe__fetch_string(image, &window, rva, ret_string);
 }
 
-/* The slot `index`, which is called `name`. Hot: structures are written once, field by field. */
+/* What a slot holds. */
+typedef struct export_slot {
+    uint32_t ordinal;
+    pe_rva rva;
+    bool is_forwarder;
+    pe_span forwarder;
+} export_slot;
+
 static inline pe_status read_slot(const pe_image *image, const pe_exports *exports, uint32_t index,
-                                  pe_span name, pe_export *ret_export)
+                                  export_slot *ret_slot)
 {
     uint32_t rva;
-    pe_span forwarder = {0};
+    pe_directory directory = exports->directory;
     if (index >= exports->slot_count)
         return PE_NOT_FOUND;
     pe_status status = read_u32_element(image, exports, exports->slots, index, &rva);
@@ -66,18 +73,32 @@ static inline pe_status read_slot(const pe_image *image, const pe_exports *expor
         return status;
     if (rva == 0)
         return PE_NOT_FOUND;
-    bool is_forwarder = rva - exports->directory.rva.value < exports->directory.size &&
-                        rva >= exports->directory.rva.value;
-    if (is_forwarder)
-        status = read_string(image, exports, rva, &forwarder);
-    if (status != PE_OK)
-        return status;
-    ret_export->ordinal = index + exports->ordinal_base;
-    ret_export->rva.value = rva;
-    ret_export->name = name;
-    ret_export->is_forwarder = is_forwarder;
-    ret_export->forwarder = forwarder;
-    return PE_OK;
+    ret_slot->ordinal = index + exports->ordinal_base;
+    ret_slot->rva.value = rva;
+    ret_slot->is_forwarder =
+        rva >= directory.rva.value && rva - directory.rva.value < directory.size;
+    ret_slot->forwarder = (pe_span){0};
+    return ret_slot->is_forwarder ? read_string(image, exports, rva, &ret_slot->forwarder) : PE_OK;
+}
+
+/* The slot that the name at `index` stands for: entries are indices, not ordinals. */
+static inline pe_status read_named_slot(const pe_image *image, const pe_exports *exports,
+                                        uint32_t index, export_slot *ret_slot)
+{
+    uint16_t slot_index;
+    pe_window window = exports->window;
+    uint64_t at = exports->name_ordinals.value + 2 * (uint64_t)index;
+    pe_status status = pe__fetch_u16(image, &window, at, &slot_index);
+    return status == PE_OK ? read_slot(image, exports, slot_index, ret_slot) : status;
+}
+
+/* All but the name. */
+static inline void fill_export(const export_slot *slot, pe_export *ret_export)
+{
+    ret_export->ordinal = slot->ordinal;
+    ret_export->rva = slot->rva;
+    ret_export->is_forwarder = slot->is_forwarder;
+    ret_export->forwarder = slot->forwarder;
 }
 
 pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports, uint32_t ordinal,
@@ -87,18 +108,13 @@ pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports,
         return PE_BUDGET_SPENT;
     if (ordinal < exports->ordinal_base)
         return PE_NOT_FOUND;
-    return read_slot(image, exports, ordinal - exports->ordinal_base, (pe_span){0}, ret_export);
-}
-
-/* The slot that the name at `index` stands for: entries are indices, not ordinals. */
-static inline pe_status read_named_slot(const pe_image *image, const pe_exports *exports,
-                                        uint32_t index, pe_span name, pe_export *ret_export)
-{
-    uint16_t slot;
-    pe_window window = exports->window;
-    uint64_t at = exports->name_ordinals.value + 2 * (uint64_t)index;
-    pe_status status = pe__fetch_u16(image, &window, at, &slot);
-    return status == PE_OK ? read_slot(image, exports, slot, name, ret_export) : status;
+    export_slot slot;
+    pe_status status = read_slot(image, exports, ordinal - exports->ordinal_base, &slot);
+    if (status != PE_OK)
+        return status;
+    ret_export->name = (pe_span){0};
+    fill_export(&slot, ret_export);
+    return PE_OK;
 }
 
 /*
@@ -168,24 +184,36 @@ static bool hint_names(const pe_image *image, const pe_exports *exports, pe_span
 pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
                             uint32_t hint, pe_export *ret_export)
 {
+    export_slot slot;
     uint32_t index = hint;
     pe_status status = PE_OK;
     if (!hint_names(image, exports, name, hint))
         status = search_names(image, exports, name, &index);
-    return status == PE_OK ? read_named_slot(image, exports, index, name, ret_export) : status;
+    if (status == PE_OK)
+        status = read_named_slot(image, exports, index, &slot);
+    if (status != PE_OK)
+        return status;
+    ret_export->name = name;
+    fill_export(&slot, ret_export);
+    return PE_OK;
 }
 
+/* The name is the last that can fail, so that it goes straight to its place. */
 pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
                             pe_export *ret_export)
 {
+    export_slot slot;
     uint32_t at;
-    pe_span name;
     if (index >= exports->name_count)
         return PE_NOT_FOUND;
     pe_status status = read_u32_element(image, exports, exports->names, index, &at);
     if (status == PE_OK)
-        status = read_string(image, exports, at, &name);
-    return status == PE_OK ? read_named_slot(image, exports, index, name, ret_export) : status;
+        status = read_named_slot(image, exports, index, &slot);
+    if (status == PE_OK)
+        status = read_string(image, exports, at, &ret_export->name);
+    if (status == PE_OK)
+        fill_export(&slot, ret_export);
+    return status;
 }
 
 static pe_status parse_ordinal(pe_span digits, uint16_t *ret_ordinal)

@@ -108,48 +108,49 @@ void pe_thunks(const pe_image *image, const pe_import_dll *dll, pe_thunk_iter *r
 
 bool pe__is_ordinal(const pe_image *image, uint64_t thunk)
 {
-    uint64_t ordinal_flag = pe_is_64(image) ? UINT64_C(1) << 63 : UINT64_C(1) << 31;
+    uint64_t ordinal_flag = pe__is_64(image) ? UINT64_C(1) << 63 : UINT64_C(1) << 31;
     return (thunk & ordinal_flag) != 0;
 }
 
+/* The name is the last that can fail, so that it goes straight to its place. */
 pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
-                           pe_import *import)
+                           pe_import *ret_import)
 {
-    import->by_ordinal = pe__is_ordinal(image, thunk);
-    if (import->by_ordinal) {
-        import->ordinal = (uint16_t)(thunk & 0xFFFF);
-        return PE_OK;
+    uint16_t hint = 0;
+    bool by_ordinal = pe__is_ordinal(image, thunk);
+    if (by_ordinal) {
+        ret_import->name = (pe_span){0};
+    } else {
+        uint64_t at = thunk & THUNK_RVA_MASK;
+        pe_status status = pe__fetch_u16(image, names, at, &hint);
+        if (status == PE_OK)
+            status = pe__fetch_string(image, names, at + HINT_SIZE, &ret_import->name);
+        if (status != PE_OK)
+            return status;
     }
-    uint64_t at = thunk & THUNK_RVA_MASK;
-    pe_status status = pe__fetch_u16(image, names, at, &import->hint);
-    if (status != PE_OK)
-        return status;
-    return pe__fetch_string(image, names, at + HINT_SIZE, &import->name);
+    ret_import->by_ordinal = by_ordinal;
+    ret_import->ordinal = by_ordinal ? (uint16_t)(thunk & 0xFFFF) : 0;
+    ret_import->hint = hint;
+    return PE_OK;
 }
 
-/* Hot: the structure is written once, field by field. */
 pe_status pe_thunk_next(pe_thunk_iter *iter, pe_import *ret_import)
 {
     const pe_image *image = iter->image;
-    pe_import named = {0};
     uint64_t thunk;
-    uint32_t width = pe_is_64(image) ? 8 : 4;
+    uint32_t width = pe__is_64(image) ? 8 : 4;
     if (iter->status != PE_OK)
         return iter->status;
     iter->status = pe__fetch_pointer(image, &iter->thunks, iter->lookup.value, &thunk);
     if (iter->status == PE_OK && thunk == 0)
         iter->status = PE_END;
     if (iter->status == PE_OK)
-        iter->status = pe__decode_thunk(image, &iter->names, thunk, &named);
+        iter->status = pe__decode_thunk(image, &iter->names, thunk, ret_import);
     if (iter->status != PE_OK)
         return iter->status;
     ret_import->lookup = iter->lookup;
     ret_import->thunk = thunk;
     ret_import->slot = iter->slot;
-    ret_import->by_ordinal = named.by_ordinal;
-    ret_import->ordinal = named.ordinal;
-    ret_import->hint = named.hint;
-    ret_import->name = named.name;
     iter->status = pe__advance(&iter->lookup, width);
     if (iter->status == PE_OK)
         iter->status = pe__advance(&iter->slot, width);

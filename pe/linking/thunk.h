@@ -12,8 +12,9 @@ pe_status pe__advance(pe_rva *rva, uint32_t size);
 /* True if the thunk holds an ordinal instead of the RVA of a hint and a name. */
 bool pe__is_ordinal(const pe_image *image, uint64_t thunk);
 
-/* Fills in all but the slot (rule E7); `names` is the window that hints and names are read by. */
+/* Fills in what the thunk says (rule E7), or nothing; `names` is the window that hints and names
+ * are read by. */
 pe_status pe__decode_thunk(const pe_image *image, pe_window *names, uint64_t thunk,
-                           pe_import *import);
+                           pe_import *ret_import);
 
 #endif

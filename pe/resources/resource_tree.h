@@ -12,4 +12,8 @@ void pe__resource_children(const pe_resource_iter *parent, const pe_resource_ent
 pe_status pe__resource_leaf(pe_resource_iter *parent, const pe_resource_entry *entry,
                             pe_resource_leaf *ret_leaf);
 
+/* pe_resource_next, with what the entry is called in `ret_id` instead of the entry. */
+pe_status pe__resource_next(pe_resource_iter *iter, pe_resource_id *ret_id,
+                            pe_resource_entry *ret_entry);
+
 #endif

@@ -75,12 +75,10 @@ static bool take_leaf(pe_resource_walk *walk, const pe_resource_entry *entry,
 static bool visit(pe_resource_walk *walk, pe_resource_entry *ret_entry)
 {
     pe_resource_iter *level = &walk->levels[walk->depth - 1];
-    if (pe_resource_next(level, ret_entry) != PE_OK) {
-        ascend(walk);
-        return false;
-    }
-    walk->path[walk->depth - 1] = ret_entry->id;
-    return true;
+    if (pe__resource_next(level, &walk->path[walk->depth - 1], ret_entry) == PE_OK)
+        return true;
+    ascend(walk);
+    return false;
 }
 
 static pe_status finish(pe_resource_walk *walk)

@@ -39,27 +39,27 @@ const char *pe_resource_type_name(uint32_t type)
 /* Rule R2: what the tree names but the leaves' bytes counts from its root. */
 static pe_rva from_root(const pe_image *image, uint32_t field)
 {
-    uint64_t root = pe_directory_at(image, PE_DIRECTORY_RESOURCE).rva.value;
+    uint64_t root = image->optional.directories[PE_DIRECTORY_RESOURCE].rva.value;
     return (pe_rva){(uint32_t)pe__min(root + (field & ~TOP_BIT), UINT32_MAX)};
 }
 
-static void open_directory(const pe_image *image, pe_window window, pe_rva at,
+/* In place, field by field: it is called for each directory of a tree. */
+static void open_directory(const pe_image *image, const pe_window *window, pe_rva at,
                            pe_resource_iter *ret_iter)
 {
-    uint8_t raw[DIRECTORY_TABLE_SIZE];
-    *ret_iter = (pe_resource_iter){.image = image, .window = window, .directory = {.at = at}};
-    ret_iter->status = pe__fetch(image, &ret_iter->window, at.value, raw, sizeof raw);
+    uint8_t scratch[DIRECTORY_TABLE_SIZE];
+    const uint8_t *raw;
+    *ret_iter = (pe_resource_iter){.image = image, .window = *window, .directory = {.at = at}};
+    ret_iter->status = pe__look(image, &ret_iter->window, at.value, scratch, sizeof scratch, &raw);
     if (ret_iter->status != PE_OK)
         return;
-    ret_iter->directory = (pe_resource_directory){
-        .at = at,
-        .characteristics = pe__load_u32(raw + DIRECTORY_CHARACTERISTICS),
-        .time_date_stamp = pe__load_u32(raw + DIRECTORY_TIME_DATE_STAMP),
-        .major = pe__load_u16(raw + DIRECTORY_MAJOR),
-        .minor = pe__load_u16(raw + DIRECTORY_MINOR),
-        .named_count = pe__load_u16(raw + DIRECTORY_NAMED_COUNT),
-        .id_count = pe__load_u16(raw + DIRECTORY_ID_COUNT),
-    };
+    pe_resource_directory *directory = &ret_iter->directory;
+    directory->characteristics = pe__load_u32(raw + DIRECTORY_CHARACTERISTICS);
+    directory->time_date_stamp = pe__load_u32(raw + DIRECTORY_TIME_DATE_STAMP);
+    directory->major = pe__load_u16(raw + DIRECTORY_MAJOR);
+    directory->minor = pe__load_u16(raw + DIRECTORY_MINOR);
+    directory->named_count = pe__load_u16(raw + DIRECTORY_NAMED_COUNT);
+    directory->id_count = pe__load_u16(raw + DIRECTORY_ID_COUNT);
 }
 
 void pe_resources(const pe_image *image, pe_resource_iter *ret_iter)
@@ -68,14 +68,14 @@ void pe_resources(const pe_image *image, pe_resource_iter *ret_iter)
     if (root.value == 0)
         *ret_iter = (pe_resource_iter){.image = image, .status = PE_NOT_PRESENT};
     else
-        open_directory(image, (pe_window){0}, root, ret_iter);
+        open_directory(image, &(pe_window){0}, root, ret_iter);
 }
 
 void pe__resource_children(const pe_resource_iter *parent, const pe_resource_entry *entry,
                            pe_resource_iter *ret_iter)
 {
     if (entry->is_directory)
-        open_directory(parent->image, parent->window, entry->target, ret_iter);
+        open_directory(parent->image, &parent->window, entry->target, ret_iter);
     else
         *ret_iter = (pe_resource_iter){
             .image = parent->image, .directory = {.at = entry->target}, .status = PE_BAD_FORMAT};
@@ -114,22 +114,16 @@ static void decode_id(pe_resource_iter *iter, uint32_t field, pe_resource_id *re
             read_name(iter->image, &iter->window, from_root(iter->image, field), &ret_id->name);
 }
 
-/* In place: an entry is a large structure to copy. */
-static void decode_entry(pe_resource_iter *iter, pe_rva at, const uint8_t *raw,
-                         pe_resource_entry *ret_entry)
-{
-    uint32_t offset = pe__load_u32(raw + ENTRY_OFFSET);
-    ret_entry->at = at;
-    ret_entry->name_field = pe__load_u32(raw + ENTRY_NAME);
-    ret_entry->offset_field = offset;
-    decode_id(iter, ret_entry->name_field, &ret_entry->id);
-    ret_entry->is_directory = (offset & TOP_BIT) != 0;
-    ret_entry->target = from_root(iter->image, offset);
-}
-
 pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
 {
-    uint8_t raw[ENTRY_SIZE];
+    return pe__resource_next(iter, &ret_entry->id, ret_entry);
+}
+
+pe_status pe__resource_next(pe_resource_iter *iter, pe_resource_id *ret_id,
+                            pe_resource_entry *ret_entry)
+{
+    uint8_t scratch[ENTRY_SIZE];
+    const uint8_t *raw;
     const pe_resource_directory *directory = &iter->directory;
     uint64_t at =
         (uint64_t)directory->at.value + DIRECTORY_TABLE_SIZE + (uint64_t)ENTRY_SIZE * iter->next;
@@ -138,11 +132,17 @@ pe_status pe_resource_next(pe_resource_iter *iter, pe_resource_entry *ret_entry)
     if (iter->next >= (uint32_t)directory->named_count + directory->id_count)
         iter->status = PE_END;
     else
-        iter->status = pe__fetch(iter->image, &iter->window, at, raw, sizeof raw);
+        iter->status = pe__look(iter->image, &iter->window, at, scratch, sizeof scratch, &raw);
     if (iter->status != PE_OK)
         return iter->status;
+    uint32_t name = pe__load_u32(raw + ENTRY_NAME), offset = pe__load_u32(raw + ENTRY_OFFSET);
     iter->next++;
-    decode_entry(iter, (pe_rva){(uint32_t)at}, raw, ret_entry);
+    ret_entry->at.value = (uint32_t)at;
+    ret_entry->name_field = name;
+    ret_entry->offset_field = offset;
+    ret_entry->is_directory = (offset & TOP_BIT) != 0;
+    ret_entry->target = from_root(iter->image, offset);
+    decode_id(iter, name, ret_id);
     return PE_OK;
 }
 
@@ -157,22 +157,22 @@ pe_status pe__resource_leaf(pe_resource_iter *parent, const pe_resource_entry *e
 {
     const pe_image *image = parent->image;
     pe_window *window = &parent->window;
-    uint8_t raw[DATA_ENTRY_SIZE];
+    uint8_t scratch[DATA_ENTRY_SIZE];
+    const uint8_t *raw;
     if (entry->is_directory)
         return PE_BAD_FORMAT;
-    pe_status status = pe__fetch(image, window, entry->target.value, raw, sizeof raw);
+    pe_status status = pe__look(image, window, entry->target.value, scratch, sizeof scratch, &raw);
     if (status != PE_OK)
         return status;
-    pe_span bytes = {0};
     pe_rva rva = {pe__load_u32(raw + DATA_RVA)};
     uint32_t size = pe__load_u32(raw + DATA_SIZE);
-    ret_leaf->status = pe__lend(image, window, rva, size, &bytes);
+    ret_leaf->bytes = (pe_span){0};
+    ret_leaf->status = pe__lend(image, window, rva, size, &ret_leaf->bytes);
     ret_leaf->entry = entry->target;
     ret_leaf->rva = rva;
     ret_leaf->size = size;
     ret_leaf->code_page = pe__load_u32(raw + DATA_CODE_PAGE);
     ret_leaf->reserved = pe__load_u32(raw + DATA_RESERVED);
-    ret_leaf->bytes = bytes;
     ret_leaf->budget = image->budget;
     return PE_OK;
 }
