@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -89,6 +90,8 @@ static char *write_line(const char *path, pe_span bytes, const ldr_diag *failure
     cli_json json = {.out = out};
     if (out == NULL)
         return NULL;
+    /* No other thread has it; a line is thousands of small writes. */
+    __fsetlocking(out, FSETLOCKING_BYCALLER);
     if (failure != NULL)
         inspect_write_failure(&json, path, choice, failure);
     else
