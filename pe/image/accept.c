@@ -9,6 +9,7 @@ struct candidate {
     pe_span prefix;
     uint64_t file_size;
     pe_profile profile;
+    pe_platform platform;
     uint64_t nt; /* e_lfanew */
     pe_image image;
 };
@@ -176,11 +177,59 @@ static bool has_96_sections_at_most(const struct candidate *of, struct finding *
     return require_file(count <= limit, of, FILE_SECTION_COUNT, count, limit, found);
 }
 
+static bool is_64_bit_machine(uint16_t machine)
+{
+    switch (machine) {
+    case PE_MACHINE_AMD64:
+    case PE_MACHINE_ARM64:
+    case PE_MACHINE_ARM64EC:
+    case PE_MACHINE_ARM64X:
+    case PE_MACHINE_IA64:
+    case PE_MACHINE_ALPHA64:
+    case PE_MACHINE_RISCV64:
+    case PE_MACHINE_RISCV128:
+    case PE_MACHINE_LOONGARCH64:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_x86(uint16_t machine)
+{
+    return machine == PE_MACHINE_I386 || machine == PE_MACHINE_AMD64;
+}
+
+static bool platform_runs(pe_platform platform, uint16_t machine)
+{
+    if (platform == PE_PLATFORM_ARM64)
+        return is_x86(machine) || machine == PE_MACHINE_ARM64 || machine == PE_MACHINE_ARMNT;
+    return platform == PE_PLATFORM_ANY || is_x86(machine);
+}
+
 static bool machine_fits_magic(const struct candidate *of, struct finding *found)
 {
     uint16_t machine = of->image.file.machine;
-    uint16_t required = pe_is_64(&of->image) ? PE_MACHINE_AMD64 : PE_MACHINE_I386;
-    return require_file(machine == required, of, FILE_MACHINE, machine, required, found);
+    bool is_64 = pe_is_64(&of->image);
+    bool holds = is_64_bit_machine(machine) == is_64 && platform_runs(of->platform, machine);
+    return require_file(holds, of, FILE_MACHINE, machine,
+                        is_64 ? PE_MACHINE_AMD64 : PE_MACHINE_I386, found);
+}
+
+static bool arm_is_protected(const struct candidate *of, struct finding *found)
+{
+    uint16_t machine = of->image.file.machine, flags = of->image.optional.dll_characteristics;
+    uint16_t required = PE_DLL_NX_COMPAT | PE_DLL_DYNAMIC_BASE;
+    bool is_arm = machine == PE_MACHINE_ARM64 || machine == PE_MACHINE_ARMNT;
+    return require_optional(!is_arm || (flags & required) == required, of, OPT_DLL_CHARACTERISTICS,
+                            flags, required, found);
+}
+
+static bool flat_image_is_x86(const struct candidate *of, struct finding *found)
+{
+    uint32_t alignment = of->image.optional.section_alignment;
+    return require_optional(is_x86(of->image.file.machine) || alignment >= PE__PAGE, of,
+                            OPT_SECTION_ALIGNMENT, alignment, PE__PAGE, found);
 }
 
 static bool headers_in_image(const struct candidate *of, struct finding *found)
@@ -311,6 +360,8 @@ static const struct check header_checks[] = {
     {PE__RULE_A20, ALL_PROFILES, image_is_not_empty},
     {PE__RULE_A21, ALL_PROFILES, base_is_aligned},
     {PE__RULE_A19, PE_WINXP, headers_in_image},
+    {PE__RULE_A22, PE_WIN10, arm_is_protected},
+    {PE__RULE_A23, ALL_PROFILES, flat_image_is_x86},
     {PE__RULE_A31, PE_WIN10 | PE_WINXP, table_starts_in_file},
     {PE__RULE_A32, PE_WIN10, table_ends_in_file},
     {PE__RULE_A32, OLD_PROFILES, table_ends_in_file_from_page},
@@ -345,10 +396,17 @@ static pe_status run(const struct check *checks, size_t count, const struct cand
 
 pe_status pe_accept(pe_span prefix, uint64_t file_size, pe_profile profile, pe_diag *diag)
 {
+    return pe_accept_on(prefix, file_size, profile, PE_PLATFORM_X64, diag);
+}
+
+pe_status pe_accept_on(pe_span prefix, uint64_t file_size, pe_profile profile, pe_platform platform,
+                       pe_diag *diag)
+{
     struct candidate candidate = {
         .prefix = {prefix.data, pe__min(prefix.size, file_size)},
         .file_size = file_size,
         .profile = profile,
+        .platform = platform,
     };
     candidate.nt = pe__u32_at(candidate.prefix, DOS_LFANEW);
     pe_status status = RUN(file_checks, &candidate, diag);

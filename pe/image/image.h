@@ -76,6 +76,7 @@ PE_API const char *pe_status_text(pe_status status);
     X(ACCESS_VIOLATION, 0xC0000005u)            \
     X(IN_PAGE_ERROR, 0xC0000006u)               \
     X(INVALID_PARAMETER, 0xC000000Du)           \
+    X(INVALID_PARAMETER_3, 0xC00000F1u)         \
     X(NO_SUCH_FILE, 0xC000000Fu)                \
     X(NO_MEMORY, 0xC0000017u)                   \
     X(CONFLICTING_ADDRESSES, 0xC0000018u)       \
@@ -492,6 +493,17 @@ typedef enum pe_profile { PE_WIN10 = 1, PE_WIN7 = 2, PE_WINXP = 4 } pe_profile;
  * hold; `diag` may be NULL.
  */
 PE_API pe_status pe_accept(pe_span prefix, uint64_t file_size, pe_profile profile, pe_diag *diag);
+
+/* The machine that the judging Windows runs on: whose images it takes (rule A18). */
+typedef enum pe_platform {
+    PE_PLATFORM_X64 = 0,   /* i386 and AMD64 */
+    PE_PLATFORM_ARM64 = 1, /* ARM64, ARM, i386 and AMD64 */
+    PE_PLATFORM_ANY = 2,   /* for analysis: every machine, as if the system were made for it */
+} pe_platform;
+
+/* pe_accept by a Windows on another machine. */
+PE_API pe_status pe_accept_on(pe_span prefix, uint64_t file_size, pe_profile profile,
+                              pe_platform platform, pe_diag *diag);
 
 /* ---- Reading at an RVA ---- */
 

@@ -42,13 +42,16 @@
       "MX V14, M7 V14, M10 V17")                                                                   \
     X(A17, INVALID_IMAGE_FORMAT, PE_WINXP, "the image has 96 sections at the most", "MX V15")      \
     X(A18, INVALID_IMAGE_FORMAT, PE__ALL,                                                          \
-      "Machine is i386 in a PE32, AMD64 in a PE32+ optional header",                               \
+      "Machine is one the system runs: i386 in a PE32, AMD64 in a PE32+ optional header",          \
       "MX V16, M7 V16, M10 V18, WT")                                                               \
     X(A19, INVALID_IMAGE_FORMAT, PE__ALL, "SizeOfHeaders is below SizeOfImage",                    \
       "MX V19, M7 V17, M10 V19")                                                                   \
     X(A20, INVALID_IMAGE_FORMAT, PE__ALL, "SizeOfImage is not 0", "MX V17, M7 V18, M10 V25")       \
     X(A21, INVALID_IMAGE_FORMAT, PE__ALL, "ImageBase is a multiple of 64 KB",                      \
       "MX V18, M7 V19, M10 V20")                                                                   \
+    X(A22, INVALID_IMAGE_FORMAT, PE_WIN10, "an ARM image has NX_COMPAT and DYNAMIC_BASE",          \
+      "WN, WT")                                                                                    \
+    X(A23, INVALID_IMAGE_FORMAT, PE__ALL, "a flat image is for x86 or x64", "M10 V33, WN")         \
     X(A31, INVALID_IMAGE_FORMAT, PE_WIN10 | PE_WINXP,                                              \
       "the page where the section table starts begins inside the file", "MX V37, M10 V29")         \
     X(A32, INVALID_IMAGE_FORMAT, PE__ALL, "the section table ends inside the file",                \
