@@ -84,6 +84,13 @@ typedef enum ldr_source {
     LDR_SOURCE_SNAPSHOT, /* a sealed copy: later changes to the file are harmless */
 } ldr_source;
 
+/* Which images get a base that cannot be foreseen, and have their relocated pages shared (C.10). */
+typedef enum ldr_aslr {
+    LDR_ASLR_OFF = 0,
+    LDR_ASLR_ON,    /* those that ask for it: DYNAMIC_BASE, relocations that are not stripped */
+    LDR_ASLR_FORCE, /* all that have relocations ("mandatory ASLR") */
+} ldr_aslr;
+
 /* Zero is the default for every field but `size`, which is sizeof(ldr_section_options). */
 typedef struct ldr_section_options {
     size_t size;
@@ -91,6 +98,9 @@ typedef struct ldr_section_options {
     ldr_source source;
     bool refuse_writable_code; /* LDR_POLICY for images with a section both writable and executable
                                 */
+    pe_platform platform;      /* whose Windows judges: images of other machines can be mapped */
+    bool no_execute; /* SEC_IMAGE_NO_EXECUTE: the same layout, but nothing can be executed (B.3) */
+    ldr_aslr aslr;
 } ldr_section_options;
 
 /*
@@ -122,8 +132,9 @@ typedef struct ldr_view ldr_view;
 
 typedef struct ldr_view_options {
     size_t size;
-    uint64_t base; /* 0: the preferred base if it is free, elsewhere otherwise. Else this one or
-                      fail; a multiple of 64 KiB (else STATUS_MAPPED_ALIGNMENT). */
+    uint64_t base; /* 0: the preferred base, or the one that ASLR gives the file, if it is free,
+                      elsewhere otherwise. Else this one or fail; a multiple of 64 KiB (else
+                      STATUS_MAPPED_ALIGNMENT). */
 } ldr_view_options;
 
 /*
@@ -140,13 +151,22 @@ LDR_API void ldr_view_unmap(ldr_view *view);
 /*
  * Applies the base relocations for where the view is, as ntdll does after mapping: nothing when it
  * is at its preferred base, or relocated already. ImageBase in the view's header stays as it is in
- * the file. LDR_NOT_RELOCATABLE (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_NO_MEMORY,
+ * the file.
+ * With ASLR, and in a view that nobody has written to yet, it does what the kernel does: ImageBase
+ * becomes the base (B8), and the pages that relocations change are kept with the section, so that
+ * later views at the same base, also in child processes, share them instead of making their own.
+ * LDR_NOT_RELOCATABLE (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_NO_MEMORY,
  * LDR_OS_ERROR; protections are as before in every case, but a view that could not be relocated is
  * good for nothing but to be unmapped.
  */
 LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
 
 LDR_API void *ldr_view_base(const ldr_view *view);
+
+/* What Windows's mapping call returns for it: PE_NT_SUCCESS, or PE_NT_IMAGE_NOT_AT_BASE (C2, C4)
+ * for a view that is neither at its preferred base nor at the one that ASLR gave the section. */
+LDR_API uint32_t ldr_view_nt_status(const ldr_view *view);
+
 LDR_API size_t ldr_view_size(const ldr_view *view); /* bytes, whole pages */
 LDR_API ldr_section *ldr_view_section(const ldr_view *view);
 
@@ -170,23 +190,26 @@ LDR_API const char *ldr_protect_name(uint32_t protect);
 
 /* What a page of a view is backed by. */
 typedef enum ldr_backing {
-    LDR_BACKING_FILE,    /* the file's own pages */
-    LDR_BACKING_SEGMENT, /* the section's copy of the file in image layout, shared by its views */
-    LDR_BACKING_ZERO,    /* zero fill */
-    LDR_BACKING_SHARED,  /* a PE section marked SHARED: one memory for all views */
-    LDR_BACKING_PRIVATE, /* this view's own copy, because it was written or relocated */
-    LDR_BACKING_NONE,    /* reserved address space */
+    LDR_BACKING_FILE,      /* the file's own pages */
+    LDR_BACKING_SEGMENT,   /* the section's copy of the file in image layout, shared by its views */
+    LDR_BACKING_ZERO,      /* zero fill */
+    LDR_BACKING_SHARED,    /* a PE section marked SHARED: one memory for all views */
+    LDR_BACKING_PRIVATE,   /* this view's own copy, because it was written or relocated */
+    LDR_BACKING_NONE,      /* reserved address space */
+    LDR_BACKING_RELOCATED, /* the section's relocated copy for this base, shared by its views */
 } ldr_backing;
 
-/* "file", "segment", "zero", "shared", "private", "none". Static. */
+/* "file", "segment", "zero", "shared", "private", "none", "relocated". Static. */
 LDR_API const char *ldr_backing_name(ldr_backing backing);
 
 /* A run of pages with the same answers. `pe_section` is an index into the section table, or -1. */
 typedef struct ldr_region {
-    uint64_t rva;     /* bytes from the view's base */
-    uint64_t size;    /* bytes, whole pages */
-    uint32_t protect; /* LDR_PAGE_*; 0 when reserved */
-    bool committed;   /* MEM_COMMIT, else MEM_RESERVE */
+    uint64_t rva;                /* bytes from the view's base */
+    uint64_t size;               /* bytes, whole pages */
+    uint32_t protect;            /* LDR_PAGE_*; 0 when reserved */
+    uint32_t allocation_protect; /* the same for all of a view (B.3) */
+    bool committed;              /* MEM_COMMIT, else MEM_RESERVE */
+    uint64_t private_bytes;      /* of this process alone: all of the region or none */
     ldr_backing backing;
     int32_t pe_section;
 } ldr_region;

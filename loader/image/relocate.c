@@ -1,13 +1,18 @@
 /* relocate.c: base relocations, as ntdll applies them after mapping (rules D of pe/RULES.md). */
+#include "image/fixup.h"
+#include "image/shared_pages.h"
 #include "section/diag.h"
 #include "section/view.h"
 
 #include <string.h>
 
-/* Bytes: the widest fixup, the span of the offsets in a block, what comes before its entries. */
+/* Bytes: the widest fixup of x86, the span of the offsets in a block, what comes before its
+ * entries. */
 #define FIXUP_MAX    8
 #define BLOCK_SPAN   4096
 #define BLOCK_HEADER 8
+
+#define NO_RVA UINT64_MAX
 
 /* The RVAs of pages that were made writable at once; `end` is 0 for none. */
 typedef struct open_run {
@@ -25,6 +30,7 @@ typedef struct relocator {
     open_run *opened;                  /* for each subsection: the one that it is in */
     uint64_t stored_start, stored_end; /* content of the image that holds the last block */
     uint64_t lowest;                   /* page of all blocks */
+    uint64_t high20;                   /* of RISC-V, that waits for its LOW12; or NO_RVA */
     pe_diag why; /* rule, offset, value and limit when the relocations are broken */
 } relocator;
 
@@ -102,15 +108,12 @@ static ldr_status close_all(relocator *r)
 
 /* ---- Applying ---- */
 
-/* The image is little-endian, and so is every machine that its code runs on. */
-static inline void add_u16(uint8_t *at, uint64_t delta)
+static uint64_t entry_rva_of(const pe_reloc_block *block, uint32_t index)
 {
-    uint16_t value;
-    memcpy(&value, at, sizeof value);
-    value = (uint16_t)(value + delta);
-    memcpy(at, &value, sizeof value);
+    return block->at.value + BLOCK_HEADER + 2 * (uint64_t)index;
 }
 
+/* The image is little-endian, and so is every machine that its code runs on. */
 static inline void add_u32(uint8_t *at, uint64_t delta)
 {
     uint32_t value;
@@ -127,58 +130,67 @@ static inline void add_u64(uint8_t *at, uint64_t delta)
     memcpy(at, &value, sizeof value);
 }
 
-/* Bytes that a fixup changes; 0 for a type that x86 images cannot have (D8). */
-static uint32_t width_of(unsigned type)
+/* Both ends of a fixup are open when this has succeeded, and stay so. */
+static ldr_status open_fixup(relocator *r, uint64_t rva, uint32_t width, uint64_t entry_rva)
 {
-    switch (type) {
-    case PE_REL_HIGH:
-    case PE_REL_LOW:
-        return 2;
-    case PE_REL_HIGHLOW:
-        return 4;
-    case PE_REL_DIR64:
-        return 8;
-    default:
-        return 0;
-    }
-}
-
-static void apply_at(uint8_t *at, unsigned type, uint64_t delta)
-{
-    switch (type) {
-    case PE_REL_HIGH:
-        add_u16(at, delta >> 16);
-        break;
-    case PE_REL_LOW:
-        add_u16(at, delta);
-        break;
-    case PE_REL_HIGHLOW:
-        add_u32(at, delta);
-        break;
-    default:
-        add_u64(at, delta);
-        break;
-    }
-}
-
-/* One entry with every check. `entry_rva` is where it stands, for the diagnostic. */
-static ldr_status apply_checked(relocator *r, uint64_t page, uint16_t entry, uint64_t entry_rva)
-{
-    unsigned type = entry >> 12;
-    if (type == PE_REL_ABSOLUTE)
-        return LDR_OK;
-    uint32_t width = width_of(type);
-    if (width == 0)
-        return broken(r, "D8", entry_rva, type, PE_REL_DIR64, "unknown type of relocation");
-    uint64_t rva = page + (entry & 0xFFF);
     uint64_t limit = r->view->image.optional.size_of_image;
     if (!pe_range_ok(limit, rva, width))
         return broken(r, "D4", entry_rva, rva, limit, "fixup outside the image");
     ldr_status status = open_at(r, rva);
+    return status == LDR_OK ? open_at(r, rva + width - 1) : status;
+}
+
+/* HIGHADJ takes the entry after its own. Windows looks at that since 8 (D.3), which makes no
+ * difference: deltas are multiples of 64 KiB. */
+static ldr_status take_parameter(relocator *r, const pe_reloc_block *block, uint32_t *index,
+                                 uint16_t *ret_parameter)
+{
+    if (*index == block->count)
+        return broken(r, "A82", entry_rva_of(block, *index), block->count, block->count + 1u,
+                      "HIGHADJ is the last entry of its block");
+    *ret_parameter = pe_reloc_entry(block, (*index)++);
+    return LDR_OK;
+}
+
+/* The high half waits for the low one that follows, in this block or in another. */
+static ldr_status pair_halves(relocator *r, ldr__fixup fixup, uint64_t rva, uint64_t entry_rva,
+                              uint8_t **ret_high20)
+{
+    if (fixup == LDR__FIXUP_RISCV_HIGH20) {
+        r->high20 = rva;
+    } else if (fixup == LDR__FIXUP_RISCV_LOW12I || fixup == LDR__FIXUP_RISCV_LOW12S) {
+        if (r->high20 == NO_RVA)
+            return broken(r, "D11", entry_rva, fixup, LDR__FIXUP_RISCV_HIGH20,
+                          "LOW12 without a HIGH20 before it");
+        *ret_high20 = r->view->base + r->high20;
+        r->high20 = NO_RVA;
+    }
+    return LDR_OK;
+}
+
+/* One entry with every check; moves `index` on. */
+static ldr_status apply_checked(relocator *r, const pe_reloc_block *block, uint32_t *index)
+{
+    const pe_image *image = &r->view->image;
+    uint64_t entry_rva = entry_rva_of(block, *index);
+    uint16_t entry = pe_reloc_entry(block, (*index)++), parameter = 0;
+    unsigned type = entry >> 12;
+    ldr__fixup fixup = ldr__fixup_of(image->file.machine, r->view->section->profile, type);
+    uint64_t rva = block->page.value + (uint64_t)(entry & 0xFFF);
+    uint8_t *high20 = NULL;
+    if (fixup == LDR__FIXUP_NOTHING)
+        return LDR_OK;
+    if (fixup == LDR__FIXUP_UNKNOWN)
+        return broken(r, "D8", entry_rva, type, PE_REL_DIR64, "unknown type of relocation");
+    if (fixup == LDR__FIXUP_IA64_IMM64)
+        rva -= rva % LDR__FIXUP_MAX; /* the slot of the bundle is not needed */
+    ldr_status status = open_fixup(r, rva, ldr__fixup_width(fixup), entry_rva);
+    if (status == LDR_OK && fixup == LDR__FIXUP_HIGHADJ)
+        status = take_parameter(r, block, index, &parameter);
     if (status == LDR_OK)
-        status = open_at(r, rva + width - 1);
+        status = pair_halves(r, fixup, rva, entry_rva, &high20);
     if (status == LDR_OK)
-        apply_at(r->view->base + rva, type, r->delta);
+        ldr__fixup_apply(fixup, r->view->base + rva, r->delta, parameter, high20);
     return status;
 }
 
@@ -248,8 +260,7 @@ static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
             i = apply_fast(r->view->base + page, block->entries.data, i, count, r->delta);
         if (i == count)
             break;
-        uint64_t entry_rva = block->at.value + BLOCK_HEADER + 2 * (uint64_t)i;
-        ldr_status status = apply_checked(r, page, pe_reloc_entry(block, i++), entry_rva);
+        ldr_status status = apply_checked(r, block, &i);
         if (status != LDR_OK)
             return status;
     }
@@ -297,7 +308,7 @@ static ldr_status check_headers(relocator *r)
     return LDR_OK;
 }
 
-/* ---- The stage ---- */
+/* ---- All of it ---- */
 
 static ldr_status relocate(relocator *r)
 {
@@ -312,7 +323,59 @@ static ldr_status relocate(relocator *r)
     return status == LDR_OK ? closed : status;
 }
 
-/* The header that stays in the view says where the image would like to be, as after ntdll. */
+/* ---- As the kernel does it ---- */
+
+/* Bytes from the start of the optional header. */
+enum { IMAGE_BASE_64 = 24, IMAGE_BASE_32 = 28 };
+
+/*
+ * Rule B8. The field may lie where the first section has replaced the headers: then it is not
+ * there.
+ */
+static ldr_status set_image_base(ldr_view *view)
+{
+    bool is_64 = pe_is_64(&view->image);
+    size_t width = is_64 ? 8 : 4;
+    uint64_t base = (uintptr_t)view->base, now = 0;
+    uint64_t at = view->image.optional.offset.value + (is_64 ? IMAGE_BASE_64 : IMAGE_BASE_32);
+    if (!pe_range_ok(ldr__view_plan(view)->size, at, width) ||
+        pe_read(&view->image, (pe_rva){(uint32_t)at}, &now, width) != PE_OK ||
+        now != view->image.optional.image_base)
+        return LDR_OK;
+    ldr_status status = ldr__view_write_begin(view, at, width);
+    if (status != LDR_OK)
+        return status;
+    memcpy(view->base + at, &base, width);
+    return ldr__view_write_end(view, at, width);
+}
+
+static bool is_at_aslr_base(const ldr_view *view)
+{
+    return (uintptr_t)view->base == atomic_load(&view->section->aslr_base);
+}
+
+/* The first view at a base makes the copy, and shows it like all later ones. */
+static ldr_status share_pages(relocator *r)
+{
+    ldr_view *view = r->view;
+    const ldr__relocated *copy = ldr__shared_pages_find(view);
+    bool is_untouched = false;
+    ldr_status status = ldr__shared_pages_untouched(view, &is_untouched);
+    if (status != LDR_OK)
+        return status;
+    if (copy == NULL || !is_untouched) {
+        status = relocate(r);
+        if (status == LDR_OK && is_at_aslr_base(view))
+            status = set_image_base(view);
+        if (status != LDR_OK || !is_untouched)
+            return status;
+        status = ldr__shared_pages_make(view, &copy);
+    }
+    return status == LDR_OK ? ldr__shared_pages_show(view, copy) : status;
+}
+
+/* ---- The stage ---- */
+
 ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
 {
     const char *name = ldr__view_name(view);
@@ -324,12 +387,14 @@ ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
         return fixed ? ldr__fail(diag, LDR_NOT_RELOCATABLE, PE_NT_CONFLICTING_ADDRESSES, name)
                      : LDR_OK;
     }
-    relocator r = {.view = view, .delta = delta, .lowest = UINT64_MAX};
-    ldr_status status = relocate(&r);
+    relocator r = {.view = view, .delta = delta, .lowest = UINT64_MAX, .high20 = NO_RVA};
+    ldr_status status = view->section->aslr.applies ? share_pages(&r) : relocate(&r);
     if (status == LDR_BAD_RELOCATIONS)
         return ldr__fail_why(diag, status, &r.why, name);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), name);
     view->relocated = true;
+    if (is_at_aslr_base(view))
+        view->image.optional.image_base = (uintptr_t)view->base;
     return LDR_OK;
 }

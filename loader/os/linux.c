@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -39,6 +40,18 @@ void *ldr__os_resize(void *block, size_t size)
 void ldr__os_free(void *block)
 {
     free(block);
+}
+
+/* ---- The process ---- */
+
+/* The kernel hands sixteen random bytes to every program. */
+uint64_t ldr__os_process_key(void)
+{
+    uint64_t key = 0;
+    const void *random = (const void *)getauxval(AT_RANDOM);
+    if (random != NULL)
+        memcpy(&key, random, sizeof key);
+    return key;
 }
 
 /* ---- Files ---- */

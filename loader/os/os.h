@@ -38,6 +38,11 @@ void *ldr__os_alloc(size_t size);
 void *ldr__os_resize(void *block, size_t size);
 void ldr__os_free(void *block);
 
+/* ---- The process ---- */
+
+/* A number that others cannot guess; the same as long as the process lives, and in its children. */
+uint64_t ldr__os_process_key(void);
+
 /* ---- Files ---- */
 
 /*

@@ -54,6 +54,8 @@ const char *ldr_backing_name(ldr_backing backing)
         return "shared";
     case LDR_BACKING_PRIVATE:
         return "private";
+    case LDR_BACKING_RELOCATED:
+        return "relocated";
     case LDR_BACKING_NONE:
         break;
     }

@@ -2,12 +2,27 @@
 #ifndef PELOAD_OBJECT_H
 #define PELOAD_OBJECT_H
 
+#include "section/aslr.h"
 #include "section/plan.h"
 
 #include <stdatomic.h>
 
-/* Nothing in a section changes after it is made, but the count: views on several threads share it.
+/* Nothing in a section changes after it is made but what is atomic: views on several threads share
+ * it. */
+/*
+ * The pages of an image that relocations change, as they are for one base, at their RVAs in a
+ * sealed segment. Made once and shared by all later views at that base.
  */
+typedef struct ldr__relocated {
+    struct ldr__relocated *next;
+    uint64_t base;
+    ldr__handle segment;
+    uint32_t run_count;
+    struct ldr__page_run {
+        uint64_t start, end; /* RVAs, ascending */
+    } runs[];
+} ldr__relocated;
+
 struct ldr_section {
     atomic_uint references; /* the caller's and one for each view */
     uint8_t *headers;       /* the copy that was judged; `image` borrows it */
@@ -20,6 +35,10 @@ struct ldr_section {
     bool has_id;         /* made from a file: which one */
     ldr__file_id id;
     char name[256]; /* for diagnostics */
+    bool no_execute;
+    ldr__aslr aslr;
+    atomic_uint_fast64_t aslr_base;      /* the first that was free, 0 before the first view */
+    _Atomic(ldr__relocated *) relocated; /* a list; entries are only added */
 };
 
 struct ldr_view {
@@ -27,6 +46,7 @@ struct ldr_view {
     uint8_t *base;
     pe_image image;
     bool relocated;
+    const ldr__relocated *shared_pages; /* the section's, if the view shows them */
 };
 
 #endif

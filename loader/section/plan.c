@@ -90,6 +90,8 @@ static void emit_front(planner *p, content_run *run, uint64_t length, ldr_backin
  */
 static void emit_run(planner *p, content_run run)
 {
+    if (p->rules->no_execute)
+        run.protect = ldr__protect_no_execute(run.protect);
     run.content = smaller(run.content,
                           p->rules->file_size > run.source ? p->rules->file_size - run.source : 0);
     if (run.shared) {
@@ -267,6 +269,21 @@ int ldr__protect_access(uint32_t protect)
 bool ldr__protect_is_writable_code(uint32_t protect)
 {
     return protect == LDR_PAGE_EXECUTE_READWRITE || protect == LDR_PAGE_EXECUTE_WRITECOPY;
+}
+
+uint32_t ldr__protect_no_execute(uint32_t protect)
+{
+    switch (protect) {
+    case LDR_PAGE_EXECUTE:
+    case LDR_PAGE_EXECUTE_READ:
+        return LDR_PAGE_READONLY;
+    case LDR_PAGE_EXECUTE_READWRITE:
+        return LDR_PAGE_READWRITE;
+    case LDR_PAGE_EXECUTE_WRITECOPY:
+        return LDR_PAGE_WRITECOPY;
+    default:
+        return protect;
+    }
 }
 
 uint32_t ldr__protect_after_write(uint32_t protect)

@@ -37,7 +37,8 @@ typedef struct ldr__subsection {
 typedef struct ldr__plan_rules {
     uint64_t file_size;
     pe_profile profile;
-    bool direct; /* file pages may be mapped as they are, also as code */
+    bool direct;     /* file pages may be mapped as they are, also as code */
+    bool no_execute; /* SEC_IMAGE_NO_EXECUTE: no page has execute rights */
 } ldr__plan_rules;
 
 /* `subsections` is the caller's array, of ldr__plan_capacity(image) entries. */
@@ -70,6 +71,9 @@ bool ldr__protect_is_writable_code(uint32_t protect);
 /* How pages with a protection are mapped: LDR__READ and so on. x86 cannot execute without reading,
  * and cannot write without. */
 int ldr__protect_access(uint32_t protect);
+
+/* The protection without execute rights, which on x86 always came with those to read. */
+uint32_t ldr__protect_no_execute(uint32_t protect);
 
 /* The protection that a query gives for a page that is this process's own copy. */
 uint32_t ldr__protect_after_write(uint32_t protect);

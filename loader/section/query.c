@@ -37,6 +37,49 @@ static bool can_be_copied(const ldr__subsection *subsection)
     return subsection->backing != LDR_BACKING_NONE && subsection->backing != LDR_BACKING_SHARED;
 }
 
+/* Whether the view shows the section's relocated copy at `rva`, and up to where that is so. */
+static bool is_relocated(const ldr_view *view, uint64_t rva, uint64_t *end)
+{
+    uint32_t low = 0, high = view->shared_pages != NULL ? view->shared_pages->run_count : 0;
+    uint32_t count = high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (view->shared_pages->runs[middle].end <= rva)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == count)
+        return false;
+    struct ldr__page_run run = view->shared_pages->runs[low];
+    uint64_t limit = run.start <= rva ? run.end : run.start;
+    if (limit < *end)
+        *end = limit;
+    return run.start <= rva;
+}
+
+ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_state *ret_state)
+{
+    const ldr__plan *plan = ldr__view_plan(view);
+    const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
+    ldr__page_state state = {.end = subsection->rva + subsection->size};
+    state.is_relocated = is_relocated(view, rva, &state.end);
+    if (can_be_copied(subsection)) {
+        ldr_status status = measure(view, rva, state.end, &state.is_own, &state.end);
+        if (status != LDR_OK)
+            return status;
+    }
+    *ret_state = state;
+    return LDR_OK;
+}
+
+static ldr_backing backing_of(const ldr__page_state *state, const ldr__subsection *subsection)
+{
+    if (state->is_own)
+        return LDR_BACKING_PRIVATE;
+    return state->is_relocated ? LDR_BACKING_RELOCATED : subsection->backing;
+}
+
 ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_region)
 {
     const ldr__plan *plan = ldr__view_plan(view);
@@ -44,19 +87,21 @@ ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_re
         return LDR_INVALID_ARGUMENT;
     uint64_t start = rva & ~(LDR__PAGE - 1);
     const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, start)];
-    uint64_t end = subsection->rva + subsection->size;
-    bool own = false;
-    if (can_be_copied(subsection)) {
-        ldr_status status = measure(view, start, end, &own, &end);
-        if (status != LDR_OK)
-            return status;
-    }
-    *ret_region = (ldr_region){.rva = start,
-                               .size = end - start,
-                               .protect = own ? ldr__protect_after_write(subsection->protect)
-                                              : subsection->protect,
-                               .committed = subsection->backing != LDR_BACKING_NONE,
-                               .backing = own ? LDR_BACKING_PRIVATE : subsection->backing,
-                               .pe_section = subsection->pe_section};
+    ldr__page_state state;
+    ldr_status status = ldr__view_page_state(view, start, &state);
+    if (status != LDR_OK)
+        return status;
+    *ret_region = (ldr_region){
+        .rva = start,
+        .size = state.end - start,
+        .protect =
+            state.is_own ? ldr__protect_after_write(subsection->protect) : subsection->protect,
+        .allocation_protect =
+            view->section->no_execute ? LDR_PAGE_WRITECOPY : LDR_PAGE_EXECUTE_WRITECOPY,
+        .committed = subsection->backing != LDR_BACKING_NONE,
+        .private_bytes = state.is_own ? state.end - start : 0,
+        .backing = backing_of(&state, subsection),
+        .pe_section = subsection->pe_section,
+    };
     return LDR_OK;
 }

@@ -20,11 +20,11 @@ static ldr_status take_headers(ldr_section *section, const ldr__source *source,
 
 /* Windows's verdict, then the decoded headers. */
 static ldr_status judge(ldr_section *section, const ldr__headers *headers, uint64_t file_size,
-                        pe_profile profile, ldr_diag *diag)
+                        const ldr_section_options *options, ldr_diag *diag)
 {
     pe_span prefix = {headers->bytes, headers->size};
     pe_diag why = {0};
-    pe_status status = pe_accept(prefix, file_size, profile, &why);
+    pe_status status = pe_accept_on(prefix, file_size, options->profile, options->platform, &why);
     if (status == PE_OK)
         status = pe_open(prefix, PE_LAYOUT_FILE, &section->image, &why);
     return status == PE_OK ? LDR_OK : ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, section->name);
@@ -90,7 +90,11 @@ static bool options_are_valid(const ldr_section_options *options)
 {
     bool profile =
         options->profile == PE_WIN10 || options->profile == PE_WIN7 || options->profile == PE_WINXP;
-    return profile &&
+    bool platform = options->platform == PE_PLATFORM_X64 ||
+                    options->platform == PE_PLATFORM_ARM64 || options->platform == PE_PLATFORM_ANY;
+    bool aslr = options->aslr == LDR_ASLR_OFF || options->aslr == LDR_ASLR_ON ||
+                options->aslr == LDR_ASLR_FORCE;
+    return profile && platform && aslr &&
            (options->source == LDR_SOURCE_FILE_BACKED || options->source == LDR_SOURCE_SNAPSHOT);
 }
 
@@ -109,7 +113,7 @@ static ldr_section *section_new(const char *name)
 static bool is_direct(const ldr__source *source, const ldr_section_options *options)
 {
     return source->bytes == NULL && options->source == LDR_SOURCE_FILE_BACKED &&
-           ldr__os_file_executable(source->file);
+           (options->no_execute || ldr__os_file_executable(source->file));
 }
 
 static ldr_status build(ldr_section *section, const ldr__source *source,
@@ -119,10 +123,11 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
     ldr__headers headers = {0};
     ldr_status status = take_headers(section, source, &headers, diag);
     if (status == LDR_OK)
-        status = judge(section, &headers, source->size, options->profile, diag);
+        status = judge(section, &headers, source->size, options, diag);
     ldr__plan_rules rules = {.file_size = source->size,
                              .profile = options->profile,
-                             .direct = is_direct(source, options)};
+                             .direct = is_direct(source, options),
+                             .no_execute = options->no_execute};
     if (status == LDR_OK)
         status = make_plan(section, &rules, diag);
     if (status == LDR_OK)
@@ -132,7 +137,8 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
     return status;
 }
 
-static ldr_status section_make(const char *name, const ldr__source *source,
+/* `id` is that of the file, NULL for a buffer. */
+static ldr_status section_make(const char *name, const ldr__source *source, const ldr__file_id *id,
                                const ldr_section_options *options, ldr_section **ret_section,
                                ldr_diag *diag)
 {
@@ -147,6 +153,11 @@ static ldr_status section_make(const char *name, const ldr__source *source,
         ldr_section_close(section);
         return status;
     }
+    section->has_id = id != NULL;
+    if (id != NULL)
+        section->id = *id;
+    section->no_execute = all.no_execute;
+    section->aslr = ldr__aslr_of(&section->image, all.aslr, id, name);
     *ret_section = section;
     return LDR_OK;
 }
@@ -160,7 +171,7 @@ ldr_status ldr_section_from_file(const char *path, const ldr_section_options *op
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), path);
     ldr_section *section;
-    status = section_make(path, &source, options, &section, diag);
+    status = section_make(path, &source, &id, options, &section, diag);
     if (status != LDR_OK) {
         ldr__os_close(source.file);
         return status;
@@ -169,8 +180,6 @@ ldr_status ldr_section_from_file(const char *path, const ldr_section_options *op
         section->file = source.file;
     else
         ldr__os_close(source.file);
-    section->has_id = true;
-    section->id = id;
     *ret_section = section;
     return LDR_OK;
 }
@@ -184,7 +193,18 @@ ldr_status ldr_section_from_memory(const char *name, const void *bytes, size_t s
     /* Any address will do for an empty buffer: nothing is read from it. */
     ldr__source source = {
         .file = LDR__NO_HANDLE, .bytes = bytes != NULL ? bytes : (const uint8_t *)"", .size = size};
-    return section_make(name, &source, options, ret_section, diag);
+    return section_make(name, &source, NULL, options, ret_section, diag);
+}
+
+static void release_relocated(ldr_section *section)
+{
+    ldr__relocated *next = atomic_load(&section->relocated);
+    while (next != NULL) {
+        ldr__relocated *copy = next;
+        next = copy->next;
+        ldr__os_close(copy->segment);
+        ldr__os_free(copy);
+    }
 }
 
 void ldr_section_close(ldr_section *section)
@@ -194,6 +214,7 @@ void ldr_section_close(ldr_section *section)
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);
+    release_relocated(section);
     ldr__os_free(section->plan.subsections);
     ldr__os_free(section->headers);
     ldr__os_free(section);

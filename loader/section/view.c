@@ -16,7 +16,7 @@ static ldr_status place_at(uint64_t base, uint64_t size, const char *name, void 
     if (base % GRANULARITY != 0)
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_MAPPED_ALIGNMENT, name);
     if (!pe_range_ok(USER_END, base, size))
-        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER_3, name);
     ldr_status status = ldr__os_reserve(base, size, GRANULARITY, ret_address);
     return status == LDR_OK ? LDR_OK : ldr__fail(diag, status, ldr__nt_status_of(status), name);
 }
@@ -30,6 +30,33 @@ static ldr_status place_anywhere(uint64_t preferred, uint64_t size, const char *
         return LDR_OK;
     ldr_status status = ldr__os_reserve(0, size, GRANULARITY, ret_address);
     return status == LDR_OK ? LDR_OK : ldr__fail(diag, status, ldr__nt_status_of(status), name);
+}
+
+/* The section's base is the first that could be had; views that cannot have it go elsewhere. */
+static ldr_status place_by_aslr(ldr_section *section, uint64_t size, void **ret_address,
+                                ldr_diag *diag)
+{
+    uint_fast64_t chosen = atomic_load(&section->aslr_base);
+    for (unsigned i = 0; chosen == 0 && i < LDR__ASLR_ATTEMPTS; i++) {
+        uint64_t base = ldr__aslr_base(&section->image, &section->aslr, i);
+        if (!pe_range_ok(USER_END, base, size) ||
+            ldr__os_reserve(base, size, GRANULARITY, ret_address) != LDR_OK)
+            continue;
+        atomic_compare_exchange_strong(&section->aslr_base, &chosen, base);
+        return LDR_OK;
+    }
+    return place_anywhere(chosen, size, section->name, ret_address, diag);
+}
+
+static ldr_status place(ldr_section *section, uint64_t base, void **ret_address, ldr_diag *diag)
+{
+    uint64_t size = section->plan.size;
+    if (base != 0)
+        return place_at(base, size, section->name, ret_address, diag);
+    if (section->aslr.applies)
+        return place_by_aslr(section, size, ret_address, diag);
+    return place_anywhere(section->image.optional.image_base, size, section->name, ret_address,
+                          diag);
 }
 
 /* ---- What ---- */
@@ -87,12 +114,10 @@ static uint64_t base_option(const ldr_view_options *options)
 
 static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
 {
-    const ldr_section *section = view->section;
+    ldr_section *section = view->section;
     uint64_t size = section->plan.size;
     void *address = NULL;
-    ldr_status status = base != 0 ? place_at(base, size, section->name, &address, diag)
-                                  : place_anywhere(section->image.optional.image_base, size,
-                                                   section->name, &address, diag);
+    ldr_status status = place(section, base, &address, diag);
     if (status != LDR_OK)
         return status;
     view->base = address;
@@ -134,6 +159,14 @@ void ldr_view_unmap(ldr_view *view)
 void *ldr_view_base(const ldr_view *view)
 {
     return view->base;
+}
+
+uint32_t ldr_view_nt_status(const ldr_view *view)
+{
+    uint64_t base = (uintptr_t)view->base;
+    bool is_at_base = base == view->section->image.optional.image_base ||
+                      base == atomic_load(&view->section->aslr_base);
+    return is_at_base ? PE_NT_SUCCESS : PE_NT_IMAGE_NOT_AT_BASE;
 }
 
 size_t ldr_view_size(const ldr_view *view)

@@ -30,4 +30,14 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size);
 /* Restores the protections of the plan. LDR_NO_MEMORY, LDR_OS_ERROR: the rest is still restored. */
 ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size);
 
+/* The page of a view at an RVA, and how far those after it are like it. */
+typedef struct ldr__page_state {
+    uint64_t end;      /* RVA: at the latest the end of the subsection */
+    bool is_own;       /* this view's own copy */
+    bool is_relocated; /* the section's relocated copy */
+} ldr__page_state;
+
+/* `rva` is that of a page of the view. LDR_OS_ERROR when the system does not tell. */
+ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_state *ret_state);
+
 #endif

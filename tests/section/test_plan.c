@@ -262,6 +262,29 @@ Test(plan, protection_of_each_combination_of_section_rights)
     }
 }
 
+/* B.3: SEC_IMAGE_NO_EXECUTE. What may be executed may be read on x86, and still may. */
+Test(plan, no_execute_takes_the_rights_to_execute_and_no_other)
+{
+    static const uint32_t rights[][2] = {
+        {0, LDR_PAGE_NOACCESS},
+        {PE_SCN_MEM_READ, LDR_PAGE_READONLY},
+        {PE_SCN_MEM_READ | PE_SCN_MEM_WRITE, LDR_PAGE_WRITECOPY},
+        {PE_SCN_MEM_EXECUTE, LDR_PAGE_READONLY},
+        {PE_SCN_MEM_EXECUTE | PE_SCN_MEM_READ, LDR_PAGE_READONLY},
+        {PE_SCN_MEM_EXECUTE | PE_SCN_MEM_WRITE, LDR_PAGE_WRITECOPY},
+        {PE_SCN_MEM_EXECUTE | PE_SCN_MEM_WRITE | PE_SCN_MEM_SHARED, LDR_PAGE_READWRITE},
+    };
+    ldr__plan_rules data_only = copied;
+    data_only.no_execute = true;
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        planned p;
+        img_image image = img_plain(IMG_PE32_PLUS);
+        img_set_section(&image, 0, IMG_SCN_CHARACTERISTICS, rights[i][0]);
+        plan(&image, data_only, &p);
+        cr_assert_eq(p.subsections[1].protect, rights[i][1], "row %zu", i);
+    }
+}
+
 static void expect_refused(img_image *built, const char *rule, uint64_t offset, uint64_t value,
                            uint64_t allowed)
 {

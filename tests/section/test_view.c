@@ -1,5 +1,6 @@
 /* Mapping views: where, with which bytes and which access, and that nothing is left. */
 #include "section/fixture.h"
+#include "section/plan.h"
 #include "support/zero_page.h"
 
 #include <criterion/criterion.h>
@@ -105,6 +106,22 @@ Test(view, pe32_image_is_mapped_too)
     img_free(&image);
 }
 
+Test(view, image_without_execute_rights_shows_its_bytes)
+{
+    ldr_section_options options = {.size = sizeof options, .no_execute = true};
+    img_image image = odd_image(0x1000, 0x1000);
+    ldr_view *view = fixture_view(fixture_section(&image, &options), 0);
+    pe_span expected = expected_bytes(&image);
+    fixture_expect_bytes(view, expected);
+    fixture_expect_access(view);
+    ldr_region region;
+    for (uint64_t rva = 0; ldr_view_query(view, rva, &region) == LDR_OK; rva += region.size)
+        cr_assert_eq(ldr__protect_no_execute(region.protect), region.protect);
+    ldr_view_unmap(view);
+    free((void *)expected.data);
+    img_free(&image);
+}
+
 /* ---- Where ---- */
 
 static ldr_section *plain_section(uint64_t preferred)
@@ -183,8 +200,8 @@ Test(base, base_between_the_units_of_64_kib_is_refused)
 
 Test(base, base_beyond_user_space_is_refused)
 {
-    expect_refused_base(0x7FFFFFFF0000, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER);
-    expect_refused_base(0xFFFFFFFFFFFF0000, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER);
+    expect_refused_base(0x7FFFFFFF0000, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER_3);
+    expect_refused_base(0xFFFFFFFFFFFF0000, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER_3);
 }
 
 Test(base, nothing_that_exists_is_replaced)
