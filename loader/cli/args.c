@@ -96,21 +96,62 @@ bool cli_number(const char *text, uint64_t *ret_value)
     return true;
 }
 
-bool cli_profile(const char *name, pe_profile *ret_profile)
-{
-    static const struct {
-        const char *name;
-        pe_profile profile;
-    } profiles[] = {{"win10", PE_WIN10}, {"win7", PE_WIN7}, {"winxp", PE_WINXP}};
+/* A word of a list and what it stands for. */
+typedef struct choice {
+    const char *name;
+    int value;
+} choice;
 
-    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
-        if (name == NULL || strcmp(profiles[i].name, name) == 0) {
-            *ret_profile = profiles[i].profile;
+/* The first of them is the default, for NULL. */
+static bool choose(const char *what, const choice choices[], size_t count, const char *name,
+                   int *ret_value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (name == NULL || strcmp(choices[i].name, name) == 0) {
+            *ret_value = choices[i].value;
             return true;
         }
     }
-    fprintf(stderr, "peload: no such profile: %s (winxp, win7, win10)\n", name);
+    fprintf(stderr, "peload: no such %s: %s (", what, name);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, "%s%s", i > 0 ? ", " : "", choices[i].name);
+    fputs(")\n", stderr);
     return false;
+}
+
+#define CHOOSE(what, choices, name, ret_value) \
+    choose(what, choices, sizeof choices / sizeof choices[0], name, ret_value)
+
+bool cli_profile(const char *name, pe_profile *ret_profile)
+{
+    static const choice profiles[] = {{"win10", PE_WIN10}, {"win7", PE_WIN7}, {"winxp", PE_WINXP}};
+    int value;
+    bool is_known = CHOOSE("profile", profiles, name, &value);
+    if (is_known)
+        *ret_profile = (pe_profile)value;
+    return is_known;
+}
+
+bool cli_platform(const char *name, pe_platform *ret_platform)
+{
+    static const choice platforms[] = {
+        {"x64", PE_PLATFORM_X64}, {"arm64", PE_PLATFORM_ARM64}, {"any", PE_PLATFORM_ANY}};
+    int value;
+    bool is_known = CHOOSE("platform", platforms, name, &value);
+    if (is_known)
+        *ret_platform = (pe_platform)value;
+    return is_known;
+}
+
+bool cli_aslr(const char *name, ldr_aslr *ret_aslr)
+{
+    static const choice policies[] = {
+        {"off", LDR_ASLR_OFF}, {"on", LDR_ASLR_ON}, {"force", LDR_ASLR_FORCE}};
+    int value;
+    bool is_known = CHOOSE("ASLR policy", policies, name, &value);
+    if (is_known)
+        *ret_aslr = (ldr_aslr)value;
+    return is_known;
 }
 
 bool cli_base(const char *text, uint64_t *ret_base)

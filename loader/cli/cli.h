@@ -64,6 +64,10 @@ bool cli_number(const char *text, uint64_t *ret_value);
 /* PE_WINXP, PE_WIN7 or PE_WIN10 from its name; NULL is PE_WIN10. False, said on stderr, if none. */
 bool cli_profile(const char *name, pe_profile *ret_profile);
 
+/* The same for PE_PLATFORM_X64 (the default), ARM64, ANY, and for LDR_ASLR_OFF, ON, FORCE. */
+bool cli_platform(const char *name, pe_platform *ret_platform);
+bool cli_aslr(const char *name, ldr_aslr *ret_aslr);
+
 /* The address of a --base option; NULL is 0, any address. False, said on stderr, if it is none. */
 bool cli_base(const char *text, uint64_t *ret_base);
 

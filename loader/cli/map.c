@@ -14,6 +14,10 @@ typedef struct map_options {
     const char *dump;
     const char *base;
     const char *profile;
+    const char *platform;
+    const char *aslr;
+    bool no_execute;
+    bool snapshot;
 } map_options;
 
 static bool is_readable(const ldr_region *region)
@@ -80,7 +84,7 @@ static void print_region_json(cli_json *json, const ldr_view *view, const ldr_re
     cli_json_number(json, "rva", region->rva);
     cli_json_number(json, "size", region->size);
     cli_json_text(json, "protect", ldr_protect_name(region->protect));
-    cli_json_text(json, "allocation_protect", ldr_protect_name(LDR_PAGE_EXECUTE_WRITECOPY));
+    cli_json_text(json, "allocation_protect", ldr_protect_name(region->allocation_protect));
     cli_json_text(json, "state", region->committed ? "MEM_COMMIT" : "MEM_RESERVE");
     cli_json_text(json, "type", "MEM_IMAGE");
     cli_json_text(json, "backing", ldr_backing_name(region->backing));
@@ -91,34 +95,33 @@ static void print_region_json(cli_json *json, const ldr_view *view, const ldr_re
 static void print_region_text(const ldr_view *view, const ldr_region *region)
 {
     pe_section section = section_of(view, region);
-    printf("0x%08" PRIx64 "  0x%08" PRIx64 "  %-22s  %-11s  %-7s  ", region->rva, region->size,
+    printf("0x%08" PRIx64 "  0x%08" PRIx64 "  %-22s  %-11s  %-9s  ", region->rva, region->size,
            ldr_protect_name(region->protect), region->committed ? "MEM_COMMIT" : "MEM_RESERVE",
            ldr_backing_name(region->backing));
     cli_print_bytes(stdout, section.name, strlen(section.name));
     putchar('\n');
 }
 
-/* What Windows's mapping call returns: a base other than the preferred one is a success of its own.
- */
-static uint32_t map_status(uint64_t base, uint64_t preferred)
+/* As the file says it: in the view ASLR may have changed it. */
+static uint64_t preferred_base(const ldr_view *view)
 {
-    return base == preferred ? PE_NT_SUCCESS : PE_NT_IMAGE_NOT_AT_BASE;
+    return ldr_section_image(ldr_view_section(view))->optional.image_base;
 }
 
 static void print_json(const ldr_view *view, const char *path, bool relocated)
 {
     uint64_t base = (uintptr_t)ldr_view_base(view);
-    uint64_t preferred = ldr_view_image(view)->optional.image_base;
+    uint32_t nt_status = ldr_view_nt_status(view);
     cli_json json = {.out = stdout};
 
     cli_json_open(&json, NULL, '{');
     cli_json_text(&json, "file", path);
-    cli_json_hex(&json, "status", map_status(base, preferred), 8);
-    cli_json_text(&json, "status_name", pe_nt_status_name(map_status(base, preferred)));
+    cli_json_hex(&json, "status", nt_status, 8);
+    cli_json_text(&json, "status_name", pe_nt_status_name(nt_status));
     cli_json_open(&json, "view", '{');
     cli_json_hex(&json, "base", base, 1);
     cli_json_number(&json, "size", ldr_view_size(view));
-    cli_json_hex(&json, "preferred_base", preferred, 1);
+    cli_json_hex(&json, "preferred_base", preferred_base(view), 1);
     cli_json_bool(&json, "relocated", relocated);
     cli_json_close(&json, '}');
     cli_json_open(&json, "regions", '[');
@@ -134,12 +137,11 @@ static void print_json(const ldr_view *view, const char *path, bool relocated)
 static void print_text(const ldr_view *view, const char *path, bool relocated)
 {
     uint64_t base = (uintptr_t)ldr_view_base(view);
-    uint64_t preferred = ldr_view_image(view)->optional.image_base;
 
     printf("%s: 0x%zx bytes at 0x%" PRIx64 ", preferred base 0x%" PRIx64 ", %s (%s)\n", path,
-           ldr_view_size(view), base, preferred, relocated ? "relocated" : "not relocated",
-           pe_nt_status_name(map_status(base, preferred)));
-    printf("%-10s  %-10s  %-22s  %-11s  %-7s  %s\n", "rva", "size", "protect", "state", "backing",
+           ldr_view_size(view), base, preferred_base(view),
+           relocated ? "relocated" : "not relocated", pe_nt_status_name(ldr_view_nt_status(view)));
+    printf("%-10s  %-10s  %-22s  %-11s  %-9s  %s\n", "rva", "size", "protect", "state", "backing",
            "section");
     ldr_region region;
     for (uint64_t rva = 0; ldr_view_query(view, rva, &region) == LDR_OK;
@@ -157,7 +159,7 @@ static int fail(const map_options *options, const char *path, const ldr_diag *di
 
 static int show_view(const map_options *options, const char *path, ldr_view *view)
 {
-    bool moved = (uintptr_t)ldr_view_base(view) != ldr_view_image(view)->optional.image_base;
+    bool moved = (uintptr_t)ldr_view_base(view) != preferred_base(view);
     bool relocated = moved && !options->no_relocate;
     ldr_diag diag;
     if (!options->no_relocate && ldr_view_relocate(view, &diag) != LDR_OK)
@@ -171,15 +173,15 @@ static int show_view(const map_options *options, const char *path, ldr_view *vie
     return CLI_DONE;
 }
 
-static int map_file(const map_options *options, const char *path, pe_profile profile, uint64_t base)
+static int map_file(const map_options *options, const char *path,
+                    const ldr_section_options *section_options, uint64_t base)
 {
-    ldr_section_options section_options = {.size = sizeof section_options, .profile = profile};
     ldr_view_options view_options = {.size = sizeof view_options, .base = base};
     ldr_section *section;
     ldr_view *view;
     ldr_diag diag;
 
-    if (ldr_section_from_file(path, &section_options, &section, &diag) != LDR_OK)
+    if (ldr_section_from_file(path, section_options, &section, &diag) != LDR_OK)
         return fail(options, path, &diag);
     ldr_status status = ldr_view_map(section, &view_options, &view, &diag);
     ldr_section_close(section);
@@ -188,6 +190,19 @@ static int map_file(const map_options *options, const char *path, pe_profile pro
     int result = show_view(options, path, view);
     ldr_view_unmap(view);
     return result;
+}
+
+/* False, said on stderr, if a name is none. */
+static bool choose(const map_options *options, ldr_section_options *ret_chosen)
+{
+    *ret_chosen = (ldr_section_options){
+        .size = sizeof *ret_chosen,
+        .source = options->snapshot ? LDR_SOURCE_SNAPSHOT : LDR_SOURCE_FILE_BACKED,
+        .no_execute = options->no_execute,
+    };
+    return cli_profile(options->profile, &ret_chosen->profile) &&
+           cli_platform(options->platform, &ret_chosen->platform) &&
+           cli_aslr(options->aslr, &ret_chosen->aslr);
 }
 
 int cli_map(int argc, char **argv)
@@ -199,13 +214,17 @@ int cli_map(int argc, char **argv)
         {"--dump", CLI_TEXT, &options.dump},
         {"--base", CLI_TEXT, &options.base},
         {"--profile", CLI_TEXT, &options.profile},
+        {"--platform", CLI_TEXT, &options.platform},
+        {"--aslr", CLI_TEXT, &options.aslr},
+        {"--no-execute", CLI_FLAG, &options.no_execute},
+        {"--snapshot", CLI_FLAG, &options.snapshot},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 1, 1};
     uint64_t base = 0;
-    pe_profile profile;
+    ldr_section_options section_options;
 
-    if (cli_parse(&syntax, argc, argv) < 0 || !cli_profile(options.profile, &profile) ||
+    if (cli_parse(&syntax, argc, argv) < 0 || !choose(&options, &section_options) ||
         !cli_base(options.base, &base))
         return CLI_USAGE;
-    return map_file(&options, argv[1], profile, base);
+    return map_file(&options, argv[1], &section_options, base);
 }

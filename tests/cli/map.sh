@@ -48,6 +48,32 @@ for profile in winxp win7 win10; do
     same "--profile $profile: exit status" 0 "$status"
 done
 
+peload map --json --no-execute --snapshot "$zlib"
+same "--no-execute: exit status" 0 "$status"
+same "--no-execute: what may be executed" "[]" \
+    "$(json '[r for r in j["regions"] if "EXECUTE" in r["protect"] + r["allocation_protect"]]')"
+same "--snapshot: what comes from the file" "False" \
+    "$(json '"file" in [r["backing"] for r in j["regions"]]')"
+
+# The preferred base of zlib1.dll is not what any policy chooses. Three runs have three keys.
+bases=
+for run in 1 2 3; do
+    peload map --json --aslr force "$zlib"
+    same "--aslr: exit status" 0 "$status"
+    bases="$bases $(json 'j["view"]["base"]')"
+done
+same "--aslr: each process has bases of its own" True \
+    "$(python3 -c 'import sys; print(len(set(sys.argv[1:])) > 1)' $bases)"
+same "--aslr: a base that Windows chooses is no surprise" "STATUS_SUCCESS True" \
+    "$(json 'j["status_name"] + " " + str(j["view"]["relocated"])')"
+same "--aslr: relocated pages are shared" "True False" \
+    "$(json '"%s %s" % tuple(b in [r["backing"] for r in j["regions"]]
+        for b in ("relocated", "private"))')"
+for option in --platform=mips --aslr=some; do
+    peload map "$option" "$zlib"
+    same "$option: exit status" 2 "$status"
+done
+
 fixed=$guests/fixed.dll # linked to 0x18000000, without relocations
 peload map --json "$fixed"
 same "a /FIXED image at its base" "0x18000000 STATUS_SUCCESS" \
