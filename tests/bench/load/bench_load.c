@@ -5,7 +5,8 @@
  *
  * For each image, at its preferred base and with that base taken: the time in microseconds of
  * section, view, relocations and unmapping; that of the bare system calls; of these and of copying
- * the pages that relocations change; of a loader that reads and copies. Each round measures all of
+ * the pages that relocations change; of a plain copy of the image's bytes, which is the floor where
+ * they cannot be mapped; of a loader that reads, copies and relocates. Each round measures all of
  * them one after the other; medians are printed, ratios are medians of the rounds' ratios. SHELL32
  * is libwine's shell32.dll (x86_64); without it, the one under $PELOAD_CORPUS.
  */
@@ -25,7 +26,7 @@
 #define LOOP_ROUNDS     41
 #define SECONDS_OF_CASE 1.0
 
-enum { OURS, CALLS, CALLS_AND_COPIES, COPYING, CONTENDERS };
+enum { OURS, CALLS, CALLS_AND_COPIES, PLAIN_COPY, COPYING, CONTENDERS };
 
 typedef struct samples {
     double microseconds[CONTENDERS][ROUNDS_MAX];
@@ -79,6 +80,8 @@ static void run_one(int contender, const bench_layout *layout, uint64_t base)
         load(layout->path);
     else if (contender == CALLS || contender == CALLS_AND_COPIES)
         bench_system_calls(layout, base, contender == CALLS_AND_COPIES);
+    else if (contender == PLAIN_COPY)
+        bench_plain_copy(layout);
     else
         bench_copying_loader(layout, base);
 }
@@ -115,8 +118,8 @@ static void measure(const bench_layout *layout, uint64_t base, samples *ret_samp
 
 static void print_heading(void)
 {
-    printf("%-22s %-10s %10s %10s %9s %10s %9s %11s %8s\n", "image", "base", "peload", "calls",
-           "ratio", "+ copies", "ratio", "copying", "faster");
+    printf("%-22s %-10s %9s %7s %8s %10s %8s %11s %8s %9s %7s\n", "image", "base", "peload",
+           "calls", "ratio", "+ copies", "ratio", "plain copy", "ratio", "copying", "faster");
 }
 
 static void report(const char *name, const char *where, samples *s)
@@ -127,9 +130,10 @@ static void report(const char *name, const char *where, samples *s)
         times[i] = median(s->microseconds[i], s->count);
         ratios[i] = median(s->ratios[i], s->count);
     }
-    printf("%-22s %-10s %10.1f %10.1f %8.2fx %10.1f %8.2fx %11.1f %7.1fx\n", name, where,
+    printf("%-22s %-10s %9.1f %7.1f %7.2fx %10.1f %7.2fx %11.1f %7.2fx %9.1f %6.1fx\n", name, where,
            times[OURS], times[CALLS], ratios[CALLS], times[CALLS_AND_COPIES],
-           ratios[CALLS_AND_COPIES], times[COPYING], 1 / ratios[COPYING]);
+           ratios[CALLS_AND_COPIES], times[PLAIN_COPY], ratios[PLAIN_COPY], times[COPYING],
+           1 / ratios[COPYING]);
 }
 
 /* ---- The relocation loop ---- */

@@ -181,6 +181,21 @@ void bench_system_calls(const bench_layout *layout, uint64_t base, bool copies)
     close(fd);
 }
 
+/* ---- The plain copy ---- */
+
+void bench_plain_copy(const bench_layout *layout)
+{
+    int fd = open(layout->path, O_RDONLY | O_CLOEXEC);
+    uint8_t *image = place(0, layout->size, PROT_READ | PROT_WRITE);
+    for (size_t i = 0; i < layout->run_count; i++) {
+        const bench_run *run = &layout->runs[i];
+        if (pread(fd, image + run->rva, run->stored, (off_t)run->offset) < 0)
+            abort();
+    }
+    munmap(image, layout->size);
+    close(fd);
+}
+
 /* ---- The copying loader ---- */
 
 static uint8_t *read_all(const char *path)

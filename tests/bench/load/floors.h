@@ -42,6 +42,10 @@ bool bench_layout_read(const char *path, bench_layout *ret_layout);
  */
 void bench_system_calls(const bench_layout *layout, uint64_t base, bool copies);
 
+/* Read each run's bytes from the file to fresh memory at their place, nothing else: what an image
+ * costs that cannot be mapped. */
+void bench_plain_copy(const bench_layout *layout);
+
 /* Read all of the file, copy its sections to memory, relocate with a bare loop, protect, unmap. */
 void bench_copying_loader(const bench_layout *layout, uint64_t base);
 
