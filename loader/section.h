@@ -132,9 +132,11 @@ typedef struct ldr_view ldr_view;
 
 typedef struct ldr_view_options {
     size_t size;
-    uint64_t base; /* 0: the preferred base, or the one that ASLR gives the file, if it is free,
-                      elsewhere otherwise. Else this one or fail; a multiple of 64 KiB (else
-                      STATUS_MAPPED_ALIGNMENT). */
+    uint64_t base;    /* 0: the preferred base, or the one that ASLR gives the file, if it is free,
+                         elsewhere otherwise. Else this one or fail; a multiple of 64 KiB (else
+                         STATUS_MAPPED_ALIGNMENT). */
+    uint16_t machine; /* of the process that looks at it: PE_MACHINE_AMD64 for an ARM64X image as
+                         x64 code sees it. 0: the image's own. ldr_view_relocate converts it. */
 } ldr_view_options;
 
 /*
@@ -149,15 +151,15 @@ LDR_API ldr_status ldr_view_map(ldr_section *section, const ldr_view_options *op
 LDR_API void ldr_view_unmap(ldr_view *view);
 
 /*
- * Applies the base relocations for where the view is, as ntdll does after mapping: nothing when it
- * is at its preferred base, or relocated already. ImageBase in the view's header stays as it is in
- * the file.
- * With ASLR, and in a view that nobody has written to yet, it does what the kernel does: ImageBase
- * becomes the base (B8), and the pages that relocations change are kept with the section, so that
- * later views at the same base, also in child processes, share them instead of making their own.
- * LDR_NOT_RELOCATABLE (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_NO_MEMORY,
- * LDR_OS_ERROR; protections are as before in every case, but a view that could not be relocated is
- * good for nothing but to be unmapped.
+ * Converts an ARM64X image for the machine that was asked for (D.4), whose directories the view has
+ * from then on. Then applies the base relocations for where the view is, as ntdll does after
+ * mapping: nothing when it is at its preferred base, or relocated already. ImageBase in the view's
+ * header stays as it is in the file. With ASLR, and in a view that nobody has written to yet, it
+ * does what the kernel does: ImageBase becomes the base (B8), and the pages that relocations change
+ * are kept with the section, so that later views at the same base, also in child processes, share
+ * them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE (rules C.11, D.1),
+ * LDR_BAD_RELOCATIONS, LDR_NO_MEMORY, LDR_OS_ERROR; protections are as before in every case, but a
+ * view that could not be relocated is good for nothing but to be unmapped.
  */
 LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
 

@@ -143,6 +143,17 @@ bool cli_platform(const char *name, pe_platform *ret_platform)
     return is_known;
 }
 
+bool cli_machine(const char *name, uint16_t *ret_machine)
+{
+    static const choice machines[] = {
+        {"own", 0}, {"x64", PE_MACHINE_AMD64}, {"arm64", PE_MACHINE_ARM64}};
+    int value;
+    bool is_known = CHOOSE("machine", machines, name, &value);
+    if (is_known)
+        *ret_machine = (uint16_t)value;
+    return is_known;
+}
+
 bool cli_aslr(const char *name, ldr_aslr *ret_aslr)
 {
     static const choice policies[] = {

@@ -68,6 +68,9 @@ bool cli_profile(const char *name, pe_profile *ret_profile);
 bool cli_platform(const char *name, pe_platform *ret_platform);
 bool cli_aslr(const char *name, ldr_aslr *ret_aslr);
 
+/* The machine of the process that a view is for: "own" (the default, 0), "x64" or "arm64". */
+bool cli_machine(const char *name, uint16_t *ret_machine);
+
 /* The address of a --base option; NULL is 0, any address. False, said on stderr, if it is none. */
 bool cli_base(const char *text, uint64_t *ret_base);
 

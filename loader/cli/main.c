@@ -17,8 +17,8 @@ static const command commands[] = {
      "      enclave clr debug certificates symbols hashes findings (default all).\n"},
     {"map", cli_map,
      "  peload map [--json] [--dump OUT] [--base ADDR] [--profile winxp|win7|win10]\n"
-     "             [--platform x64|arm64|any] [--aslr off|on|force] [--no-execute]\n"
-     "             [--snapshot] [--no-relocate] FILE\n"
+     "             [--platform x64|arm64|any] [--machine own|x64|arm64] [--aslr off|on|force]\n"
+     "             [--no-execute] [--snapshot] [--no-relocate] FILE\n"
      "      Map the image as Windows would and show each region. Runs nothing.\n"},
     {"call", cli_call,
      "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"

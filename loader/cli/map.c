@@ -16,6 +16,7 @@ typedef struct map_options {
     const char *profile;
     const char *platform;
     const char *aslr;
+    const char *machine;
     bool no_execute;
     bool snapshot;
 } map_options;
@@ -174,16 +175,16 @@ static int show_view(const map_options *options, const char *path, ldr_view *vie
 }
 
 static int map_file(const map_options *options, const char *path,
-                    const ldr_section_options *section_options, uint64_t base)
+                    const ldr_section_options *section_options,
+                    const ldr_view_options *view_options)
 {
-    ldr_view_options view_options = {.size = sizeof view_options, .base = base};
     ldr_section *section;
     ldr_view *view;
     ldr_diag diag;
 
     if (ldr_section_from_file(path, section_options, &section, &diag) != LDR_OK)
         return fail(options, path, &diag);
-    ldr_status status = ldr_view_map(section, &view_options, &view, &diag);
+    ldr_status status = ldr_view_map(section, view_options, &view, &diag);
     ldr_section_close(section);
     if (status != LDR_OK)
         return fail(options, path, &diag);
@@ -215,16 +216,18 @@ int cli_map(int argc, char **argv)
         {"--base", CLI_TEXT, &options.base},
         {"--profile", CLI_TEXT, &options.profile},
         {"--platform", CLI_TEXT, &options.platform},
+        {"--machine", CLI_TEXT, &options.machine},
         {"--aslr", CLI_TEXT, &options.aslr},
         {"--no-execute", CLI_FLAG, &options.no_execute},
         {"--snapshot", CLI_FLAG, &options.snapshot},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 1, 1};
-    uint64_t base = 0;
     ldr_section_options section_options;
+    ldr_view_options view_options = {.size = sizeof view_options};
 
     if (cli_parse(&syntax, argc, argv) < 0 || !choose(&options, &section_options) ||
-        !cli_base(options.base, &base))
+        !cli_base(options.base, &view_options.base) ||
+        !cli_machine(options.machine, &view_options.machine))
         return CLI_USAGE;
-    return map_file(&options, argv[1], &section_options, base);
+    return map_file(&options, argv[1], &section_options, &view_options);
 }

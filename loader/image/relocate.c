@@ -1,4 +1,5 @@
 /* relocate.c: base relocations, as ntdll applies them after mapping (rules D of pe/RULES.md). */
+#include "image/arm64x.h"
 #include "image/fixup.h"
 #include "image/shared_pages.h"
 #include "section/diag.h"
@@ -376,25 +377,44 @@ static ldr_status share_pages(relocator *r)
 
 /* ---- The stage ---- */
 
+static ldr_status move(relocator *r)
+{
+    const pe_image *image = &r->view->image;
+    r->delta = (uint64_t)(uintptr_t)r->view->base - image->optional.image_base;
+    if (r->delta == 0)
+        return LDR_OK;
+    if (!pe_has_relocs(image))
+        return (image->file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0 ? LDR_NOT_RELOCATABLE
+                                                                            : LDR_OK;
+    ldr_status status = r->view->section->aslr.applies ? share_pages(r) : relocate(r);
+    r->view->relocated = status == LDR_OK;
+    return status;
+}
+
+static ldr_status convert_and_move(relocator *r)
+{
+    ldr_view *view = r->view;
+    ldr_status status = LDR_OK;
+    if (view->machine != 0)
+        status = ldr__arm64x_apply(view, view->machine, &r->why);
+    if (status != LDR_OK)
+        return status;
+    view->machine = 0;
+    return view->relocated ? LDR_OK : move(r);
+}
+
 ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
 {
     const char *name = ldr__view_name(view);
-    uint64_t delta = (uint64_t)(uintptr_t)view->base - view->image.optional.image_base;
-    if (delta == 0 || view->relocated)
-        return LDR_OK;
-    if (!pe_has_relocs(&view->image)) {
-        bool fixed = (view->image.file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0;
-        return fixed ? ldr__fail(diag, LDR_NOT_RELOCATABLE, PE_NT_CONFLICTING_ADDRESSES, name)
-                     : LDR_OK;
-    }
-    relocator r = {.view = view, .delta = delta, .lowest = UINT64_MAX, .high20 = NO_RVA};
-    ldr_status status = view->section->aslr.applies ? share_pages(&r) : relocate(&r);
-    if (status == LDR_BAD_RELOCATIONS)
+    relocator r = {.view = view, .lowest = UINT64_MAX, .high20 = NO_RVA};
+    ldr_status status = convert_and_move(&r);
+    if (status == LDR_BAD_RELOCATIONS || status == LDR_WRONG_MACHINE)
         return ldr__fail_why(diag, status, &r.why, name);
+    if (status == LDR_NOT_RELOCATABLE)
+        return ldr__fail(diag, status, PE_NT_CONFLICTING_ADDRESSES, name);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), name);
-    view->relocated = true;
-    if (is_at_aslr_base(view))
+    if (view->relocated && is_at_aslr_base(view))
         view->image.optional.image_base = (uintptr_t)view->base;
     return LDR_OK;
 }

@@ -45,6 +45,7 @@ struct ldr_view {
     ldr_section *section;
     uint8_t *base;
     pe_image image;
+    uint16_t machine; /* that the image is still to be converted for, or 0 */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
 };

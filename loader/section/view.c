@@ -105,13 +105,6 @@ static ldr_status map_subsections(const ldr_view *view)
     return LDR_OK;
 }
 
-static uint64_t base_option(const ldr_view_options *options)
-{
-    ldr_view_options all;
-    ldr__options_read(options, &all, sizeof all);
-    return all.base;
-}
-
 static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
 {
     ldr_section *section = view->section;
@@ -133,11 +126,14 @@ static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
 ldr_status ldr_view_map(ldr_section *section, const ldr_view_options *options, ldr_view **ret_view,
                         ldr_diag *diag)
 {
+    ldr_view_options all;
+    ldr__options_read(options, &all, sizeof all);
     ldr_view *view = ldr__os_alloc(sizeof *view);
     if (view == NULL)
         return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, section->name);
     view->section = section;
-    ldr_status status = map_view(view, base_option(options), diag);
+    view->machine = all.machine != section->image.file.machine ? all.machine : 0;
+    ldr_status status = map_view(view, all.base, diag);
     if (status != LDR_OK) {
         ldr__os_free(view);
         return status;

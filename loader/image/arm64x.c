@@ -1,0 +1,133 @@
+#include "image/arm64x.h"
+
+#include <string.h>
+
+static ldr_status broken(const char *rule, uint64_t offset, uint64_t value, uint64_t allowed,
+                         const char *detail, pe_diag *ret_why)
+{
+    *ret_why = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
+                         .rule = rule,
+                         .offset = offset,
+                         .value = value,
+                         .allowed = allowed,
+                         .detail = detail};
+    return LDR_BAD_RELOCATIONS;
+}
+
+static ldr_status unreadable(pe_rva at, pe_diag *ret_why)
+{
+    return broken("D12", at.value, 0, 0, "dynamic relocations cannot be read to their end",
+                  ret_why);
+}
+
+/* ---- One fixup ---- */
+
+static void change(uint8_t *at, const pe_dynamic_record *record)
+{
+    uint32_t value;
+    switch (record->type) {
+    case PE_ARM64X_ZEROFILL:
+        memset(at, 0, record->width);
+        break;
+    case PE_ARM64X_VALUE:
+        memcpy(at, &record->value, record->width);
+        break;
+    default:
+        memcpy(&value, at, sizeof value);
+        value += (uint32_t)record->delta;
+        memcpy(at, &value, sizeof value);
+    }
+}
+
+static ldr_status apply_record(ldr_view *view, const pe_dynamic_record *record, pe_diag *ret_why)
+{
+    uint64_t limit = view->image.optional.size_of_image;
+    uint32_t width = record->type == PE_ARM64X_DELTA ? (uint32_t)sizeof(uint32_t) : record->width;
+    if (!pe_range_ok(limit, record->target, width))
+        return broken("D4", record->at.value, record->target, limit, "fixup outside the image",
+                      ret_why);
+    ldr_status status = ldr__view_write_begin(view, record->target, width);
+    if (status == LDR_INVALID_ARGUMENT)
+        return broken("D9", record->at.value, record->target, limit, "fixup in a gap of the image",
+                      ret_why);
+    if (status != LDR_OK)
+        return status;
+    change(view->base + record->target, record);
+    return ldr__view_write_end(view, record->target, width);
+}
+
+/* ---- All of them ---- */
+
+static ldr_status apply_block(ldr_view *view, const pe_dynamic_block *block, pe_diag *ret_why)
+{
+    pe_dynamic_record_iter records;
+    pe_dynamic_record record;
+    pe_dynamic_records(&view->image, block, &records);
+    while (pe_dynamic_record_next(&records, &record) == PE_OK) {
+        ldr_status status = apply_record(view, &record, ret_why);
+        if (status != LDR_OK)
+            return status;
+    }
+    return records.status == PE_END ? LDR_OK : unreadable(block->at, ret_why);
+}
+
+static ldr_status apply_entry(ldr_view *view, const pe_dynamic_entry *entry, pe_diag *ret_why)
+{
+    pe_dynamic_block_iter blocks;
+    pe_dynamic_block block;
+    pe_dynamic_blocks(&view->image, entry, &blocks);
+    while (pe_dynamic_block_next(&blocks, &block) == PE_OK) {
+        ldr_status status = apply_block(view, &block, ret_why);
+        if (status != LDR_OK)
+            return status;
+    }
+    return blocks.status == PE_END ? LDR_OK : unreadable(entry->at, ret_why);
+}
+
+/* Without a table there is nothing to apply, which the machine shows afterwards. */
+static ldr_status apply_all(ldr_view *view, pe_diag *ret_why)
+{
+    pe_load_config config;
+    pe_dynamic_table table;
+    pe_dynamic_iter entries;
+    pe_dynamic_entry entry;
+    const pe_image *image = &view->image;
+    if (pe_load_config_open(image, &config) != PE_OK ||
+        pe_dynamic_table_open(image, &config, &table) != PE_OK)
+        return LDR_OK;
+    pe_dynamic_entries(image, &table, &entries);
+    while (pe_dynamic_next(&entries, &entry) == PE_OK) {
+        ldr_status status =
+            entry.symbol == PE_DYNAMIC_ARM64X ? apply_entry(view, &entry, ret_why) : LDR_OK;
+        if (status != LDR_OK)
+            return status;
+    }
+    return entries.status == PE_END ? LDR_OK : unreadable(table.at, ret_why);
+}
+
+/* What the other machine's headers have of their own. Where everything lies is as it was judged. */
+static void take_headers(ldr_view *view, const pe_image *other)
+{
+    view->image.file.machine = other->file.machine;
+    view->image.file.characteristics = other->file.characteristics;
+    view->image.optional.entry_point = other->optional.entry_point;
+    view->image.optional.dll_characteristics = other->optional.dll_characteristics;
+    memcpy(view->image.optional.directories, other->optional.directories,
+           sizeof view->image.optional.directories);
+}
+
+ldr_status ldr__arm64x_apply(ldr_view *view, uint16_t machine, pe_diag *ret_why)
+{
+    pe_image other;
+    pe_span bytes = {view->base, ldr__view_plan(view)->size};
+    ldr_status status = apply_all(view, ret_why);
+    if (status != LDR_OK)
+        return status;
+    if (pe_open(bytes, PE_LAYOUT_MAPPED, &other, NULL) != PE_OK || other.file.machine != machine) {
+        broken("A18", view->image.file.offset.value, view->image.file.machine, machine,
+               "the image is for another machine and cannot be converted", ret_why);
+        return LDR_WRONG_MACHINE;
+    }
+    take_headers(view, &other);
+    return LDR_OK;
+}
