@@ -214,6 +214,8 @@ ldr_status ldr__os_reserve(uint64_t base, uint64_t size, uint64_t alignment, voi
                      : reserve_anywhere(size, alignment, ret_address);
 }
 
+/* Pages that may be copied or touched are not paid for in advance: images may be large and empty.
+ */
 static ldr_status map_fixed(void *address, uint64_t size, int access, int flags, int64_t fd,
                             uint64_t offset)
 {
@@ -225,7 +227,7 @@ static ldr_status map_fixed(void *address, uint64_t size, int access, int flags,
 ldr_status ldr__os_map_private(void *address, uint64_t size, ldr__handle source, uint64_t offset,
                                int access)
 {
-    return map_fixed(address, size, access, MAP_PRIVATE, source.value, offset);
+    return map_fixed(address, size, access, MAP_PRIVATE | MAP_NORESERVE, source.value, offset);
 }
 
 ldr_status ldr__os_map_shared(void *address, uint64_t size, ldr__handle segment, uint64_t offset,
@@ -236,7 +238,7 @@ ldr_status ldr__os_map_shared(void *address, uint64_t size, ldr__handle segment,
 
 ldr_status ldr__os_map_zero(void *address, uint64_t size, int access)
 {
-    return map_fixed(address, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return map_fixed(address, size, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
 ldr_status ldr__os_protect(void *address, uint64_t size, int access)

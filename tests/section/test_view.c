@@ -19,6 +19,16 @@ static pe_span expected_bytes(const img_image *image)
     return img_map(&parsed);
 }
 
+static long resident_pages(void)
+{
+    long pages = -1;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert_not_null(file);
+    cr_assert_eq(fscanf(file, "%*d %ld", &pages), 1);
+    fclose(file);
+    return pages;
+}
+
 /* Maps the image from its file, as a snapshot and from memory; bytes and access must be right. */
 static void expect_mapped(const img_image *image)
 {
@@ -103,6 +113,27 @@ Test(view, pe32_image_is_mapped_too)
 {
     img_image image = img_plain(IMG_PE32);
     expect_mapped(&image);
+    img_free(&image);
+}
+
+/* SizeOfImage has its largest value; the section table goes on without a byte in the file. */
+Test(view, large_image_takes_address_space_and_no_memory)
+{
+    enum { SECTIONS = 7 };
+    img_builder b;
+    img_start(&b, IMG_PE32_PLUS);
+    for (int i = 0; i < SECTIONS; i++)
+        img_add_section(&b, ".bss", i % 2 == 0 ? IMG_RW : IMG_RX | PE_SCN_MEM_WRITE, NULL, 0,
+                        0x11000000 - 0x1000 * (i == 0));
+    img_image image = img_finish(&b);
+    long before = resident_pages();
+    ldr_view *view = fixture_view(fixture_section(&image, NULL), 0);
+    cr_expect_eq(ldr_view_size(view), 0x77000000u);
+    cr_expect_lt(resident_pages() - before, 0x1000);
+    volatile char *last = (char *)ldr_view_base(view) + 0x76FFFFFF;
+    *last = 1;
+    cr_expect_eq(*last, 1);
+    ldr_view_unmap(view);
     img_free(&image);
 }
 
