@@ -78,8 +78,8 @@ typedef struct ldr_section ldr_section;
 
 /* Where the pages of a view come from. */
 typedef enum ldr_source {
-    /* The file's own pages where they fit: for files that do not change. From a file system that
-       is mounted noexec, a copy. */
+    /* The file's own pages where they fit: for files that nobody changes meanwhile (see
+       ldr_view_image). From a file system that is mounted noexec, a copy. */
     LDR_SOURCE_FILE_BACKED = 0,
     LDR_SOURCE_SNAPSHOT, /* a sealed copy: later changes to the file are harmless */
 } ldr_source;
@@ -106,8 +106,9 @@ typedef struct ldr_section_options {
 /*
  * An image section from the file at `path` (UTF-8). `options` may be NULL. On success the caller
  * owns the section and releases it with ldr_section_close. What a PE section claims beyond the end
- * of the file is zero (rule B16). A FILE_BACKED section goes on using the file: to cut it off while
- * views exist takes pages from them.
+ * of the file is zero (rule B16). A file that is rewritten, cut off, replaced or deleted at the
+ * same time gives some status. A FILE_BACKED section goes on using the file: to write to it changes
+ * views, and to cut it off takes pages from them, even those that they have written or relocated.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR.
  */
@@ -158,8 +159,9 @@ LDR_API void ldr_view_unmap(ldr_view *view);
  * does what the kernel does: ImageBase becomes the base (B8), and the pages that relocations change
  * are kept with the section, so that later views at the same base, also in child processes, share
  * them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE (rules C.11, D.1),
- * LDR_BAD_RELOCATIONS, LDR_NO_MEMORY, LDR_OS_ERROR; protections are as before in every case, but a
- * view that could not be relocated is good for nothing but to be unmapped.
+ * LDR_BAD_RELOCATIONS, LDR_IO_ERROR (the file was cut off, STATUS_IN_PAGE_ERROR), LDR_NO_MEMORY,
+ * LDR_OS_ERROR; protections are as before in every case, but a view that could not be relocated is
+ * good for nothing but to be unmapped.
  */
 LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
 
@@ -172,7 +174,12 @@ LDR_API uint32_t ldr_view_nt_status(const ldr_view *view);
 LDR_API size_t ldr_view_size(const ldr_view *view); /* bytes, whole pages */
 LDR_API ldr_section *ldr_view_section(const ldr_view *view);
 
-/* The image as mapped here: directories are read from the view. Valid as long as the view. */
+/*
+ * The image as mapped here: directories are read from the view. Valid as long as the view. The
+ * functions of this header never fail by a signal, but pe_ functions touch the view itself, as its
+ * code does: where a file is cut off under a FILE_BACKED view they get SIGBUS. For a file that
+ * others may change use LDR_SOURCE_SNAPSHOT.
+ */
 LDR_API const pe_image *ldr_view_image(const ldr_view *view);
 
 /* Page protections, as in winnt.h. */

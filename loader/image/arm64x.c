@@ -1,4 +1,5 @@
 #include "image/arm64x.h"
+#include "image/copy.h"
 
 #include <string.h>
 
@@ -39,6 +40,18 @@ static void change(uint8_t *at, const pe_dynamic_record *record)
     }
 }
 
+/* The bytes are changed outside the view: they may be the file's, which can be cut off (patch.h).
+ */
+static ldr_status change_view(uint8_t *at, const pe_dynamic_record *record, uint32_t width)
+{
+    uint8_t bytes[sizeof record->value];
+    ldr_status status = ldr__os_peek(at, bytes, width);
+    if (status != LDR_OK)
+        return status;
+    change(bytes, record);
+    return ldr__os_poke(at, bytes, width);
+}
+
 static ldr_status apply_record(ldr_view *view, const pe_dynamic_record *record, pe_diag *ret_why)
 {
     uint64_t limit = view->image.optional.size_of_image;
@@ -52,17 +65,19 @@ static ldr_status apply_record(ldr_view *view, const pe_dynamic_record *record, 
                       ret_why);
     if (status != LDR_OK)
         return status;
-    change(view->base + record->target, record);
-    return ldr__view_write_end(view, record->target, width);
+    status = change_view(view->base + record->target, record, width);
+    ldr_status closed = ldr__view_write_end(view, record->target, width);
+    return status == LDR_OK ? closed : status;
 }
 
 /* ---- All of them ---- */
 
-static ldr_status apply_block(ldr_view *view, const pe_dynamic_block *block, pe_diag *ret_why)
+static ldr_status apply_block(ldr_view *view, const pe_image *image, const pe_dynamic_block *block,
+                              pe_diag *ret_why)
 {
     pe_dynamic_record_iter records;
     pe_dynamic_record record;
-    pe_dynamic_records(&view->image, block, &records);
+    pe_dynamic_records(image, block, &records);
     while (pe_dynamic_record_next(&records, &record) == PE_OK) {
         ldr_status status = apply_record(view, &record, ret_why);
         if (status != LDR_OK)
@@ -71,13 +86,14 @@ static ldr_status apply_block(ldr_view *view, const pe_dynamic_block *block, pe_
     return records.status == PE_END ? LDR_OK : unreadable(block->at, ret_why);
 }
 
-static ldr_status apply_entry(ldr_view *view, const pe_dynamic_entry *entry, pe_diag *ret_why)
+static ldr_status apply_entry(ldr_view *view, const pe_image *image, const pe_dynamic_entry *entry,
+                              pe_diag *ret_why)
 {
     pe_dynamic_block_iter blocks;
     pe_dynamic_block block;
-    pe_dynamic_blocks(&view->image, entry, &blocks);
+    pe_dynamic_blocks(image, entry, &blocks);
     while (pe_dynamic_block_next(&blocks, &block) == PE_OK) {
-        ldr_status status = apply_block(view, &block, ret_why);
+        ldr_status status = apply_block(view, image, &block, ret_why);
         if (status != LDR_OK)
             return status;
     }
@@ -85,20 +101,19 @@ static ldr_status apply_entry(ldr_view *view, const pe_dynamic_entry *entry, pe_
 }
 
 /* Without a table there is nothing to apply, which the machine shows afterwards. */
-static ldr_status apply_all(ldr_view *view, pe_diag *ret_why)
+static ldr_status apply_all(ldr_view *view, const pe_image *image, pe_diag *ret_why)
 {
     pe_load_config config;
     pe_dynamic_table table;
     pe_dynamic_iter entries;
     pe_dynamic_entry entry;
-    const pe_image *image = &view->image;
     if (pe_load_config_open(image, &config) != PE_OK ||
         pe_dynamic_table_open(image, &config, &table) != PE_OK)
         return LDR_OK;
     pe_dynamic_entries(image, &table, &entries);
     while (pe_dynamic_next(&entries, &entry) == PE_OK) {
         ldr_status status =
-            entry.symbol == PE_DYNAMIC_ARM64X ? apply_entry(view, &entry, ret_why) : LDR_OK;
+            entry.symbol == PE_DYNAMIC_ARM64X ? apply_entry(view, image, &entry, ret_why) : LDR_OK;
         if (status != LDR_OK)
             return status;
     }
@@ -116,18 +131,39 @@ static void take_headers(ldr_view *view, const pe_image *other)
            sizeof view->image.optional.directories);
 }
 
-ldr_status ldr__arm64x_apply(ldr_view *view, uint16_t machine, pe_diag *ret_why)
+static ldr_status apply_from_copy(ldr_view *view, pe_diag *ret_why)
 {
-    pe_image other;
-    pe_span bytes = {view->base, ldr__view_plan(view)->size};
-    ldr_status status = apply_all(view, ret_why);
+    ldr__copy copy;
+    ldr_status status = ldr__copy_range(view, 0, ldr__view_plan(view)->size, &copy);
     if (status != LDR_OK)
         return status;
-    if (pe_open(bytes, PE_LAYOUT_MAPPED, &other, NULL) != PE_OK || other.file.machine != machine) {
-        broken("A18", view->image.file.offset.value, view->image.file.machine, machine,
-               "the image is for another machine and cannot be converted", ret_why);
-        return LDR_WRONG_MACHINE;
+    status = apply_all(view, &copy.image, ret_why);
+    ldr__copy_release(&copy);
+    return status;
+}
+
+/* Decodes what the headers of the view say now. */
+static ldr_status look_again(ldr_view *view, uint16_t machine, pe_diag *ret_why)
+{
+    pe_image other;
+    ldr__copy copy;
+    ldr_status status = ldr__copy_range(view, 0, ldr__view_plan(view)->size, &copy);
+    if (status != LDR_OK)
+        return status;
+    bool is_converted = pe_open(copy.image.bytes, PE_LAYOUT_MAPPED, &other, NULL) == PE_OK &&
+                        other.file.machine == machine;
+    ldr__copy_release(&copy);
+    if (is_converted) {
+        take_headers(view, &other);
+        return LDR_OK;
     }
-    take_headers(view, &other);
-    return LDR_OK;
+    broken("A18", view->image.file.offset.value, view->image.file.machine, machine,
+           "the image is for another machine and cannot be converted", ret_why);
+    return LDR_WRONG_MACHINE;
+}
+
+ldr_status ldr__arm64x_apply(ldr_view *view, uint16_t machine, pe_diag *ret_why)
+{
+    ldr_status status = apply_from_copy(view, ret_why);
+    return status == LDR_OK ? look_again(view, machine, ret_why) : status;
 }

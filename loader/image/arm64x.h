@@ -7,8 +7,8 @@
 /*
  * Applies the ARM64X entries of the dynamic value relocations, after which the headers in the view,
  * and view->image, are those for the other machine. LDR_WRONG_MACHINE if the image has none or they
- * do not lead to `machine`; LDR_BAD_RELOCATIONS; LDR_NO_MEMORY, LDR_OS_ERROR. All but the last two
- * fill `ret_why`.
+ * do not lead to `machine`; LDR_BAD_RELOCATIONS; LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR. The
+ * first two fill `ret_why`.
  */
 ldr_status ldr__arm64x_apply(ldr_view *view, uint16_t machine, pe_diag *ret_why);
 

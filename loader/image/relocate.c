@@ -1,9 +1,7 @@
-/* relocate.c: base relocations, as ntdll applies them after mapping (rules D of pe/RULES.md). */
-#include "image/arm64x.h"
+#include "image/relocate.h"
+#include "image/copy.h"
 #include "image/fixup.h"
-#include "image/shared_pages.h"
-#include "section/diag.h"
-#include "section/view.h"
+#include "image/patch.h"
 
 #include <string.h>
 
@@ -15,20 +13,23 @@
 
 #define NO_RVA UINT64_MAX
 
-/* The RVAs of pages that were made writable at once; `end` is 0 for none. */
+/* RVAs of pages; `end` is 0 for none. */
 typedef struct open_run {
     uint64_t start, end;
 } open_run;
 
 /*
  * Pages are opened as the fixups come to them, each run of equal protection once, and stay open
- * until the end.
+ * until the end. Those of the file are not touched but patched.
  */
 typedef struct relocator {
     ldr_view *view;
     uint64_t delta;
-    open_run current;                  /* the one that the last fixup was in */
-    open_run *opened;                  /* for each subsection: the one that it is in */
+    ldr__copy table;                   /* the relocation directory is read here */
+    ldr__patch patch;                  /* file pages that fixups are being applied to */
+    open_run *opened;                  /* for each subsection: what was made writable with it */
+    open_run current;                  /* where the last fixup was */
+    uint8_t *memory;                   /* the bytes of `current`: the view's, or the patch's */
     uint64_t stored_start, stored_end; /* content of the image that holds the last block */
     uint64_t lowest;                   /* page of all blocks */
     uint64_t high20;                   /* of RISC-V, that waits for its LOW12; or NO_RVA */
@@ -73,6 +74,20 @@ static ldr_status open_around(relocator *r, uint32_t at)
     return status;
 }
 
+/* Makes `current` of the subsection that holds `rva`, or of the file pages at hand. */
+static ldr_status enter(relocator *r, const ldr__subsection *subsection, uint64_t rva)
+{
+    r->current = (open_run){subsection->rva, subsection->rva + subsection->size};
+    r->memory = r->view->base + subsection->rva;
+    if (subsection->backing != LDR_BACKING_FILE)
+        return LDR_OK;
+    ldr_status status = ldr__patch_take(&r->patch, subsection, rva);
+    r->current = (open_run){r->patch.start, r->patch.end};
+    r->memory = r->patch.bytes;
+    return status;
+}
+
+/* Afterwards `rva` is in `current`, and can be written. */
 static ldr_status open_at(relocator *r, uint64_t rva)
 {
     if (rva >= r->current.start && rva < r->current.end)
@@ -87,8 +102,18 @@ static ldr_status open_at(relocator *r, uint64_t rva)
         if (status != LDR_OK)
             return status;
     }
-    r->current = r->opened[at];
-    return LDR_OK;
+    return enter(r, subsection, rva);
+}
+
+static uint8_t *byte_at(const relocator *r, uint64_t rva)
+{
+    return r->memory + (rva - r->current.start);
+}
+
+static void note_change(relocator *r, uint64_t rva, uint64_t size)
+{
+    if (r->memory == r->patch.bytes)
+        ldr__patch_changed(&r->patch, rva, size);
 }
 
 static ldr_status close_all(relocator *r)
@@ -131,14 +156,29 @@ static inline void add_u64(uint8_t *at, uint64_t delta)
     memcpy(at, &value, sizeof value);
 }
 
-/* Both ends of a fixup are open when this has succeeded, and stay so. */
-static ldr_status open_fixup(relocator *r, uint64_t rva, uint32_t width, uint64_t entry_rva)
+/* The bytes of a fixup may cross from one page to another that comes from elsewhere. */
+static ldr_status fetch(relocator *r, uint64_t rva, uint8_t *ret_bytes, uint32_t width)
 {
-    uint64_t limit = r->view->image.optional.size_of_image;
-    if (!pe_range_ok(limit, rva, width))
-        return broken(r, "D4", entry_rva, rva, limit, "fixup outside the image");
-    ldr_status status = open_at(r, rva);
-    return status == LDR_OK ? open_at(r, rva + width - 1) : status;
+    ldr_status status = LDR_OK;
+    for (uint32_t i = 0; i < width && status == LDR_OK; i++) {
+        status = open_at(r, rva + i);
+        if (status == LDR_OK)
+            ret_bytes[i] = *byte_at(r, rva + i);
+    }
+    return status;
+}
+
+static ldr_status store(relocator *r, uint64_t rva, const uint8_t *bytes, uint32_t width)
+{
+    ldr_status status = LDR_OK;
+    for (uint32_t i = 0; i < width && status == LDR_OK; i++) {
+        status = open_at(r, rva + i);
+        if (status == LDR_OK) {
+            *byte_at(r, rva + i) = bytes[i];
+            note_change(r, rva + i, 1);
+        }
+    }
+    return status;
 }
 
 /* HIGHADJ takes the entry after its own. Windows looks at that since 8 (D.3), which makes no
@@ -153,20 +193,58 @@ static ldr_status take_parameter(relocator *r, const pe_reloc_block *block, uint
     return LDR_OK;
 }
 
-/* The high half waits for the low one that follows, in this block or in another. */
-static ldr_status pair_halves(relocator *r, ldr__fixup fixup, uint64_t rva, uint64_t entry_rva,
-                              uint8_t **ret_high20)
+/* The high half of an address waits for the low one, which may come in another block. */
+static ldr_status apply_pair(relocator *r, ldr__fixup fixup, uint64_t rva, uint64_t entry_rva)
 {
-    if (fixup == LDR__FIXUP_RISCV_HIGH20) {
+    enum { WIDTH = 4 };
+    uint8_t high[WIDTH], low[WIDTH];
+    uint64_t high20 = r->high20;
+    if (high20 == NO_RVA)
+        return broken(r, "D11", entry_rva, fixup, LDR__FIXUP_RISCV_HIGH20,
+                      "LOW12 without a HIGH20 before it");
+    r->high20 = NO_RVA;
+    ldr_status status = fetch(r, high20, high, WIDTH);
+    if (status == LDR_OK)
+        status = fetch(r, rva, low, WIDTH);
+    if (status != LDR_OK)
+        return status;
+    ldr__fixup_apply(fixup, low, r->delta, 0, high);
+    status = store(r, high20, high, WIDTH);
+    return status == LDR_OK ? store(r, rva, low, WIDTH) : status;
+}
+
+static ldr_status apply_one(relocator *r, ldr__fixup fixup, uint64_t rva, uint16_t parameter)
+{
+    uint8_t bytes[LDR__FIXUP_MAX];
+    uint32_t width = ldr__fixup_width(fixup);
+    ldr_status status = fetch(r, rva, bytes, width);
+    if (status != LDR_OK)
+        return status;
+    ldr__fixup_apply(fixup, bytes, r->delta, parameter, NULL);
+    return store(r, rva, bytes, width);
+}
+
+/* One fixup that the machine has, at a place inside the image. */
+static ldr_status apply_fixup(relocator *r, ldr__fixup fixup, uint64_t rva,
+                              const pe_reloc_block *block, uint32_t *index)
+{
+    uint64_t entry_rva = entry_rva_of(block, *index - 1);
+    uint16_t parameter = 0;
+    ldr_status status = LDR_OK;
+    switch (fixup) {
+    case LDR__FIXUP_RISCV_HIGH20:
         r->high20 = rva;
-    } else if (fixup == LDR__FIXUP_RISCV_LOW12I || fixup == LDR__FIXUP_RISCV_LOW12S) {
-        if (r->high20 == NO_RVA)
-            return broken(r, "D11", entry_rva, fixup, LDR__FIXUP_RISCV_HIGH20,
-                          "LOW12 without a HIGH20 before it");
-        *ret_high20 = r->view->base + r->high20;
-        r->high20 = NO_RVA;
+        return LDR_OK;
+    case LDR__FIXUP_RISCV_LOW12I:
+    case LDR__FIXUP_RISCV_LOW12S:
+        return apply_pair(r, fixup, rva, entry_rva);
+    case LDR__FIXUP_HIGHADJ:
+        status = take_parameter(r, block, index, &parameter);
+        break;
+    default:
+        break;
     }
-    return LDR_OK;
+    return status == LDR_OK ? apply_one(r, fixup, rva, parameter) : status;
 }
 
 /* One entry with every check; moves `index` on. */
@@ -174,30 +252,25 @@ static ldr_status apply_checked(relocator *r, const pe_reloc_block *block, uint3
 {
     const pe_image *image = &r->view->image;
     uint64_t entry_rva = entry_rva_of(block, *index);
-    uint16_t entry = pe_reloc_entry(block, (*index)++), parameter = 0;
+    uint16_t entry = pe_reloc_entry(block, (*index)++);
     unsigned type = entry >> 12;
     ldr__fixup fixup = ldr__fixup_of(image->file.machine, r->view->section->profile, type);
     uint64_t rva = block->page.value + (uint64_t)(entry & 0xFFF);
-    uint8_t *high20 = NULL;
+    uint64_t limit = image->optional.size_of_image;
     if (fixup == LDR__FIXUP_NOTHING)
         return LDR_OK;
     if (fixup == LDR__FIXUP_UNKNOWN)
         return broken(r, "D8", entry_rva, type, PE_REL_DIR64, "unknown type of relocation");
     if (fixup == LDR__FIXUP_IA64_IMM64)
         rva -= rva % LDR__FIXUP_MAX; /* the slot of the bundle is not needed */
-    ldr_status status = open_fixup(r, rva, ldr__fixup_width(fixup), entry_rva);
-    if (status == LDR_OK && fixup == LDR__FIXUP_HIGHADJ)
-        status = take_parameter(r, block, index, &parameter);
-    if (status == LDR_OK)
-        status = pair_halves(r, fixup, rva, entry_rva, &high20);
-    if (status == LDR_OK)
-        ldr__fixup_apply(fixup, r->view->base + rva, r->delta, parameter, high20);
-    return status;
+    if (!pe_range_ok(limit, rva, ldr__fixup_width(fixup)))
+        return broken(r, "D4", entry_rva, rva, limit, "fixup outside the image");
+    return apply_fixup(r, fixup, rva, block, index);
 }
 
 /*
- * The types that images are made of, where the whole span of a block is open and inside the image.
- * Returns the first entry that needs more than that.
+ * The types that images are made of, where the whole span of a block is open and inside the image,
+ * and the fixup inside the span. Returns the first entry that needs more than that.
  */
 static uint32_t apply_fast(uint8_t *page, const uint8_t *entries, uint32_t first, uint32_t end,
                            uint64_t delta)
@@ -205,6 +278,8 @@ static uint32_t apply_fast(uint8_t *page, const uint8_t *entries, uint32_t first
     for (uint32_t i = first; i < end; i++) {
         uint16_t entry;
         memcpy(&entry, entries + 2 * (size_t)i, sizeof entry);
+        if ((entry & 0xFFF) > BLOCK_SPAN - FIXUP_MAX)
+            return i;
         uint8_t *at = page + (entry & 0xFFF);
         if (entry >> 12 == PE_REL_DIR64)
             add_u64(at, delta);
@@ -257,8 +332,10 @@ static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
     if (page < r->lowest)
         r->lowest = page;
     while (i < count) {
-        if (is_open(r, page, BLOCK_SPAN + FIXUP_MAX - 1))
-            i = apply_fast(r->view->base + page, block->entries.data, i, count, r->delta);
+        if (is_open(r, page, BLOCK_SPAN)) {
+            note_change(r, page, BLOCK_SPAN);
+            i = apply_fast(byte_at(r, page), block->entries.data, i, count, r->delta);
+        }
         if (i == count)
             break;
         ldr_status status = apply_checked(r, block, &i);
@@ -272,7 +349,7 @@ static ldr_status apply_all(relocator *r)
 {
     pe_reloc_iter blocks;
     pe_reloc_block block;
-    pe_relocs(&r->view->image, &blocks);
+    pe_relocs(&r->table.image, &blocks);
     pe_status next;
     while ((next = pe_reloc_next(&blocks, &block)) == PE_OK) {
         ldr_status status = apply_block(r, &block);
@@ -280,18 +357,23 @@ static ldr_status apply_all(relocator *r)
             return status;
     }
     if (next == PE_END)
-        return LDR_OK;
+        return ldr__patch_put(&r->patch);
     r->why = blocks.diag;
     return LDR_BAD_RELOCATIONS;
 }
 
 /* ---- The headers afterwards ---- */
 
-static bool is_as_judged(const ldr_view *view, uint32_t offset, uint32_t size)
+static ldr_status compare_header(relocator *r, uint32_t offset, uint32_t size)
 {
+    const ldr_view *view = r->view;
     uint8_t now[4];
-    return pe_read(&view->image, (pe_rva){offset}, now, size) != PE_OK ||
-           memcmp(now, view->section->headers + offset, size) == 0;
+    if (pe_tail(&view->image, (pe_rva){offset}).size < size)
+        return LDR_OK;
+    ldr_status status = ldr__os_peek(view->base + offset, now, size);
+    if (status == LDR_OK && memcmp(now, view->section->headers + offset, size) != 0)
+        return broken(r, "A83", offset, r->delta, 0, "a fixup changes the headers");
+    return status;
 }
 
 /* Windows looks at the headers again since 7 (A83): MZ, e_lfanew and the signature must stand. */
@@ -302,119 +384,46 @@ static ldr_status check_headers(relocator *r)
     if (view->section->profile == PE_WINXP || r->lowest >= signature + 4)
         return LDR_OK;
     const uint32_t fields[][2] = {{0, 2}, {0x3C, 4}, {signature, 4}};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (!is_as_judged(view, fields[i][0], fields[i][1]))
-            return broken(r, "A83", fields[i][0], r->delta, 0, "a fixup changes the headers");
-    }
-    return LDR_OK;
+    ldr_status status = LDR_OK;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0] && status == LDR_OK; i++)
+        status = compare_header(r, fields[i][0], fields[i][1]);
+    return status;
 }
 
 /* ---- All of it ---- */
 
-static ldr_status relocate(relocator *r)
+static ldr_status take_table(relocator *r)
 {
-    r->opened = ldr__os_alloc(ldr__view_plan(r->view)->count * sizeof *r->opened);
-    if (r->opened == NULL)
-        return LDR_NO_MEMORY;
-    ldr_status status = apply_all(r);
+    pe_directory table = pe_directory_at(&r->view->image, PE_DIRECTORY_BASE_RELOCATION);
+    return ldr__copy_range(r->view, table.rva.value, table.size, &r->table);
+}
+
+static ldr_status relocate_opened(relocator *r)
+{
+    ldr_status status = take_table(r);
+    if (status == LDR_OK)
+        status = apply_all(r);
     if (status == LDR_OK)
         status = check_headers(r);
     ldr_status closed = close_all(r);
-    ldr__os_free(r->opened);
+    ldr__copy_release(&r->table);
+    ldr__patch_release(&r->patch);
     return status == LDR_OK ? closed : status;
 }
 
-/* ---- As the kernel does it ---- */
-
-/* Bytes from the start of the optional header. */
-enum { IMAGE_BASE_64 = 24, IMAGE_BASE_32 = 28 };
-
-/*
- * Rule B8. The field may lie where the first section has replaced the headers: then it is not
- * there.
- */
-static ldr_status set_image_base(ldr_view *view)
+ldr_status ldr__relocate(ldr_view *view, uint64_t delta, pe_diag *ret_why)
 {
-    bool is_64 = pe_is_64(&view->image);
-    size_t width = is_64 ? 8 : 4;
-    uint64_t base = (uintptr_t)view->base, now = 0;
-    uint64_t at = view->image.optional.offset.value + (is_64 ? IMAGE_BASE_64 : IMAGE_BASE_32);
-    if (!pe_range_ok(ldr__view_plan(view)->size, at, width) ||
-        pe_read(&view->image, (pe_rva){(uint32_t)at}, &now, width) != PE_OK ||
-        now != view->image.optional.image_base)
-        return LDR_OK;
-    ldr_status status = ldr__view_write_begin(view, at, width);
-    if (status != LDR_OK)
-        return status;
-    memcpy(view->base + at, &base, width);
-    return ldr__view_write_end(view, at, width);
-}
-
-static bool is_at_aslr_base(const ldr_view *view)
-{
-    return (uintptr_t)view->base == atomic_load(&view->section->aslr_base);
-}
-
-/* The first view at a base makes the copy, and shows it like all later ones. */
-static ldr_status share_pages(relocator *r)
-{
-    ldr_view *view = r->view;
-    const ldr__relocated *copy = ldr__shared_pages_find(view);
-    bool is_untouched = false;
-    ldr_status status = ldr__shared_pages_untouched(view, &is_untouched);
-    if (status != LDR_OK)
-        return status;
-    if (copy == NULL || !is_untouched) {
-        status = relocate(r);
-        if (status == LDR_OK && is_at_aslr_base(view))
-            status = set_image_base(view);
-        if (status != LDR_OK || !is_untouched)
-            return status;
-        status = ldr__shared_pages_make(view, &copy);
-    }
-    return status == LDR_OK ? ldr__shared_pages_show(view, copy) : status;
-}
-
-/* ---- The stage ---- */
-
-static ldr_status move(relocator *r)
-{
-    const pe_image *image = &r->view->image;
-    r->delta = (uint64_t)(uintptr_t)r->view->base - image->optional.image_base;
-    if (r->delta == 0)
-        return LDR_OK;
-    if (!pe_has_relocs(image))
-        return (image->file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0 ? LDR_NOT_RELOCATABLE
-                                                                            : LDR_OK;
-    ldr_status status = r->view->section->aslr.applies ? share_pages(r) : relocate(r);
-    r->view->relocated = status == LDR_OK;
+    relocator r = {.view = view,
+                   .delta = delta,
+                   .patch = {.view = view},
+                   .lowest = UINT64_MAX,
+                   .high20 = NO_RVA};
+    r.opened = ldr__os_alloc(ldr__view_plan(view)->count * sizeof *r.opened);
+    if (r.opened == NULL)
+        return LDR_NO_MEMORY;
+    ldr_status status = relocate_opened(&r);
+    ldr__os_free(r.opened);
+    if (status == LDR_BAD_RELOCATIONS)
+        *ret_why = r.why;
     return status;
-}
-
-static ldr_status convert_and_move(relocator *r)
-{
-    ldr_view *view = r->view;
-    ldr_status status = LDR_OK;
-    if (view->machine != 0)
-        status = ldr__arm64x_apply(view, view->machine, &r->why);
-    if (status != LDR_OK)
-        return status;
-    view->machine = 0;
-    return view->relocated ? LDR_OK : move(r);
-}
-
-ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
-{
-    const char *name = ldr__view_name(view);
-    relocator r = {.view = view, .lowest = UINT64_MAX, .high20 = NO_RVA};
-    ldr_status status = convert_and_move(&r);
-    if (status == LDR_BAD_RELOCATIONS || status == LDR_WRONG_MACHINE)
-        return ldr__fail_why(diag, status, &r.why, name);
-    if (status == LDR_NOT_RELOCATABLE)
-        return ldr__fail(diag, status, PE_NT_CONFLICTING_ADDRESSES, name);
-    if (status != LDR_OK)
-        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
-    if (view->relocated && is_at_aslr_base(view))
-        view->image.optional.image_base = (uintptr_t)view->base;
-    return LDR_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * os.h: the whole contract with the operating system.
  *
- * linux.c and linux_paths.c implement it; tests link one that fails on demand. Nothing outside os/,
+ * The linux files beside it implement it; tests link one that fails on demand. Nothing outside os/,
  * win32/ and cli/ includes an OS header. Every function returns a status and leaves nothing behind
  * when it fails. Addresses and sizes of mappings are multiples of the page size (4096 on x86-64)
  * unless said.
@@ -107,6 +107,14 @@ ldr_status ldr__os_map_shared(void *address, uint64_t size, ldr__handle segment,
 /* Zero-filled private pages. */
 ldr_status ldr__os_map_zero(void *address, uint64_t size, int access);
 ldr_status ldr__os_protect(void *address, uint64_t size, int access);
+
+/*
+ * Copies bytes out of mapped pages, and into pages that can be written. The system makes the copy:
+ * where the file behind a page has been cut off, the process that touched it would get a signal;
+ * this is LDR_IO_ERROR instead, and a part may have been copied. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_peek(const void *address, void *ret_bytes, size_t size);
+ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
 
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);

@@ -85,6 +85,9 @@ FORWARD(map_shared, LDR_NO_MEMORY,
 FORWARD(map_zero, LDR_NO_MEMORY, (void *address, uint64_t size, int access),
         (address, size, access))
 FORWARD(protect, LDR_NO_MEMORY, (void *address, uint64_t size, int access), (address, size, access))
+FORWARD(peek, LDR_IO_ERROR, (const void *address, void *ret_bytes, size_t size),
+        (address, ret_bytes, size))
+FORWARD(poke, LDR_IO_ERROR, (void *address, const void *bytes, size_t size), (address, bytes, size))
 FORWARD(pages_private, LDR_OS_ERROR, (const void *address, uint64_t page_count, bool *ret_private),
         (address, page_count, ret_private))
 FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))

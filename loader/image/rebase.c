@@ -1,0 +1,100 @@
+/* rebase.c: a view is made right for the process that looks at it and for its address. */
+#include "image/arm64x.h"
+#include "image/relocate.h"
+#include "image/shared_pages.h"
+#include "section/diag.h"
+
+#include <string.h>
+
+/* ---- As the kernel does it ---- */
+
+/* Bytes from the start of the optional header. */
+enum { IMAGE_BASE_64 = 24, IMAGE_BASE_32 = 28, WIDTH_64 = 8, WIDTH_32 = 4 };
+
+/*
+ * Rule B8. The field may lie where the first section has replaced the headers: then it is not
+ * there.
+ */
+static ldr_status set_image_base(ldr_view *view)
+{
+    bool is_64 = pe_is_64(&view->image);
+    size_t width = is_64 ? WIDTH_64 : WIDTH_32;
+    uint64_t base = (uintptr_t)view->base, now = 0;
+    uint64_t at = view->image.optional.offset.value + (is_64 ? IMAGE_BASE_64 : IMAGE_BASE_32);
+    ldr_status status = ldr__view_write_begin(view, at, width);
+    if (status != LDR_OK)
+        return status == LDR_INVALID_ARGUMENT ? LDR_OK : status;
+    status = ldr__os_peek(view->base + at, &now, width);
+    if (status == LDR_OK && now == view->image.optional.image_base)
+        status = ldr__os_poke(view->base + at, &base, width);
+    ldr_status closed = ldr__view_write_end(view, at, width);
+    return status == LDR_OK ? closed : status;
+}
+
+static bool is_at_aslr_base(const ldr_view *view)
+{
+    return (uintptr_t)view->base == atomic_load(&view->section->aslr_base);
+}
+
+/* The first view at a base makes the copy, and shows it like all later ones. */
+static ldr_status share_pages(ldr_view *view, uint64_t delta, pe_diag *ret_why)
+{
+    const ldr__relocated *copy = ldr__shared_pages_find(view);
+    bool is_untouched = false;
+    ldr_status status = ldr__shared_pages_untouched(view, &is_untouched);
+    if (status != LDR_OK)
+        return status;
+    if (copy == NULL || !is_untouched) {
+        status = ldr__relocate(view, delta, ret_why);
+        if (status == LDR_OK && is_at_aslr_base(view))
+            status = set_image_base(view);
+        if (status != LDR_OK || !is_untouched)
+            return status;
+        status = ldr__shared_pages_make(view, &copy);
+    }
+    return status == LDR_OK ? ldr__shared_pages_show(view, copy) : status;
+}
+
+/* ---- The stage ---- */
+
+static ldr_status move(ldr_view *view, pe_diag *ret_why)
+{
+    const pe_image *image = &view->image;
+    uint64_t delta = (uint64_t)(uintptr_t)view->base - image->optional.image_base;
+    if (delta == 0 || view->relocated)
+        return LDR_OK;
+    if (!pe_has_relocs(image))
+        return (image->file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0 ? LDR_NOT_RELOCATABLE
+                                                                            : LDR_OK;
+    ldr_status status = view->section->aslr.applies ? share_pages(view, delta, ret_why)
+                                                    : ldr__relocate(view, delta, ret_why);
+    view->relocated = status == LDR_OK;
+    if (view->relocated && is_at_aslr_base(view))
+        view->image.optional.image_base = (uintptr_t)view->base;
+    return status;
+}
+
+static ldr_status convert(ldr_view *view, pe_diag *ret_why)
+{
+    ldr_status status =
+        view->machine != 0 ? ldr__arm64x_apply(view, view->machine, ret_why) : LDR_OK;
+    if (status == LDR_OK)
+        view->machine = 0;
+    return status;
+}
+
+ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
+{
+    pe_diag why;
+    const char *name = ldr__view_name(view);
+    ldr_status status = convert(view, &why);
+    if (status == LDR_OK)
+        status = move(view, &why);
+    if (status == LDR_BAD_RELOCATIONS || status == LDR_WRONG_MACHINE)
+        return ldr__fail_why(diag, status, &why, name);
+    if (status == LDR_NOT_RELOCATABLE)
+        return ldr__fail(diag, status, PE_NT_CONFLICTING_ADDRESSES, name);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
+    return LDR_OK;
+}

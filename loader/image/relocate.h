@@ -1,0 +1,14 @@
+/* relocate.h: base relocations, as ntdll applies them after mapping (rules D of pe/RULES.md). */
+#ifndef PELOAD_RELOCATE_H
+#define PELOAD_RELOCATE_H
+
+#include "section/view.h"
+
+/*
+ * Adds `delta` to every address that the relocation directory names; protections are as before
+ * afterwards. LDR_BAD_RELOCATIONS with `ret_why`, LDR_IO_ERROR (the file was cut off),
+ * LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__relocate(ldr_view *view, uint64_t delta, pe_diag *ret_why);
+
+#endif
