@@ -6,7 +6,8 @@
 /* More at a time while fixups go through the image page by page; one for those that hop about. */
 static uint64_t next_reach(const ldr__patch *patch, uint64_t page)
 {
-    if (page < patch->end || page - patch->end >= REACH_MAX)
+    bool goes_on = page >= patch->end && page - patch->end < REACH_MAX;
+    if (patch->reach == 0 || !goes_on)
         return LDR__PAGE;
     return patch->reach * 4 < REACH_MAX ? patch->reach * 4 : REACH_MAX;
 }

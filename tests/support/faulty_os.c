@@ -11,6 +11,7 @@ static struct {
     atomic_long blocks, handles, bytes;
     void (*read_hook)(unsigned read, void *bytes, size_t *count);
     unsigned reads;
+    void (*call_hook)(unsigned call);
     bool noexec;
 } os;
 
@@ -45,6 +46,12 @@ void faulty_os_on_read(void (*hook)(unsigned read, void *bytes, size_t *count))
     os.reads = 0;
 }
 
+void faulty_os_on_call(void (*hook)(unsigned call))
+{
+    os.call_hook = hook;
+    atomic_store(&os.calls, 0);
+}
+
 void faulty_os_noexec(void)
 {
     os.noexec = true;
@@ -53,6 +60,8 @@ void faulty_os_noexec(void)
 static bool fails(const char *name)
 {
     unsigned call = atomic_fetch_add(&os.calls, 1);
+    if (os.call_hook != NULL)
+        os.call_hook(call);
     bool now = os.armed && (call == os.fail_at || (os.and_all_later && call > os.fail_at));
     if (now)
         os.failed = name;

@@ -27,6 +27,12 @@ const char *faulty_os_failed(void);
  */
 void faulty_os_on_read(void (*hook)(unsigned read, void *bytes, size_t *count));
 
+/*
+ * Something that happens while the library works: `hook` runs before each call that is counted,
+ * with its number (0 is the next). NULL: no hook.
+ */
+void faulty_os_on_call(void (*hook)(unsigned call));
+
 /* From now on files are on a file system mounted noexec, as far as the library is told. */
 void faulty_os_noexec(void);
 
