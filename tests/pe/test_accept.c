@@ -2,7 +2,7 @@
  * What a refusal says: rule, file offset of the field, value found, value allowed. The verdicts
  * themselves are tested in test_cases.c.
  */
-#include "edits.h"
+#include "support/edits.h"
 
 #include <criterion/criterion.h>
 
