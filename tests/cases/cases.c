@@ -5,7 +5,7 @@
 #define BAD_FORMAT_3(xp, w7, w10) .rules = {xp, w7, w10}, .nt_status = PE_NT_INVALID_IMAGE_FORMAT
 #define HIGH                      H(IMAGE_BASE, 0x80000000) /* must be relocated */
 
-enum { EMPTY = -1 };
+enum { EMPTY = -1, DATA_SIZE = 0x200 /* of .text, and of .data */ };
 
 const struct test_case test_cases[] = {
     {.name = "base"},
@@ -150,6 +150,9 @@ const struct test_case test_cases[] = {
     {.name = "ptr_0_rs", .edits = {S(1, RAW, 0)}},
     {.name = "ptr_0_rs_big", .edits = {S(1, RAW, 0), S(1, RAW_SIZE, 0x2000)}},
     {.name = "rs_unaligned", .edits = {S(0, RAW_SIZE, 0x1F0)}},
+    {.name = "ptr_not_on_sector", .edits = {S(0, RAW, 0x3F0), S(1, RAW, 0x301)}},
+    {.name = "ptr_in_headers", .edits = {S(0, RAW, 0x1)}},
+    {.name = "vs_10", .edits = {S(0, VIRTUAL_SIZE, 0x10), S(1, VIRTUAL_SIZE, 0x10)}},
     {.name = "rs_1", .file_size = 0x401, .edits = {S(1, RAW_SIZE, 1)}},
     {.name = "rs_past_eof_1", .file_size = 0x5FF, BAD_FORMAT(A51)},
     {.name = "rs_past_eof_first", .edits = {S(0, RAW_SIZE, 0x2000)}},
@@ -273,6 +276,15 @@ const struct test_case test_cases[] = {
 
 const size_t test_case_count = sizeof test_cases / sizeof test_cases[0];
 
+/* Bytes that differ from sector to sector: a view must show the right ones. */
+static void fill(img_image *image, size_t start, size_t end)
+{
+    for (size_t i = start; i < end; i++) {
+        if (image->bytes[i] == 0)
+            image->bytes[i] = (uint8_t)(7 * i + 31 * (i >> 9) + 1);
+    }
+}
+
 /* The smallest header there is: e_lfanew 4, so that SectionAlignment is e_lfanew. */
 static img_image build_tiny(void)
 {
@@ -289,6 +301,7 @@ static img_image build_tiny(void)
     img_set(&image, IMG_FILE_ALIGNMENT, 4);
     img_set(&image, IMG_SIZE_OF_IMAGE, 0x200000);
     img_set(&image, IMG_SIZE_OF_HEADERS, 0x40);
+    fill(&image, 0xC0, image.size);
     return image;
 }
 
@@ -303,8 +316,8 @@ static void add_sections(img_builder *builder, uint32_t count)
 /* Sections as usual, and a third one with relocations. */
 static void add_relocs(img_builder *builder, const struct case_reloc *relocs)
 {
-    img_add_section(builder, ".text", IMG_RX, NULL, 0x200, 0x1000);
-    img_add_section(builder, ".data", IMG_RW, NULL, 0x200, 0x1000);
+    img_add_section(builder, ".text", IMG_RX, NULL, DATA_SIZE, 0x1000);
+    img_add_section(builder, ".data", IMG_RW, NULL, DATA_SIZE, 0x1000);
     for (size_t i = 0; i < CASE_RELOCS && (relocs[i].rva != 0 || relocs[i].type != 0); i++)
         img_add_reloc(builder, relocs[i].rva, relocs[i].type);
 }
@@ -320,7 +333,11 @@ static img_image build_usual(const struct test_case *test)
         add_sections(&builder, test->section_count);
     else if (test->relocs[0].type != 0)
         add_relocs(&builder, test->relocs);
-    return img_finish(&builder);
+    size_t data = builder.header_size;
+    img_image image = img_finish(&builder);
+    if (test->section_count == 0)
+        fill(&image, data, data + 2 * DATA_SIZE);
+    return image;
 }
 
 img_image case_build(const struct test_case *test)

@@ -1,0 +1,105 @@
+"""Where Wine 8.0 is known to differ from Windows, as pe/RULES.md (which has the rules and explains
+the sources) and so peload tell it. A difference that is not in here is a failure, and so is a row
+that explains none of the cases.
+"""
+from collections import namedtuple
+
+from headers import PAGE, SHARED, WRITE, up
+
+# `holds` says whether a difference is of this row; what it is given is told below.
+Row = namedtuple("Row", "rule what wine windows source holds")
+
+BAD_FILE = "create STATUS_INVALID_FILE_FOR_SECTION"
+BAD_FORMAT, BAD_MAP = "create STATUS_INVALID_IMAGE_FORMAT", "map STATUS_INVALID_IMAGE_FORMAT"
+MAPPED, REFUSED = "mapped", "refused"
+
+# Of whole images. `holds` gets the headers; what Wine does, what peload does and the rule that
+# peload names, if it refuses, must be those of the row.
+VERDICTS = [
+    Row("A5", "file ends in the headers", BAD_FILE, REFUSED, "M10 V4, COR",
+        lambda i: i.lfanew + 0x108 > i.size and i.sections),
+    Row("A5", "file ends in the headers, no sections", MAPPED, REFUSED, "M10 V4, COR",
+        lambda i: i.lfanew + 0x108 > i.size and not i.sections),
+    Row("A8", "no EXECUTABLE_IMAGE", MAPPED, REFUSED, "M10 V9",
+        lambda i: not i.characteristics & 2),
+    Row("A9", "e_lfanew not on 4", MAPPED, REFUSED, "M10 V10, COR", lambda i: i.lfanew % 4),
+    Row("A11", "FileAlignment not on 512", MAPPED, REFUSED, "M10 V12",
+        lambda i: i.file_alignment % 512),
+    Row("A12", "FileAlignment 0", MAPPED, REFUSED, "M10 V13", lambda i: i.file_alignment == 0),
+    Row("A14", "FileAlignment no power of two", MAPPED, REFUSED, "M10 V15",
+        lambda i: i.file_alignment & (i.file_alignment - 1)),
+    Row("A15", "FileAlignment above SectionAlignment", MAPPED, REFUSED, "M10 V16",
+        lambda i: i.file_alignment > i.section_alignment),
+    Row("A16", "SizeOfImage huge", MAPPED, REFUSED, "M10 V17",
+        lambda i: i.size_of_image > 0x77000000),
+    Row("A17", "more than 96 sections", BAD_FORMAT, MAPPED, "M7, M10, COR",
+        lambda i: len(i.sections) > 96),
+    Row("A19", "headers as large as the image", MAPPED, REFUSED, "M10 V19",
+        lambda i: i.size_of_headers >= i.size_of_image != 0),
+    Row("A19", "SizeOfImage 0", BAD_FILE, REFUSED, "M10 V19", lambda i: i.size_of_image == 0),
+    Row("A21", "ImageBase not on 64 KiB", MAPPED, REFUSED, "M10 V20",
+        lambda i: i.image_base % 0x10000),
+    Row("A31", "section table on a page behind the file", BAD_FILE, REFUSED, "M10 V29",
+        lambda i: i.table - i.table % PAGE >= i.size),
+    Row("A40", "SizeOfHeaders 0", MAPPED, REFUSED, "M10 V36", lambda i: i.size_of_headers == 0),
+    Row("A42", "no sections", MAPPED, REFUSED, "M10 V38", lambda i: not i.sections),
+    Row("A43", "gap or overlap of sections", MAPPED, REFUSED, "M10 V44, SO",
+        lambda i: i.has_gap()),
+    Row("A44", "section without a size", MAPPED, REFUSED, "M10 V43",
+        lambda i: any(s.memory == 0 for s in i.sections)),
+    Row("A46", "section's alignment beyond SizeOfImage", MAPPED, REFUSED, "M10 V46",
+        lambda i: i.end > up(i.size_of_image, PAGE)),
+    Row("A49", "raw data beyond the file, not the last section's", BAD_MAP, MAPPED, "M10, COR",
+        lambda i: any(s.raw_end > i.size for s in i.sections[:-1])),
+    Row("A51", "last section's raw data beyond the file", MAPPED, REFUSED, "M10 V49",
+        lambda i: i.sections[-1].raw_end > i.size),
+    Row("A52", "SizeOfImage beyond the sections", MAPPED, REFUSED, "M10 V48",
+        lambda i: up(i.size_of_image, PAGE) - i.end >= i.section_alignment),
+    Row("A60", "flat, two alignments", BAD_MAP, MAPPED, "M10 V12, COR",
+        lambda i: i.is_flat and i.file_alignment != i.section_alignment),
+    Row("A62", "flat, sections elsewhere than in the file", MAPPED, REFUSED, "M10 V39, V40",
+        lambda i: i.is_flat and any(s.rva != s.raw or s.memory > s.raw_size or
+                                    s.raw_end >> 32 for s in i.sections)),
+]
+
+# Of pages. `holds` gets the headers, where the page is, what peload and Wine tell of it (Page of
+# views.py), and a function that returns the bytes of both.
+NO_PAGE = "MEM_COMMIT PAGE_EXECUTE_WRITECOPY"  # how Wine shows what it reserved and never filled
+
+
+def behind_headers(image, rva, ours, theirs, contents):
+    start = up(min(image.size_of_headers, image.size), PAGE)
+    return (start <= rva < image.header_end and ours.access == "MEM_COMMIT PAGE_READONLY" and
+            theirs.access == NO_PAGE and ours.is_zero and theirs.is_zero)
+
+
+def in_gap(image, rva, ours, theirs, contents):
+    return (rva >= image.header_end and image.section_at(rva) is None and
+            ours.access == "MEM_RESERVE 0" and theirs.access == NO_PAGE and theirs.is_zero)
+
+
+def shared_writable(image, rva, ours, theirs, contents):
+    section = image.section_at(rva)
+    return (section is not None and section.flags & SHARED and section.flags & WRITE and
+            ours.access == theirs.access.replace("WRITECOPY", "READWRITE") and
+            ours.checksum == theirs.checksum)
+
+
+def behind_flat_image(image, rva, ours, theirs, contents):
+    if not image.is_flat or ours.access != theirs.access or rva + PAGE <= image.size_of_image:
+        return False
+    size = image.size_of_image - rva
+    of_file = image.at(rva, PAGE)
+    return contents() == (of_file[:size].ljust(PAGE, b"\0"), of_file)
+
+
+PAGES = [
+    Row("B2", "header pages behind SizeOfHeaders or the file",
+        "zeros, PAGE_EXECUTE_WRITECOPY", "zeros, PAGE_READONLY", "WT", behind_headers),
+    Row("B7", "flat image, last page behind SizeOfImage", "the file's bytes", "zeros", "M7, M10",
+        behind_flat_image),
+    Row("B17", "gaps and slack", "zeros, PAGE_EXECUTE_WRITECOPY", "reserved, no access",
+        "SO, RT", in_gap),
+    Row("B.3", "SHARED and writable sections", "PAGE_WRITECOPY, PAGE_EXECUTE_WRITECOPY",
+        "PAGE_READWRITE, PAGE_EXECUTE_READWRITE", "RO", shared_writable),
+]
