@@ -19,6 +19,8 @@ import views
 from headers import PAGE, Image
 from wine import Wine, find
 
+SHOWN = 100  # failures
+
 
 class Comparison:
     def __init__(self, peload, wine, folder):
@@ -112,8 +114,10 @@ def report(comparison, count, every_row):
             print(f"  {row.rule:4} {found:5}  {row.what}: Wine: {row.wine}; Windows: {row.windows}")
         elif every_row:
             comparison.failures.append(f"the row of {row.rule} explains nothing: {row.what}")
-    for failure in comparison.failures:
+    for failure in comparison.failures[:SHOWN]:
         print("FAILED:", failure)
+    if len(comparison.failures) > SHOWN:
+        print(len(comparison.failures) - SHOWN, "more")
     return 1 if comparison.failures else 0
 
 

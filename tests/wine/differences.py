@@ -4,7 +4,7 @@ that explains none of the cases.
 """
 from collections import namedtuple
 
-from headers import PAGE, SHARED, WRITE, up
+from headers import PAGE, SECTOR, up
 
 # `holds` says whether a difference is of this row; what it is given is told below.
 Row = namedtuple("Row", "rule what wine windows source holds")
@@ -26,6 +26,8 @@ VERDICTS = [
     Row("A11", "FileAlignment not on 512", MAPPED, REFUSED, "M10 V12",
         lambda i: i.file_alignment % 512),
     Row("A12", "FileAlignment 0", MAPPED, REFUSED, "M10 V13", lambda i: i.file_alignment == 0),
+    Row("A13", "SectionAlignment no power of two", MAPPED, REFUSED, "M10 V14",
+        lambda i: i.section_alignment & (i.section_alignment - 1)),
     Row("A14", "FileAlignment no power of two", MAPPED, REFUSED, "M10 V15",
         lambda i: i.file_alignment & (i.file_alignment - 1)),
     Row("A15", "FileAlignment above SectionAlignment", MAPPED, REFUSED, "M10 V16",
@@ -41,7 +43,11 @@ VERDICTS = [
         lambda i: i.image_base % 0x10000),
     Row("A31", "section table on a page behind the file", BAD_FILE, REFUSED, "M10 V29",
         lambda i: i.table - i.table % PAGE >= i.size),
+    Row("A32", "section table ends behind the file", BAD_FILE, REFUSED, "M10 V30",
+        lambda i: i.table + 40 * len(i.sections) > i.size),
     Row("A40", "SizeOfHeaders 0", MAPPED, REFUSED, "M10 V36", lambda i: i.size_of_headers == 0),
+    Row("A41", "aligned headers beyond SizeOfImage", MAPPED, REFUSED, "M10 V37",
+        lambda i: i.header_end > up(i.size_of_image, PAGE)),
     Row("A42", "no sections", MAPPED, REFUSED, "M10 V38", lambda i: not i.sections),
     Row("A43", "gap or overlap of sections", MAPPED, REFUSED, "M10 V44, SO",
         lambda i: i.has_gap()),
@@ -49,8 +55,14 @@ VERDICTS = [
         lambda i: any(s.memory == 0 for s in i.sections)),
     Row("A46", "section's alignment beyond SizeOfImage", MAPPED, REFUSED, "M10 V46",
         lambda i: i.end > up(i.size_of_image, PAGE)),
-    Row("A49", "raw data beyond the file, not the last section's", BAD_MAP, MAPPED, "M10, COR",
-        lambda i: any(s.raw_end > i.size for s in i.sections[:-1])),
+    Row("A47", "raw data wrap around", MAPPED, REFUSED, "M10 V42",
+        lambda i: any(s.raw_end >> 32 for s in i.sections)),
+    Row("A48", "raw data wrap around when aligned", MAPPED, REFUSED, "M10 V47",
+        lambda i: any(up(s.raw_end, i.file_alignment) >> 32 for s in i.sections)),
+    Row("A49", "section beyond the file", BAD_MAP, MAPPED, "M10, COR",
+        lambda i: any(s.is_beyond(i.size) for s in i.sections)),
+    Row("A49", "section beyond the file, SHARED and writable", BAD_FILE, MAPPED, "M10, COR",
+        lambda i: any(s.is_beyond(i.size) and s.is_shared for s in i.sections)),
     Row("A51", "last section's raw data beyond the file", MAPPED, REFUSED, "M10 V49",
         lambda i: i.sections[-1].raw_end > i.size),
     Row("A52", "SizeOfImage beyond the sections", MAPPED, REFUSED, "M10 V48",
@@ -80,7 +92,7 @@ def in_gap(image, rva, ours, theirs, contents):
 
 def shared_writable(image, rva, ours, theirs, contents):
     section = image.section_at(rva)
-    return (section is not None and section.flags & SHARED and section.flags & WRITE and
+    return (section is not None and section.is_shared and
             ours.access == theirs.access.replace("WRITECOPY", "READWRITE") and
             ours.checksum == theirs.checksum)
 
@@ -93,11 +105,21 @@ def behind_flat_image(image, rva, ours, theirs, contents):
     return contents() == (of_file[:size].ljust(PAGE, b"\0"), of_file)
 
 
+def empty_off_sector(image, rva, ours, theirs, contents):
+    section = image.section_at(rva)
+    if section is None or section.raw_size != 0 or section.raw % SECTOR == 0 or rva != section.rva:
+        return False
+    sector = image.at(section.sector, SECTOR).ljust(PAGE, b"\0")
+    return ours.access == theirs.access and contents() == (bytes(PAGE), sector)
+
+
 PAGES = [
     Row("B2", "header pages behind SizeOfHeaders or the file",
         "zeros, PAGE_EXECUTE_WRITECOPY", "zeros, PAGE_READONLY", "WT", behind_headers),
     Row("B7", "flat image, last page behind SizeOfImage", "the file's bytes", "zeros", "M7, M10",
         behind_flat_image),
+    Row("B11", "SizeOfRawData 0, PointerToRawData not on 512", "a sector", "zeros", "M10, COR",
+        empty_off_sector),
     Row("B17", "gaps and slack", "zeros, PAGE_EXECUTE_WRITECOPY", "reserved, no access",
         "SO, RT", in_gap),
     Row("B.3", "SHARED and writable sections", "PAGE_WRITECOPY, PAGE_EXECUTE_WRITECOPY",

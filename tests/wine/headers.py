@@ -5,7 +5,7 @@ import mmap
 import os
 import struct
 
-PAGE = 4096
+PAGE, SECTOR = 4096, 512
 SHARED, WRITE = 0x10000000, 0x80000000
 
 
@@ -20,6 +20,16 @@ class Section:
         self.memory = self.size or self.raw_size
         self.end = up(self.rva + self.memory, PAGE)
         self.raw_end = self.raw + self.raw_size
+        self.sector = self.raw - self.raw % SECTOR
+
+    def is_beyond(self, file_size):
+        """Whether a sector that it shows, as Wine counts them, lies behind the end of the file."""
+        read = min(up(self.raw_end - self.sector, SECTOR), self.end - self.rva)
+        return self.raw and read and self.sector + read > up(file_size, SECTOR)
+
+    @property
+    def is_shared(self):
+        return self.flags & SHARED and self.flags & WRITE
 
 
 class Image:

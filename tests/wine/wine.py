@@ -15,6 +15,7 @@ class Wine:
     def __init__(self, oracle, folder):
         self.oracle, self.folder = oracle, folder
         self.images = 0
+        self.latest = None, b""  # path and bytes of the view that was asked for last
         prefix = os.path.join(folder, "prefix")
         os.mkdir(prefix)
         # Wine is not to copy its 700 MB of DLLs there: with WINEBOOTSTRAPMODE it does without.
@@ -73,10 +74,12 @@ class Wine:
 
     def contents(self, path):
         """The bytes of an image's view."""
-        out = os.path.join(self.folder, "view")
-        self.run([self.link(path)], windows_path(out))
-        with open(out, "rb") as view:
-            return view.read()
+        if self.latest[0] != path:
+            out = os.path.join(self.folder, "view")
+            self.run([self.link(path)], windows_path(out))
+            with open(out, "rb") as view:
+                self.latest = path, view.read()
+        return self.latest[1]
 
 
 def windows_path(path):
