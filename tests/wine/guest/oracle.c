@@ -9,7 +9,6 @@
 #include <windows.h>
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <winternl.h>
