@@ -16,10 +16,12 @@ static const command commands[] = {
      "      exceptions relocations tls load_config dynamic_relocations chpe volatile_metadata\n"
      "      enclave clr debug certificates symbols hashes findings (default all).\n"},
     {"map", cli_map,
-     "  peload map [--json] [--dump OUT] [--base ADDR] [--profile winxp|win7|win10]\n"
-     "             [--platform x64|arm64|any] [--machine own|x64|arm64] [--aslr off|on|force]\n"
-     "             [--no-execute] [--snapshot] [--no-relocate] FILE\n"
-     "      Map the image as Windows would and show each region. Runs nothing.\n"},
+     "  peload map [--json] [--dump OUT] [--svg OUT] [--base ADDR]\n"
+     "             [--profile winxp|win7|win10] [--platform x64|arm64|any]\n"
+     "             [--machine own|x64|arm64] [--aslr off|on|force] [--no-execute] [--snapshot]\n"
+     "             [--no-relocate] FILE\n"
+     "      Map the image as Windows would and show each region. Runs nothing. --svg draws the\n"
+     "      file beside the memory that it fills.\n"},
     {"call", cli_call,
      "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"
      "              [--base ADDR] FILE EXPORT ARG...\n"

@@ -1,4 +1,4 @@
-#include "cli.h"
+#include "cli/map/picture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@ typedef struct map_options {
     bool as_json;
     bool no_relocate;
     const char *dump;
+    const char *svg;
     const char *base;
     const char *profile;
     const char *platform;
@@ -158,7 +159,8 @@ static int fail(const map_options *options, const char *path, const ldr_diag *di
     return CLI_FAILED;
 }
 
-static int show_view(const map_options *options, const char *path, ldr_view *view)
+static int show_view(const map_options *options, const char *path, pe_profile profile,
+                     ldr_view *view)
 {
     bool moved = (uintptr_t)ldr_view_base(view) != preferred_base(view);
     bool relocated = moved && !options->no_relocate;
@@ -170,6 +172,13 @@ static int show_view(const map_options *options, const char *path, ldr_view *vie
     else
         print_text(view, path, relocated);
     if (options->dump != NULL && !dump_view(view, options->dump))
+        return CLI_FAILED;
+    const map_subject subject = {.path = path,
+                                 .view = view,
+                                 .profile = profile,
+                                 .is_relocated = relocated,
+                                 .nt_status = ldr_view_nt_status(view)};
+    if (options->svg != NULL && !map_picture(&subject, options->svg))
         return CLI_FAILED;
     return CLI_DONE;
 }
@@ -188,7 +197,7 @@ static int map_file(const map_options *options, const char *path,
     ldr_section_close(section);
     if (status != LDR_OK)
         return fail(options, path, &diag);
-    int result = show_view(options, path, view);
+    int result = show_view(options, path, section_options->profile, view);
     ldr_view_unmap(view);
     return result;
 }
@@ -213,6 +222,7 @@ int cli_map(int argc, char **argv)
         {"--json", CLI_FLAG, &options.as_json},
         {"--no-relocate", CLI_FLAG, &options.no_relocate},
         {"--dump", CLI_TEXT, &options.dump},
+        {"--svg", CLI_TEXT, &options.svg},
         {"--base", CLI_TEXT, &options.base},
         {"--profile", CLI_TEXT, &options.profile},
         {"--platform", CLI_TEXT, &options.platform},
