@@ -46,15 +46,16 @@ static bool find_size(const map_span *spans, size_t count, merging *how)
 }
 
 /*
- * Small neighbours of one group first. A block takes so many spans that twice as many blocks would
- * do: thousands of equal ones become many blocks that are alike, and the second try succeeds.
+ * Small neighbours of one group first. How many a block takes is bounded too, so that thousands of
+ * equal ones become many blocks that are alike: by what fills three quarters of the blocks, which
+ * the second try can always reach.
  */
 static merging choose_merging(const map_span *spans, size_t count)
 {
     merging how = {.count = 1};
     if (count <= MAP_BLOCKS_MAX)
         return how;
-    how.count = count / (MAP_BLOCKS_MAX / 2) + 1;
+    how.count = count / (MAP_BLOCKS_MAX * 3 / 4) + 1;
     how.same_group = true;
     if (!find_size(spans, count, &how)) {
         how.same_group = false;
@@ -92,13 +93,12 @@ static void place_blocks(map_column *column, double top, double height)
     }
 }
 
-double map_columns_scale(map_column *left, map_column *right, double top)
+void map_columns_scale(map_column *left, map_column *right, double top)
 {
     size_t most = left->count > right->count ? left->count : right->count;
     double height = block_min * (double)most + shared_height;
     place_blocks(left, top, height);
     place_blocks(right, top, height);
-    return height;
 }
 
 static const map_block *find_block(const map_column *column, uint64_t position)
@@ -120,4 +120,10 @@ double map_column_y(const map_column *column, uint64_t position)
     const map_block *block = find_block(column, position);
     double share = (double)(position - block->start) / (double)block->size;
     return block->top + block->height * fmin(share, 1);
+}
+
+double map_column_bottom(const map_column *column)
+{
+    const map_block *last = &column->blocks[column->count - 1];
+    return last->top + last->height;
 }

@@ -94,14 +94,17 @@ typedef struct map_column {
 void map_column_fill(const map_span *spans, size_t count, map_column *ret_column);
 
 /*
- * Places the blocks of two columns from `top` on so that both are equally high, and returns that
- * height. A block has room for a line of text and a share of the rest that grows with the square
- * root of its size: 4 KB and 100 MB are both seen, and the larger one is higher.
+ * Places the blocks of two columns from `top` on so that both are equally high, A block has room
+ * for a line of text and a share of the rest that grows with the square root of its size: 4 KB and
+ * 100 MB are both seen, and the larger one is higher.
  */
-double map_columns_scale(map_column *left, map_column *right, double top);
+void map_columns_scale(map_column *left, map_column *right, double top);
 
 /* Where a position is drawn: never above a lower one. */
 double map_column_y(const map_column *column, uint64_t position);
+
+/* Where the last block ends. */
+double map_column_bottom(const map_column *column);
 
 /* ---- SVG ---- */
 
@@ -118,11 +121,11 @@ void map_svg_memory(FILE *out, const map_facts *facts, const map_column *memory)
 /* Where they stand, in pixels from the left. */
 enum {
     MAP_FILE_X = 100,
-    MAP_FILE_WIDTH = 200,
-    MAP_MEMORY_X = 430,
+    MAP_FILE_WIDTH = 240,
+    MAP_MEMORY_X = 460,
     MAP_MEMORY_WIDTH = 370,
-    MAP_LEGEND_X = 920,
-    MAP_WIDTH = 1190,
+    MAP_LEGEND_X = 944,
+    MAP_WIDTH = 1214,
     MAP_LINE = 14, /* from a line of text to the next */
 };
 
@@ -143,8 +146,9 @@ enum { MAP_PROTECTS = 9, MAP_BACKINGS = 6 };
 extern const map_protect_look map_protect_looks[MAP_PROTECTS];
 extern const map_backing_look map_backing_looks[MAP_BACKINGS];
 
-/* The index of the look of a protection. */
+/* The index of the look of a protection, and whether that lets code be written and run. */
 size_t map_protect_index(uint32_t protect);
+bool map_is_writable_code(size_t protect_index);
 
 /* The box of pages with these looks; private ones are hatched. */
 void map_svg_pages(FILE *out, double x, double y, double width, double height, size_t protect,
@@ -155,6 +159,9 @@ void map_svg_text(FILE *out, const char *text);
 
 /* The same, and of a longer text only the end, `limit` characters of it: for paths. */
 void map_svg_text_end(FILE *out, const char *text, size_t limit);
+
+/* An offset or an RVA beside its column; `anchor` is "start" or "end". */
+void map_svg_position(FILE *out, int x, double y, const char *anchor, uint64_t position);
 
 /* "812 KB", with room for any size. */
 typedef struct map_size_text {

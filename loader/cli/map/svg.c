@@ -7,18 +7,6 @@ enum { TITLE_CHARACTERS = 110, SWATCH_WIDTH = 30, SWATCH_HEIGHT = 14, LEGEND_LIN
 
 static const double bottom_margin = 40;
 
-static double bottom_of(const map_column *column)
-{
-    const map_block *last = &column->blocks[column->count - 1];
-    return last->top + last->height;
-}
-
-/* Longer than this no legend is. */
-static double picture_height(const map_column *memory)
-{
-    return bottom_of(memory) + bottom_margin;
-}
-
 static void write_summary(FILE *out, const map_facts *facts)
 {
     const map_subject *subject = facts->subject;
@@ -41,8 +29,8 @@ static void write_head(FILE *out, const map_facts *facts, double height)
     fputs("</title>\n<desc>", out);
     write_summary(out, facts);
     fputs("</desc>\n"
-          "<defs><pattern id=\"private\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
-          "<path d=\"M-1,1L1,-1M0,6L6,0M5,7L7,5\" stroke=\"#000\" stroke-opacity=\"0.35\"/>"
+          "<defs><pattern id=\"private\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">"
+          "<path d=\"M-1,1L1,-1M0,8L8,0M7,9L9,7\" stroke=\"#000\" stroke-opacity=\"0.3\"/>"
           "</pattern></defs>\n"
           "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
           out);
@@ -92,7 +80,8 @@ static double write_protects(FILE *out, double y, uint32_t protects)
         if ((protects >> i & 1) == 0 || map_protect_looks[i].protect == 0)
             continue;
         write_swatch(out, y, i, LDR_BACKING_FILE);
-        fprintf(out, "%s</text>\n", ldr_protect_name(map_protect_looks[i].protect));
+        fprintf(out, "%s%s</text>\n", ldr_protect_name(map_protect_looks[i].protect),
+                map_is_writable_code(i) ? ": W+X" : "");
         y += LEGEND_LINE;
     }
     return y;
@@ -126,7 +115,8 @@ static void write_legend(FILE *out, const map_facts *facts, double y)
 void map_svg_write(FILE *out, const map_facts *facts, const map_column *file,
                    const map_column *memory)
 {
-    write_head(out, facts, picture_height(memory));
+    /* No legend is longer than a column. */
+    write_head(out, facts, map_column_bottom(memory) + bottom_margin);
     write_heading(out, facts);
     map_svg_bands(out, facts, file, memory);
     map_svg_file(out, facts, file);

@@ -64,13 +64,11 @@ static void write_title(FILE *out, const map_facts *facts, const map_block *bloc
 
 static void write_label(FILE *out, const map_facts *facts, const map_block *block)
 {
-    const map_range *range = &facts->ranges[block->first];
     double y = block->top + MAP_LINE;
     fprintf(out, "<text x=\"%d\" y=\"%.1f\">", MAP_FILE_X + 8, y);
+    write_name(out, facts, &facts->ranges[block->first]);
     if (block->count > 1)
-        fprintf(out, "%zu ranges", block->count);
-    else
-        write_name(out, facts, range);
+        fprintf(out, ", %zu more", block->count - 1);
     fprintf(out,
             "</text>\n<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n"
             "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" fill=\"#444\">0x%08" PRIx64 "</text>\n",
@@ -97,5 +95,7 @@ void map_svg_file(FILE *out, const map_facts *facts, const map_column *file)
     fputs("<g class=\"file\">\n", out);
     for (size_t i = 0; i < file->count; i++)
         write_block(out, facts, &file->blocks[i]);
+    map_svg_position(out, MAP_FILE_X - 8, map_column_bottom(file) + MAP_LINE, "end",
+                     facts->file_size);
     fputs("</g>\n", out);
 }

@@ -37,6 +37,12 @@ size_t map_protect_index(uint32_t protect)
     return index;
 }
 
+bool map_is_writable_code(size_t protect)
+{
+    uint32_t value = map_protect_looks[protect].protect;
+    return value == LDR_PAGE_EXECUTE_READWRITE || value == LDR_PAGE_EXECUTE_WRITECOPY;
+}
+
 static void write_box(FILE *out, double x, double y, double width, double height, const char *fill)
 {
     fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", x, y,

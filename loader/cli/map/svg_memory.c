@@ -2,6 +2,7 @@
 #include "cli/map/picture.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 /* ---- What a block holds ---- */
 
@@ -158,19 +159,49 @@ static void write_boxes(FILE *out, const map_block *block, const block_kinds *ki
 }
 
 /* Name, protection, backing and size stand below each other from block to block. */
+enum {
+    protect_x = MAP_MEMORY_X + 72,
+    backing_x = MAP_MEMORY_X + 228,
+    writable_code_x = MAP_MEMORY_X + 284,
+};
+
 static void write_region_label(FILE *out, const map_facts *facts, const ldr_region *pages)
 {
     write_name(out, facts, pages);
-    fprintf(out, "</tspan><tspan x=\"%d\">%s</tspan><tspan x=\"%d\">%s</tspan>", MAP_MEMORY_X + 80,
-            protect_text(pages), MAP_MEMORY_X + 240,
-            pages->committed ? ldr_backing_name(pages->backing) : "");
+    fprintf(out, "</tspan><tspan x=\"%d\">%s</tspan>", protect_x, protect_text(pages));
+    if (pages->committed)
+        fprintf(out, "<tspan x=\"%d\">%s</tspan>", backing_x, ldr_backing_name(pages->backing));
+    if (map_is_writable_code(map_protect_index(pages->protect)))
+        fprintf(out, "<tspan x=\"%d\" font-weight=\"bold\">W+X</tspan>", writable_code_x);
 }
 
 static void write_merged_label(FILE *out, const map_facts *facts, const map_block *block)
 {
-    if (is_one_section(facts, block))
-        write_name(out, facts, &facts->regions[block->first].pages);
-    fprintf(out, "</tspan><tspan x=\"%d\">%zu regions</tspan>", MAP_MEMORY_X + 80, block->count);
+    write_name(out, facts, &facts->regions[block->first].pages);
+    fprintf(out, "</tspan><tspan x=\"%d\">", protect_x);
+    if (!is_one_section(facts, block)) {
+        fputs("to ", out);
+        write_name(out, facts, &facts->regions[block->first + block->count - 1].pages);
+        fputs(", ", out);
+    }
+    fprintf(out, "%zu regions</tspan>", block->count);
+}
+
+/* Text that the edge between two boxes would cross stands on a lighter ground. */
+static void write_ground(FILE *out, const map_block *block, int x, int width)
+{
+    fprintf(out,
+            "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\" fill=\"#fff\" "
+            "fill-opacity=\"0.65\"/>\n",
+            x, block->top + 3, width, MAP_LINE);
+}
+
+static void write_grounds(FILE *out, const map_facts *facts, const map_block *block)
+{
+    const int size_width = 60;
+    int end = is_one_section(facts, block) ? protect_x + 90 : backing_x + 30;
+    write_ground(out, block, MAP_MEMORY_X + 4, end - (MAP_MEMORY_X + 4));
+    write_ground(out, block, MAP_MEMORY_X + MAP_MEMORY_WIDTH - 4 - size_width, size_width);
 }
 
 static void write_label(FILE *out, const map_facts *facts, const map_block *block)
@@ -181,11 +212,9 @@ static void write_label(FILE *out, const map_facts *facts, const map_block *bloc
         write_region_label(out, facts, &facts->regions[block->first].pages);
     else
         write_merged_label(out, facts, block);
-    fprintf(out,
-            "</text>\n<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n"
-            "<text x=\"%d\" y=\"%.1f\" fill=\"#444\">0x%08" PRIx64 "</text>\n",
-            MAP_MEMORY_X + MAP_MEMORY_WIDTH - 8, y, map_size(block->size).text,
-            MAP_MEMORY_X + MAP_MEMORY_WIDTH + 8, y, block->start);
+    fprintf(out, "</text>\n<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+            MAP_MEMORY_X + MAP_MEMORY_WIDTH - 8, y, map_size(block->size).text);
+    map_svg_position(out, MAP_MEMORY_X + MAP_MEMORY_WIDTH + 8, y, "start", block->start);
 }
 
 static void write_block(FILE *out, const map_facts *facts, const map_block *block)
@@ -194,6 +223,8 @@ static void write_block(FILE *out, const map_facts *facts, const map_block *bloc
     fprintf(out, "<g class=\"%s\">", block->count > 1 ? "regions" : "region");
     write_title(out, facts, block, &kinds);
     write_boxes(out, block, &kinds);
+    if (kinds.count > 1)
+        write_grounds(out, facts, block);
     write_label(out, facts, block);
     fputs("</g>\n", out);
 }
@@ -203,6 +234,8 @@ void map_svg_memory(FILE *out, const map_facts *facts, const map_column *memory)
     fputs("<g class=\"memory\">\n", out);
     for (size_t i = 0; i < memory->count; i++)
         write_block(out, facts, &memory->blocks[i]);
+    map_svg_position(out, MAP_MEMORY_X + MAP_MEMORY_WIDTH + 8, map_column_bottom(memory) + MAP_LINE,
+                     "start", ldr_view_size(facts->subject->view));
     fputs("</g>\n", out);
 }
 
@@ -223,6 +256,12 @@ static const char *main_fill(const block_kinds *kinds)
     return map_protect_looks[most].fill;
 }
 
+/* The fainter, the less of what it spans the band stands for. */
+static double opacity_of(const block_content *content)
+{
+    return 0.1 + 0.5 * (double)content->size / (double)(content->end - content->start);
+}
+
 static void write_band(FILE *out, const map_column *file, const map_column *memory,
                        const block_content *content, const char *fill)
 {
@@ -232,12 +271,12 @@ static void write_band(FILE *out, const map_column *file, const map_column *memo
     double to = map_column_y(memory, content->rva), to_end = map_column_y(memory, content->rva_end);
     fprintf(out,
             "<path d=\"M%d,%.1fC%d,%.1f %d,%.1f %d,%.1fL%d,%.1fC%d,%.1f %d,%.1f %d,%.1fZ\" "
-            "fill=\"%s\" fill-opacity=\"0.6\" stroke=\"#555\" stroke-width=\"0.6\">"
+            "fill=\"%s\" fill-opacity=\"%.2f\" stroke=\"#555\" stroke-width=\"0.6\">"
             "<title>file offset 0x%" PRIx64 " to 0x%" PRIx64 "\nrva 0x%" PRIx64 " to 0x%" PRIx64
             "</title></path>\n",
             left, from, middle, from, middle, to, right, to, right, to_end, middle, to_end, middle,
-            from_end, left, from_end, fill, content->start, content->end, content->rva,
-            content->rva_end);
+            from_end, left, from_end, fill, fmin(opacity_of(content), 0.6), content->start,
+            content->end, content->rva, content->rva_end);
 }
 
 void map_svg_bands(FILE *out, const map_facts *facts, const map_column *file,

@@ -1,6 +1,7 @@
 /* svg_text.c: text that an image holds, as text of an SVG document. */
 #include "cli/map/picture.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Control characters (C0, DEL, C1), and those that turn the direction of what stands around them
@@ -86,6 +87,13 @@ void map_svg_text_end(FILE *out, const char *text, size_t limit)
     if (count > limit)
         fputs("\xE2\x80\xA6", out); /* an ellipsis */
     write_characters(out, text, count > limit ? count - limit + 1 : 0, SIZE_MAX);
+}
+
+void map_svg_position(FILE *out, int x, double y, const char *anchor, uint64_t position)
+{
+    fprintf(out,
+            "<text x=\"%d\" y=\"%.1f\" text-anchor=\"%s\" fill=\"#444\">0x%08" PRIx64 "</text>\n",
+            x, y, anchor, position);
 }
 
 map_size_text map_size(uint64_t size)
