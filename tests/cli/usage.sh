@@ -18,6 +18,7 @@ wrong "too many" inspect a b
 wrong "no such option: --frob" inspect --frob a
 wrong "takes no value" inspect --json=1 a
 wrong "value is missing" map a --dump
+wrong "value is missing" map a --svg
 wrong "not an address: elsewhere" map --base elsewhere a
 wrong "no such profile: win95" map --profile win95 a
 wrong "too few" call a

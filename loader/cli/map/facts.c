@@ -246,6 +246,10 @@ bool map_facts_collect(const map_subject *subject, map_facts *ret_facts)
     if (stat(subject->path, &info) != 0)
         return false;
     ret_facts->file_size = (uint64_t)info.st_size;
+    if (info.st_size == 0) { /* cut off since it was mapped */
+        errno = EIO;
+        return false;
+    }
     return collect_regions(ret_facts) && collect_ranges(ret_facts);
 }
 

@@ -30,7 +30,7 @@ static bool fill_memory_column(const map_facts *facts, map_column *ret_column)
         return false;
     for (size_t i = 0; i < facts->region_count; i++)
         spans[i] = (map_span){.size = facts->regions[i].pages.size,
-                              .group = facts->regions[i].pages.pe_section};
+                              .group = map_owner(&facts->regions[i])};
     map_column_fill(spans, facts->region_count, ret_column);
     free(spans);
     return true;

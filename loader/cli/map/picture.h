@@ -3,8 +3,8 @@
  *
  * Facts first (facts.c): the regions of the view, each with the bytes of the file that it holds,
  * and the file cut into ranges. Then the layout (layout.c), which knows nothing but sizes: which
- * neighbours share a block, and how high each block is. Then the text (svg*.c). picture.c does
- * these in order and writes the file.
+ * neighbours share a block, and how high each block is. Then the text (svg*.c, block.c). picture.c
+ * does these in order and writes the file.
  */
 #ifndef PELOAD_MAP_PICTURE_H
 #define PELOAD_MAP_PICTURE_H
@@ -94,7 +94,7 @@ typedef struct map_column {
 void map_column_fill(const map_span *spans, size_t count, map_column *ret_column);
 
 /*
- * Places the blocks of two columns from `top` on so that both are equally high, A block has room
+ * Places the blocks of two columns from `top` on so that both are equally high. A block has room
  * for a line of text and a share of the rest that grows with the square root of its size: 4 KB and
  * 100 MB are both seen, and the larger one is higher.
  */
@@ -106,13 +106,47 @@ double map_column_y(const map_column *column, uint64_t position);
 /* Where the last block ends. */
 double map_column_bottom(const map_column *column);
 
+/* ---- What a block of the column of memory holds ---- */
+
+enum { MAP_PROTECTS = 9, MAP_BACKINGS = LDR_BACKING_NONE + 1 };
+
+/* Regions of one protection and backing. */
+typedef struct map_kind {
+    size_t count;
+    uint64_t size;
+} map_kind;
+
+typedef struct map_kinds {
+    map_kind of[MAP_PROTECTS][MAP_BACKINGS]; /* by index of the protection's look */
+    size_t count;                            /* of kinds that occur */
+} map_kinds;
+
+map_kinds map_block_kinds(const map_facts *facts, const map_block *block);
+
+/* The range of the file that has all `size` bytes which a block holds of it, and maybe others; and
+ * the addresses that have them all. `ranges` is 0 if it holds none. */
+typedef struct map_content {
+    uint64_t start, end, size;
+    uint64_t rva, rva_end;
+    size_t ranges;
+} map_content;
+
+map_content map_block_content(const map_facts *facts, const map_block *block);
+
+/* What a region belongs to: the index of its PE section, or a number of its own for headers and
+ * for reserved addresses. */
+int32_t map_owner(const map_region *region);
+
+/* True if all its regions have one owner. */
+bool map_block_has_one_owner(const map_facts *facts, const map_block *block);
+
 /* ---- SVG ---- */
 
 /* Writes the whole document. */
 void map_svg_write(FILE *out, const map_facts *facts, const map_column *file,
                    const map_column *memory);
 
-/* The parts of the document that stand beside each other: svg_file.c, and svg_memory.c. */
+/* The parts of the document that stand beside each other, each in a file of its name. */
 void map_svg_file(FILE *out, const map_facts *facts, const map_column *file);
 void map_svg_bands(FILE *out, const map_facts *facts, const map_column *file,
                    const map_column *memory);
@@ -136,15 +170,12 @@ typedef struct map_protect_look {
 } map_protect_look;
 
 typedef struct map_backing_look {
-    ldr_backing backing;
     const char *outline; /* attributes */
     const char *meaning;
 } map_backing_look;
 
-enum { MAP_PROTECTS = 9, MAP_BACKINGS = 6 };
-
 extern const map_protect_look map_protect_looks[MAP_PROTECTS];
-extern const map_backing_look map_backing_looks[MAP_BACKINGS];
+extern const map_backing_look map_backing_looks[MAP_BACKINGS]; /* by ldr_backing */
 
 /* The index of the look of a protection, and whether that lets code be written and run. */
 size_t map_protect_index(uint32_t protect);

@@ -90,11 +90,11 @@ static double write_protects(FILE *out, double y, uint32_t protects)
 static double write_backings(FILE *out, double y, uint32_t backings)
 {
     for (size_t i = 0; i < MAP_BACKINGS; i++) {
-        ldr_backing backing = map_backing_looks[i].backing;
-        if ((backings >> backing & 1) == 0)
+        if ((backings >> i & 1) == 0)
             continue;
-        write_swatch(out, y, 0, backing);
-        fprintf(out, "%s: %s</text>\n", ldr_backing_name(backing), map_backing_looks[i].meaning);
+        write_swatch(out, y, 0, (ldr_backing)i);
+        fprintf(out, "%s: %s</text>\n", ldr_backing_name((ldr_backing)i),
+                map_backing_looks[i].meaning);
         y += LEGEND_LINE;
     }
     return y;

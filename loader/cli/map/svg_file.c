@@ -4,17 +4,14 @@
 #include <inttypes.h>
 
 typedef struct part_look {
-    const char *name;   /* of one */
-    const char *plural; /* of several */
+    const char *name;
     const char *fill;
 } part_look;
 
 static const part_look part_looks[MAP_PART_COUNT] = {
-    [MAP_HEADERS] = {"headers", "headers", "#e4e4e4"},
-    [MAP_RAW_DATA] = {"raw data", "raw data", "#f4f4f4"},
-    [MAP_CERTIFICATES] = {"certificates", "certificates", "#d0d0d0"},
-    [MAP_GAP] = {"gap", "gaps", "#fff"},
-    [MAP_OVERLAY] = {"overlay", "overlays", "#d0d0d0"},
+    [MAP_HEADERS] = {"headers", "#e4e4e4"},           [MAP_RAW_DATA] = {"raw data", "#f4f4f4"},
+    [MAP_CERTIFICATES] = {"certificates", "#d0d0d0"}, [MAP_GAP] = {"gap", "#fff"},
+    [MAP_OVERLAY] = {"overlay", "#d0d0d0"},
 };
 
 /* "headers", or the name of the PE section. */
@@ -35,7 +32,7 @@ static void write_range_title(FILE *out, const map_facts *facts, const map_range
     write_name(out, facts, range);
     fprintf(out, "\nfile offset 0x%" PRIx64 ", 0x%" PRIx64 " bytes", range->offset, range->size);
     if (range->others > 0)
-        fprintf(out, "\n%" PRIu32 " more ranges start inside it", range->others);
+        fprintf(out, "\nranges that start inside it: %" PRIu32, range->others);
 }
 
 static void write_merged_title(FILE *out, const map_facts *facts, const map_block *block)
@@ -47,8 +44,7 @@ static void write_merged_title(FILE *out, const map_facts *facts, const map_bloc
             block->start, block->size);
     for (size_t i = 0; i < MAP_PART_COUNT; i++) {
         if (counts[i] > 0)
-            fprintf(out, "\n%s: %zu", counts[i] > 1 ? part_looks[i].plural : part_looks[i].name,
-                    counts[i]);
+            fprintf(out, "\n%s: %zu", part_looks[i].name, counts[i]);
     }
 }
 

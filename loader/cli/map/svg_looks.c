@@ -19,12 +19,12 @@ const map_protect_look map_protect_looks[MAP_PROTECTS] = {
 };
 
 const map_backing_look map_backing_looks[MAP_BACKINGS] = {
-    {LDR_BACKING_FILE, "stroke=\"#222\"", "the file's own pages"},
-    {LDR_BACKING_SEGMENT, "stroke=\"#222\" stroke-dasharray=\"7,3\"", "a copy for all views"},
-    {LDR_BACKING_ZERO, "stroke=\"#222\" stroke-dasharray=\"1.5,3\"", "zero fill"},
-    {LDR_BACKING_SHARED, "stroke=\"#0038a8\" stroke-width=\"3\"", "one memory for all views"},
-    {LDR_BACKING_PRIVATE, "stroke=\"#222\"", "written or relocated"},
-    {LDR_BACKING_NONE, "stroke=\"#aaa\" stroke-dasharray=\"1.5,3\"", "address space only"},
+    [LDR_BACKING_FILE] = {"stroke=\"#222\"", "the file's own pages"},
+    [LDR_BACKING_SEGMENT] = {"stroke=\"#222\" stroke-dasharray=\"7,3\"", "a copy for all views"},
+    [LDR_BACKING_ZERO] = {"stroke=\"#222\" stroke-dasharray=\"1.5,3\"", "zero fill"},
+    [LDR_BACKING_SHARED] = {"stroke=\"#0038a8\" stroke-width=\"3\"", "one memory for all views"},
+    [LDR_BACKING_PRIVATE] = {"stroke=\"#222\"", "written or relocated"},
+    [LDR_BACKING_NONE] = {"stroke=\"#aaa\" stroke-dasharray=\"1.5,3\"", "address space only"},
 };
 
 size_t map_protect_index(uint32_t protect)
