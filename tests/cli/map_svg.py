@@ -43,18 +43,20 @@ def round_up(value, unit):
     return -(-value // unit) * unit
 
 
-def build(sections, alignment=0x1000, data=b"", directories=(), headers=None):
-    """A PE32+ image of (name, rva, virtual size, raw, raw size, flags), and what follows."""
+def build(sections, alignment=0x1000, data=b"", directories=(), headers=None, slack=0):
+    """A PE32+ image of (name, rva, virtual size, raw, raw size, flags), and what follows. `headers`
+    is SizeOfHeaders; `slack` is what SizeOfImage counts behind the last section."""
     table = 0x188
-    size_of_headers = headers or round_up(table + 40 * len(sections), 0x200)
+    table_end = round_up(table + 40 * len(sections), 0x200)
+    size_of_headers = headers or table_end
     image_end = max([size_of_headers] + [rva + (size or raw_size)
                                          for _, rva, size, _, raw_size, _ in sections])
-    image = bytearray(size_of_headers)
+    image = bytearray(max(size_of_headers, table_end))
     image[:2] = b"MZ"
     struct.pack_into("<I", image, 0x3C, 0x80)
     struct.pack_into("<IHHIIIHH", image, 0x80, 0x4550, 0x8664, len(sections), 0, 0, 0, 240, 0x22)
     file_alignment = min(alignment, 0x200)
-    size_of_image = round_up(image_end, alignment)
+    size_of_image = round_up(image_end + slack, alignment)
     struct.pack_into("<HHIIIIIQIIHHHHHHIIIIHHQQQQII", image, 0x98, 0x20B, 0, 0, 0, 0, 0, 0,
                      0x180000000, alignment, file_alignment, 6, 0, 0, 0, 6, 0, 0, size_of_image,
                      size_of_headers, 0, 3, 0x20, 0, 0, 0, 0, 0, 16)
@@ -98,10 +100,16 @@ def behind_the_file():
     return build(sections, 0x1000, noise(0x1500))
 
 
+def table_behind_the_headers():
+    sections = [(b"s%d" % i, 0x1000 * (i + 1), 0x800, 0x600 + 0x200 * i, 0x200, READ)
+                for i in range(20)]
+    return build(sections, 0x1000, noise(0x200 * 20), headers=0x200)
+
+
 def flat():
     sections = [(b".text", 0x400, 0x200, 0x400, 0x200, READ | EXECUTE),
                 (b".data", 0x640, 0x1C0, 0x640, 0x1C0, READ | WRITE)]
-    return build(sections, 0x20, noise(0x500))
+    return build(sections, 0x20, noise(0x800), slack=0x100)
 
 
 def many(count, raw=lambda i: i):
@@ -356,7 +364,7 @@ def check_bands(what, root, answer, headers, profile):
         points = re.findall(r"(\d+),([\d.]+)", band.get("d"))
         start, end = float(points[0][1]), float(points[-1][1])
         to, to_end = float(points[3][1]), float(points[4][1])
-        check(f"{what}: band to {rva:#x}", top - 2 <= to <= to_end <= bottom + 2,
+        check(f"{what}: band to {rva:#x}", abs(to - top) <= 2 and to < to_end <= bottom + 2,
               (top, to, to_end, bottom))
         check(f"{what}: band from {content[0]:#x}", start <= end and
               any(a - 2 <= start <= b + 2 for a, b in file_y(root, content[0])) and
@@ -391,16 +399,22 @@ def real_images_are_shown_whole():
 
 def built_images_are_shown_whole():
     for name, image in (("protections.exe", every_protection()), ("odd.exe", odd_raw_data()),
-                        ("cut.exe", behind_the_file()), ("flat.exe", flat())):
+                        ("cut.exe", behind_the_file()), ("flat.exe", flat()),
+                        ("flat_cut.exe", flat()[:0x700]),
+                        ("table.exe", table_behind_the_headers())):
         path = save(name, image)
         check_whole(path, "--no-relocate")
         check_whole(path, "--no-relocate", "--profile", "winxp", profile="winxp")
 
 
+def check_ranges(what, image, expected):
+    root, _ = draw(save("ranges.exe", image), "--no-relocate")
+    same(f"{what}: ranges of the file", expected,
+         [tuple(title(block).split("\n")) for block in blocks(root, "file")])
+
+
 def ranges_of_the_file_are_named():
-    root, _ = draw(save("odd.exe", odd_raw_data()), "--no-relocate")
-    found = [tuple(title(block).split("\n")) for block in blocks(root, "file")]
-    same("ranges of the file", [
+    check_ranges("odd", odd_raw_data(), [
         ("headers", "file offset 0x0, 0x400 bytes"),
         ("raw data of PE section 1: .amid", "file offset 0x400, 0x200 bytes"),
         ("raw data of PE section 2: .long", "file offset 0x600, 0x1000 bytes"),
@@ -411,7 +425,13 @@ def ranges_of_the_file_are_named():
         ("raw data of PE section 6: .half", "file offset 0x2800, 0x200 bytes"),
         ("overlay", "file offset 0x2a00, 0x100 bytes"),
         ("certificates", "file offset 0x2b00, 0x180 bytes"),
-        ("overlay", "file offset 0x2c80, 0xa1 bytes")], found)
+        ("overlay", "file offset 0x2c80, 0xa1 bytes")])
+    check_ranges("flat", flat(), [
+        ("headers", "file offset 0x0, 0x200 bytes"), ("gap", "file offset 0x200, 0x200 bytes"),
+        ("raw data of PE section 1: .text", "file offset 0x400, 0x200 bytes"),
+        ("gap", "file offset 0x600, 0x40 bytes"),
+        ("raw data of PE section 2: .data", "file offset 0x640, 0x1c0 bytes"),
+        ("gap", "file offset 0x800, 0x100 bytes"), ("overlay", "file offset 0x900, 0x100 bytes")])
 
 
 HOSTILE = {b"\x01\x1b[31m": "\ufffd\ufffd[31m", b"<>&\"'": "<>&\"'", b"]]>--": "]]>--", b"": "",
