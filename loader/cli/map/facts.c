@@ -216,6 +216,7 @@ static void add_named(map_facts *facts, const map_range *named, uint64_t overlay
         facts->ranges[facts->range_count - 1].others++;
     map_range seen = *named;
     seen.offset = larger(named->offset, end);
+    seen.hidden = seen.offset - named->offset;
     seen.size = named->offset + named->size > end ? named->offset + named->size - seen.offset : 0;
     add_range(facts, seen);
 }
@@ -242,7 +243,8 @@ static bool collect_ranges(map_facts *facts)
 bool map_facts_collect(const map_subject *subject, map_facts *ret_facts)
 {
     struct stat info;
-    *ret_facts = (map_facts){.subject = subject, .image = ldr_view_image(subject->view)};
+    *ret_facts = (map_facts){.subject = subject,
+                             .image = ldr_section_image(ldr_view_section(subject->view))};
     if (stat(subject->path, &info) != 0)
         return false;
     ret_facts->file_size = (uint64_t)info.st_size;

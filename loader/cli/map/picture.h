@@ -41,9 +41,10 @@ typedef enum map_part {
     MAP_PART_COUNT,
 } map_part;
 
-/* A range of the file. `others` counts ranges that start in it and show only behind it. */
+/* A range of the file. The first `hidden` bytes belong to the range before it too, and are left to
+ * that; `others` counts the ranges that start inside this one. */
 typedef struct map_range {
-    uint64_t offset, size;
+    uint64_t offset, size, hidden;
     map_part part;
     int32_t pe_section; /* of MAP_RAW_DATA, else -1 */
     uint32_t others;
@@ -108,7 +109,7 @@ double map_column_bottom(const map_column *column);
 
 /* ---- What a block of the column of memory holds ---- */
 
-enum { MAP_PROTECTS = 9, MAP_BACKINGS = LDR_BACKING_NONE + 1 };
+enum { MAP_PROTECTS = 9, MAP_BACKINGS = 8 /* no fewer than there are */ };
 
 /* Regions of one protection and backing. */
 typedef struct map_kind {
@@ -175,7 +176,7 @@ typedef struct map_backing_look {
 } map_backing_look;
 
 extern const map_protect_look map_protect_looks[MAP_PROTECTS];
-extern const map_backing_look map_backing_looks[MAP_BACKINGS]; /* by ldr_backing */
+map_backing_look map_look_of_backing(ldr_backing backing);
 
 /* The index of the look of a protection, and whether that lets code be written and run. */
 size_t map_protect_index(uint32_t protect);

@@ -94,7 +94,7 @@ static double write_backings(FILE *out, double y, uint32_t backings)
             continue;
         write_swatch(out, y, 0, (ldr_backing)i);
         fprintf(out, "%s: %s</text>\n", ldr_backing_name((ldr_backing)i),
-                map_backing_looks[i].meaning);
+                map_look_of_backing((ldr_backing)i).meaning);
         y += LEGEND_LINE;
     }
     return y;

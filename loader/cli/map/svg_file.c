@@ -31,6 +31,8 @@ static void write_range_title(FILE *out, const map_facts *facts, const map_range
         fprintf(out, "raw data of PE section %" PRId32 ": ", range->pe_section + 1);
     write_name(out, facts, range);
     fprintf(out, "\nfile offset 0x%" PRIx64 ", 0x%" PRIx64 " bytes", range->offset, range->size);
+    if (range->hidden > 0)
+        fprintf(out, "\nstarts 0x%" PRIx64 " bytes before, in the range above", range->hidden);
     if (range->others > 0)
         fprintf(out, "\nranges that start inside it: %" PRIu32, range->others);
 }

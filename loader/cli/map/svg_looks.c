@@ -18,14 +18,26 @@ const map_protect_look map_protect_looks[MAP_PROTECTS] = {
     {LDR_PAGE_EXECUTE_WRITECOPY, "#cb66b3"},
 };
 
-const map_backing_look map_backing_looks[MAP_BACKINGS] = {
-    [LDR_BACKING_FILE] = {"stroke=\"#222\"", "the file's own pages"},
-    [LDR_BACKING_SEGMENT] = {"stroke=\"#222\" stroke-dasharray=\"7,3\"", "a copy for all views"},
-    [LDR_BACKING_ZERO] = {"stroke=\"#222\" stroke-dasharray=\"1.5,3\"", "zero fill"},
-    [LDR_BACKING_SHARED] = {"stroke=\"#0038a8\" stroke-width=\"3\"", "one memory for all views"},
-    [LDR_BACKING_PRIVATE] = {"stroke=\"#222\"", "written or relocated"},
-    [LDR_BACKING_NONE] = {"stroke=\"#aaa\" stroke-dasharray=\"1.5,3\"", "address space only"},
-};
+map_backing_look map_look_of_backing(ldr_backing backing)
+{
+    switch (backing) {
+    case LDR_BACKING_FILE:
+        return (map_backing_look){"stroke=\"#222\"", "the file's own pages"};
+    case LDR_BACKING_SEGMENT:
+        return (map_backing_look){"stroke=\"#222\" stroke-dasharray=\"7,3\"",
+                                  "a copy for all views"};
+    case LDR_BACKING_ZERO:
+        return (map_backing_look){"stroke=\"#222\" stroke-dasharray=\"1.5,3\"", "zero fill"};
+    case LDR_BACKING_SHARED:
+        return (map_backing_look){"stroke=\"#0038a8\" stroke-width=\"3\"",
+                                  "one memory for all views"};
+    case LDR_BACKING_PRIVATE:
+        return (map_backing_look){"stroke=\"#222\"", "written or relocated"};
+    case LDR_BACKING_NONE:
+        break;
+    }
+    return (map_backing_look){"stroke=\"#aaa\" stroke-dasharray=\"1.5,3\"", "address space only"};
+}
 
 size_t map_protect_index(uint32_t protect)
 {
@@ -53,7 +65,7 @@ void map_svg_pages(FILE *out, double x, double y, double width, double height, s
                    ldr_backing backing)
 {
     write_box(out, x, y, width, height, map_protect_looks[protect].fill);
-    fprintf(out, " %s/>\n", map_backing_looks[backing].outline);
+    fprintf(out, " %s/>\n", map_look_of_backing(backing).outline);
     if (backing == LDR_BACKING_PRIVATE) {
         write_box(out, x, y, width, height, "url(#private)");
         fputs("/>\n", out);

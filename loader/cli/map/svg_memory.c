@@ -98,8 +98,8 @@ static void write_boxes(FILE *out, const map_block *block, const map_kinds *kind
 
 /* Name, protection, backing and size stand below each other from block to block. */
 enum {
-    protect_x = MAP_MEMORY_X + 72,
-    backing_x = MAP_MEMORY_X + 228,
+    protect_x = MAP_MEMORY_X + 66,
+    backing_x = MAP_MEMORY_X + 218,
     writable_code_x = MAP_MEMORY_X + 284,
 };
 
@@ -137,7 +137,7 @@ static void write_ground(FILE *out, const map_block *block, int x, int width)
 static void write_grounds(FILE *out, const map_facts *facts, const map_block *block)
 {
     const int size_width = 60;
-    int end = map_block_has_one_owner(facts, block) ? protect_x + 90 : backing_x + 30;
+    int end = map_block_has_one_owner(facts, block) ? protect_x + 90 : backing_x + 34;
     write_ground(out, block, MAP_MEMORY_X + 4, end - (MAP_MEMORY_X + 4));
     write_ground(out, block, MAP_MEMORY_X + MAP_MEMORY_WIDTH - 4 - size_width, size_width);
 }
