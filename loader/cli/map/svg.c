@@ -100,16 +100,26 @@ static double write_backings(FILE *out, double y, uint32_t backings)
     return y;
 }
 
-static void write_legend(FILE *out, const map_facts *facts, double y)
+static double write_note(FILE *out, double y, const char *text)
+{
+    fprintf(out, "<text x=\"%d\" y=\"%.1f\" fill=\"#444\">%s</text>\n", MAP_LEGEND_X, y, text);
+    return y + MAP_LINE;
+}
+
+static void write_legend(FILE *out, const map_facts *facts, const map_column *memory)
 {
     occurring found = find_occurring(facts);
+    double y = memory->blocks[0].top;
     fputs("<g class=\"legend\">\n", out);
     y = write_protects(out, y, found.protects) + LEGEND_LINE / 2.0;
-    y = write_backings(out, y, found.backings) + LEGEND_LINE / 2.0;
-    fprintf(out,
-            "<text x=\"%d\" y=\"%.1f\" fill=\"#444\">Heights grow with the square</text>\n"
-            "<text x=\"%d\" y=\"%.1f\" fill=\"#444\">root of sizes.</text>\n</g>\n",
-            MAP_LEGEND_X, y + MAP_LINE, MAP_LEGEND_X, y + 2.0 * MAP_LINE);
+    y = write_backings(out, y, found.backings) + LEGEND_LINE;
+    y = write_note(out, y, "Heights grow with the square");
+    y = write_note(out, y, "root of sizes.");
+    if (memory->count < facts->region_count) {
+        y = write_note(out, y + LEGEND_LINE / 2.0, "Of regions that are merged, each");
+        write_note(out, y, "kind has its share of the width.");
+    }
+    fputs("</g>\n", out);
 }
 
 void map_svg_write(FILE *out, const map_facts *facts, const map_column *file,
@@ -121,6 +131,6 @@ void map_svg_write(FILE *out, const map_facts *facts, const map_column *file,
     map_svg_bands(out, facts, file, memory);
     map_svg_file(out, facts, file);
     map_svg_memory(out, facts, memory);
-    write_legend(out, facts, memory->blocks[0].top);
+    write_legend(out, facts, memory);
     fputs("</svg>\n", out);
 }
