@@ -106,6 +106,11 @@ def table_behind_the_headers():
     return build(sections, 0x1000, noise(0x200 * 20), headers=0x200)
 
 
+def headers_behind_the_file():
+    sections = [(b".text", 0x1000, 0x200, 0x400, 0x200, READ | EXECUTE)]
+    return build(sections, 0x1000, headers=0x1000)[:0x800]
+
+
 def flat():
     sections = [(b".text", 0x400, 0x200, 0x400, 0x200, READ | EXECUTE),
                 (b".data", 0x640, 0x1C0, 0x640, 0x1C0, READ | WRITE)]
@@ -177,7 +182,8 @@ class Headers:
         if self.alignment < 4096:
             size = min(self.size_of_image, self.size)
         elif region["section"] is None:
-            size = self.size if profile == "winxp" else max(self.size_of_headers, self.table_end)
+            size = max(self.size_of_headers, self.table_end)
+            size = self.size if profile == "winxp" else min(size, self.size)
         else:
             section = next(s for s in self.sections
                            if s[2] <= rva < s[2] + round_up(s[1] or s[3], 4096))
@@ -364,8 +370,8 @@ def check_bands(what, root, answer, headers, profile):
         points = re.findall(r"(\d+),([\d.]+)", band.get("d"))
         start, end = float(points[0][1]), float(points[-1][1])
         to, to_end = float(points[3][1]), float(points[4][1])
-        check(f"{what}: band to {rva:#x}", abs(to - top) <= 2 and to < to_end <= bottom + 2,
-              (top, to, to_end, bottom))
+        check(f"{what}: band to {rva:#x}", abs(to - top) <= 2 and to_end <= bottom + 2 and
+              (to < to_end or content[1] < 16), (top, to, to_end, bottom))
         check(f"{what}: band from {content[0]:#x}", start <= end and
               any(a - 2 <= start <= b + 2 for a, b in file_y(root, content[0])) and
               any(a - 2 <= end <= b + 2 for a, b in file_y(root, sum(content))), (start, end))
@@ -401,7 +407,8 @@ def built_images_are_shown_whole():
     for name, image in (("protections.exe", every_protection()), ("odd.exe", odd_raw_data()),
                         ("cut.exe", behind_the_file()), ("flat.exe", flat()),
                         ("flat_cut.exe", flat()[:0x700]),
-                        ("table.exe", table_behind_the_headers())):
+                        ("table.exe", table_behind_the_headers()),
+                        ("headers.exe", headers_behind_the_file())):
         path = save(name, image)
         check_whole(path, "--no-relocate")
         check_whole(path, "--no-relocate", "--profile", "winxp", profile="winxp")

@@ -63,11 +63,11 @@ static size_t count_characters(const char *text)
     return count;
 }
 
-/* Characters from number `from` on up to number `end`. */
-static void write_characters(FILE *out, const char *text, size_t from, size_t end)
+/* Characters from number `from` on. */
+static void write_characters(FILE *out, const char *text, size_t from)
 {
     size_t left = strlen(text);
-    for (size_t i = 0; left > 0 && i < end; i++) {
+    for (size_t i = 0; left > 0; i++) {
         size_t step = step_length(text, left);
         if (i >= from)
             write_character(out, text, character_length(text, left));
@@ -78,7 +78,7 @@ static void write_characters(FILE *out, const char *text, size_t from, size_t en
 
 void map_svg_text(FILE *out, const char *text)
 {
-    write_characters(out, text, 0, SIZE_MAX);
+    write_characters(out, text, 0);
 }
 
 void map_svg_text_end(FILE *out, const char *text, size_t limit)
@@ -86,7 +86,7 @@ void map_svg_text_end(FILE *out, const char *text, size_t limit)
     size_t count = count_characters(text);
     if (count > limit)
         fputs("\xE2\x80\xA6", out); /* an ellipsis */
-    write_characters(out, text, count > limit ? count - limit + 1 : 0, SIZE_MAX);
+    write_characters(out, text, count > limit ? count - limit + 1 : 0);
 }
 
 void map_svg_position(FILE *out, int x, double y, const char *anchor, uint64_t position)
