@@ -327,7 +327,7 @@ def check_content(what, region, found, expected, image, dump):
     same(f"{what}: file offset of {region['rva']:#x}", expected, found)
     offset, size = found or (0, 0)
     is_readable = region["protect"] not in ("0", "PAGE_NOACCESS", "PAGE_EXECUTE")
-    if region["backing"] != "private" and is_readable:
+    if region["backing"] not in ("private", "relocated") and is_readable:
         here = dump[region["rva"]:region["rva"] + region["size"]]
         check(f"{what}: bytes of {region['rva']:#x}",
               here == image[offset:offset + size].ljust(region["size"], b"\0"))
@@ -401,6 +401,9 @@ def real_images_are_shown_whole():
         _, answer = check_whole(path, "--base", "0x30000000")
         check("some pages of a relocated image are private",
               "private" in {r["backing"] for r in answer["regions"]})
+        _, answer = check_whole(path, "--aslr", "force")
+        check("with ASLR they are shared",
+              "relocated" in {r["backing"] for r in answer["regions"]})
 
 
 def built_images_are_shown_whole():

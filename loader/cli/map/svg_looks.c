@@ -33,6 +33,9 @@ map_backing_look map_look_of_backing(ldr_backing backing)
                                   "one memory for all views"};
     case LDR_BACKING_PRIVATE:
         return (map_backing_look){"stroke=\"#222\"", "written or relocated"};
+    case LDR_BACKING_RELOCATED:
+        return (map_backing_look){"stroke=\"#222\" stroke-dasharray=\"7,3,1.5,3\"",
+                                  "a copy for one base"};
     case LDR_BACKING_NONE:
         break;
     }
