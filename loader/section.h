@@ -160,8 +160,9 @@ LDR_API void ldr_view_unmap(ldr_view *view);
  * are kept with the section, so that later views at the same base, also in child processes, share
  * them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE (rules C.11, D.1),
  * LDR_BAD_RELOCATIONS, LDR_IO_ERROR (the file was cut off, STATUS_IN_PAGE_ERROR), LDR_NO_MEMORY,
- * LDR_OS_ERROR; protections are as before in every case, but a view that could not be relocated is
- * good for nothing but to be unmapped.
+ * LDR_OS_ERROR; protections are as before in every case but one: pages stay writable, not
+ * executable, if the system refuses to close them. A view that could not be relocated is good for
+ * nothing but to be unmapped.
  */
 LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
 

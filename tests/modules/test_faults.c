@@ -3,15 +3,23 @@
 #include <stdio.h>
 
 #include "fake_environment.h"
+#include "modules/module.h"
 #include "support/faulty_os.h"
 
+/* a.dll has pages of every kind, and fixups in those that have to be opened. */
 static void write_graph(void)
 {
     img_builder builder;
     static const uint32_t callbacks[] = {0x1100};
     img_start(&builder, IMG_PE32_PLUS);
     builder.characteristics |= PE_FILE_DLL;
-    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x200, 0x1000);
+    builder.file_alignment = builder.header_size = 0x1000;
+    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x1000, 0x1000);
+    uint32_t constants = img_add_section(&builder, ".rdata", IMG_RO, NULL, 0x1000, 0x1000);
+    img_add_section(&builder, ".bss", IMG_RW, NULL, 0, 0x1000);
+    img_add_section(&builder, ".shared", IMG_RW | PE_SCN_MEM_SHARED, NULL, 0x1000, 0x1000);
+    img_put_pointer(&builder, builder.entry_point + 8, constants);
+    img_put_pointer(&builder, constants, constants);
     img_add_export(&builder, "fn", 1, builder.entry_point);
     img_add_forwarder(&builder, "far", 2, "d.fn");
     img_add_import(&builder, "b.dll", "fn");
@@ -65,6 +73,57 @@ Test(faults, each_call_failing_once_while_loading_leaves_nothing)
     while (load_once(ctx, calls))
         calls++;
     cr_assert_gt(calls, 50);
+    ldr_context_destroy(ctx);
+}
+
+/* What a module has of others, and others of it. */
+static void expect_as_before(const ldr_module *module, const ldr_module *before, unsigned call)
+{
+    const char *failed = faulty_os_failed();
+    cr_assert_eq(module->references, before->references, "call %u (%s)", call, failed);
+    cr_assert_eq(module->need_count, before->need_count, "call %u (%s)", call, failed);
+    cr_assert_eq(module->state, before->state, "call %u (%s)", call, failed);
+    cr_assert_eq(module->pinned, before->pinned, "call %u (%s)", call, failed);
+}
+
+/* The graph leads to d.dll, which is loaded already, by a forwarder. */
+static bool load_beside(ldr_context *ctx, ldr_module *earlier, unsigned call)
+{
+    const ldr_module before = *earlier;
+    ldr_module *module = NULL;
+    faulty_os_fail_at(call, false);
+    ldr_status status = ldr_load(ctx, folder_path("a.dll"), NULL, &module, NULL);
+    if (status == LDR_OK)
+        ldr_symbol(module, "far");
+    bool failed = faulty_os_stop() > call;
+    ldr_unload(module);
+    expect_as_before(earlier, &before, call);
+    cr_assert_null(ldr_module_find(ctx, "a.dll"));
+    cr_assert_eq(fake_modules(), 1);
+    fake_log_clear();
+    return failed;
+}
+
+Test(faults, each_call_failing_once_leaves_earlier_modules_as_they_were)
+{
+    write_graph();
+    ldr_context *ctx = fake_context();
+    ldr_module *earlier = folder_load(ctx, "d.dll");
+    load_beside(ctx, earlier, UINT32_MAX);
+    faulty_os_held before = faulty_os_holds();
+    unsigned calls = 0;
+    while (load_beside(ctx, earlier, calls)) {
+        expect_same(before, calls);
+        calls++;
+    }
+    cr_assert_gt(calls, 50u);
+    static const char *const names[] = {"path_absolute", "folder_find", "map_private", "map_shared",
+                                        "map_zero",      "protect",     "peek",        "poke"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        cr_assert(faulty_os_has_failed(names[i]), "%s never failed", names[i]);
+    ldr_unload(earlier);
+    cr_assert_null(ldr_module_find(ctx, "d.dll"));
+    cr_assert_eq(fake_modules(), 0);
     ldr_context_destroy(ctx);
 }
 

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* An image that needs every kind of page, with fixups in pages that have to be opened. */
 static img_image image_of_everything(void)
@@ -81,9 +82,21 @@ static void expect_clean_failures_of_file(uint64_t base, bool and_all_later)
     img_free(&image);
 }
 
+/* All of os.h but what only modules need. */
+static void expect_all_have_failed(void)
+{
+    static const char *const names[] = {
+        "alloc",         "resize",       "file_open", "file_read",   "segment_create",
+        "segment_write", "segment_seal", "reserve",   "map_private", "map_shared",
+        "map_zero",      "protect",      "peek",      "poke",        "pages_private"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        cr_assert(faulty_os_has_failed(names[i]), "%s never failed", names[i]);
+}
+
 Test(faults, each_call_for_a_file_fails_once, .timeout = 60)
 {
     expect_clean_failures_of_file(FIXTURE_BASE + 0x1000000, false);
+    expect_all_have_failed();
 }
 
 Test(faults, each_call_for_a_file_fails_and_all_after_it, .timeout = 60)
@@ -153,4 +166,43 @@ Test(faults, file_that_shrinks_between_reads_is_an_error)
 Test(faults, headers_that_change_after_they_were_judged_are_an_error)
 {
     expect_io_error(change_later_headers);
+}
+
+/* ---- Relocation that fails half way ---- */
+
+/* When the system refuses to close a page, it stays writable: never also executable. */
+static void expect_access_of(const ldr_view *view, uint64_t rva, const char *access, unsigned call)
+{
+    char found[5];
+    fixture_access((const uint8_t *)ldr_view_base(view) + rva, found);
+    bool stays = faulty_os_failed() != NULL && strcmp(faulty_os_failed(), "protect") == 0;
+    cr_assert(strcmp(found, access) == 0 || (stays && strcmp(found, "rw-p") == 0),
+              "call %u (%s): page 0x%lx is %s", call, faulty_os_failed(), (unsigned long)rva,
+              found);
+}
+
+static bool relocate_once(const img_image *image, unsigned call)
+{
+    ldr_diag diag;
+    ldr_view *view = fixture_view(fixture_section(image, NULL), FIXTURE_BASE + 0x1000000);
+    faulty_os_fail_at(call, false);
+    ldr_status status = ldr_view_relocate(view, &diag);
+    bool failed = faulty_os_stop() > call;
+    cr_assert_eq(status != LDR_OK, failed);
+    expect_access_of(view, 0x6000, "r-xp", call);
+    expect_access_of(view, 0x8000, "r--p", call);
+    ldr_view_unmap(view);
+    return failed;
+}
+
+Test(faults, failed_relocation_restores_protections, .timeout = 60)
+{
+    img_image image = image_of_everything();
+    fixture_state before = fixture_state_take();
+    unsigned calls = 0;
+    while (relocate_once(&image, calls))
+        calls++;
+    cr_assert_gt(calls, 8u);
+    fixture_expect_same(&before);
+    img_free(&image);
 }

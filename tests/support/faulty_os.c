@@ -8,6 +8,7 @@ static struct {
     unsigned fail_at;
     atomic_uint calls;
     const char *failed;
+    const char *ever_failed[32];
     atomic_long blocks, handles, bytes;
     void (*read_hook)(unsigned read, void *bytes, size_t *count);
     unsigned reads;
@@ -33,6 +34,22 @@ unsigned faulty_os_stop(void)
 const char *faulty_os_failed(void)
 {
     return os.failed;
+}
+
+bool faulty_os_has_failed(const char *name)
+{
+    size_t i = 0;
+    while (os.ever_failed[i] != NULL && strcmp(os.ever_failed[i], name) != 0)
+        i++;
+    return os.ever_failed[i] != NULL;
+}
+
+static void note_failure(const char *name)
+{
+    size_t i = 0;
+    while (os.ever_failed[i] != NULL && os.ever_failed[i] != name)
+        i++;
+    os.failed = os.ever_failed[i] = name;
 }
 
 faulty_os_held faulty_os_holds(void)
@@ -64,7 +81,7 @@ static bool fails(const char *name)
         os.call_hook(call);
     bool now = os.armed && (call == os.fail_at || (os.and_all_later && call > os.fail_at));
     if (now)
-        os.failed = name;
+        note_failure(name);
     return now;
 }
 

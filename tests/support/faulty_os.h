@@ -21,6 +21,9 @@ unsigned faulty_os_stop(void);
 /* The name of the last function that was made to fail, such as "reserve"; NULL for none. */
 const char *faulty_os_failed(void);
 
+/* Whether a function of that name was ever made to fail in this process. */
+bool faulty_os_has_failed(const char *name);
+
 /*
  * A file that changes while it is read: `hook` gets the number of each read from now on (0 is the
  * next) and what was read, and may change both. NULL: no hook.
