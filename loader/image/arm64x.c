@@ -1,17 +1,13 @@
 #include "image/arm64x.h"
 #include "image/copy.h"
+#include "section/diag.h"
 
 #include <string.h>
 
 static ldr_status broken(const char *rule, uint64_t offset, uint64_t value, uint64_t allowed,
                          const char *detail, pe_diag *ret_why)
 {
-    *ret_why = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                         .rule = rule,
-                         .offset = offset,
-                         .value = value,
-                         .allowed = allowed,
-                         .detail = detail};
+    *ret_why = ldr__bad_format(rule, offset, value, allowed, detail);
     return LDR_BAD_RELOCATIONS;
 }
 

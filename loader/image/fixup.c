@@ -34,100 +34,25 @@ static uint64_t with_bits(uint64_t value, unsigned first, unsigned count, uint64
     return (value & ~mask) | ((field << first) & mask);
 }
 
-/* ---- Which machine has which ---- */
-
-/* On x86 and x64 older systems pass over types that were other machines' (D8). */
-static ldr__fixup fixup_of_x86(pe_profile profile, unsigned type)
-{
-    bool is_passed_over = profile != PE_WIN10 && type != 8;
-    return is_passed_over ? LDR__FIXUP_NOTHING : LDR__FIXUP_UNKNOWN;
-}
-
-static ldr__fixup fixup_of_arm(unsigned type)
-{
-    if (type == 5)
-        return LDR__FIXUP_ARM_MOV32;
-    return type == 7 ? LDR__FIXUP_THUMB_MOV32 : LDR__FIXUP_UNKNOWN;
-}
-
-static ldr__fixup fixup_of_mips(unsigned type)
-{
-    if (type == 5)
-        return LDR__FIXUP_MIPS_JMPADDR;
-    return type == 9 ? LDR__FIXUP_MIPS_JMPADDR16 : LDR__FIXUP_UNKNOWN;
-}
-
-static ldr__fixup fixup_of_riscv(unsigned type)
-{
-    static const ldr__fixup fixups[] = {LDR__FIXUP_RISCV_HIGH20, LDR__FIXUP_UNKNOWN,
-                                        LDR__FIXUP_RISCV_LOW12I, LDR__FIXUP_RISCV_LOW12S,
-                                        LDR__FIXUP_UNKNOWN};
-    return fixups[type - 5];
-}
-
-/* Types 5 to 9, which each family of machines has for itself. */
-static ldr__fixup own_fixup_of(uint16_t machine, pe_profile profile, unsigned type)
-{
-    switch (machine) {
-    case PE_MACHINE_I386:
-    case PE_MACHINE_AMD64:
-        return fixup_of_x86(profile, type);
-    case PE_MACHINE_ARM:
-    case PE_MACHINE_THUMB:
-    case PE_MACHINE_ARMNT:
-        return fixup_of_arm(type);
-    case PE_MACHINE_R3000:
-    case PE_MACHINE_R4000:
-    case PE_MACHINE_R10000:
-    case PE_MACHINE_WCEMIPSV2:
-    case PE_MACHINE_MIPS16:
-    case PE_MACHINE_MIPSFPU:
-    case PE_MACHINE_MIPSFPU16:
-        return fixup_of_mips(type);
-    case PE_MACHINE_RISCV32:
-    case PE_MACHINE_RISCV64:
-    case PE_MACHINE_RISCV128:
-        return fixup_of_riscv(type);
-    case PE_MACHINE_LOONGARCH32:
-    case PE_MACHINE_LOONGARCH64:
-        return type == 8 ? LDR__FIXUP_LOONGARCH_MARK_LA : LDR__FIXUP_UNKNOWN;
-    case PE_MACHINE_IA64:
-        return type == 9 ? LDR__FIXUP_IA64_IMM64 : LDR__FIXUP_UNKNOWN;
-    default:
-        return LDR__FIXUP_UNKNOWN;
-    }
-}
-
-ldr__fixup ldr__fixup_of(uint16_t machine, pe_profile profile, unsigned type)
-{
-    static const ldr__fixup common[] = {LDR__FIXUP_NOTHING, LDR__FIXUP_HIGH, LDR__FIXUP_LOW,
-                                        LDR__FIXUP_HIGHLOW, LDR__FIXUP_HIGHADJ};
-    if (type < sizeof common / sizeof common[0])
-        return common[type];
-    if (type == PE_REL_DIR64)
-        return LDR__FIXUP_DIR64;
-    return type < PE_REL_DIR64 ? own_fixup_of(machine, profile, type) : LDR__FIXUP_UNKNOWN;
-}
-
-uint32_t ldr__fixup_width(ldr__fixup fixup)
+uint32_t ldr__fixup_width(pe_reloc_kind kind)
 {
     static const uint8_t widths[] = {
-        [LDR__FIXUP_HIGH] = 2,
-        [LDR__FIXUP_LOW] = 2,
-        [LDR__FIXUP_HIGHLOW] = 4,
-        [LDR__FIXUP_HIGHADJ] = 2,
-        [LDR__FIXUP_DIR64] = 8,
-        [LDR__FIXUP_ARM_MOV32] = 8,
-        [LDR__FIXUP_THUMB_MOV32] = 8,
-        [LDR__FIXUP_MIPS_JMPADDR] = 4,
-        [LDR__FIXUP_MIPS_JMPADDR16] = 4,
-        [LDR__FIXUP_IA64_IMM64] = 16,
-        [LDR__FIXUP_LOONGARCH_MARK_LA] = 16,
-        [LDR__FIXUP_RISCV_HIGH20] = 4,
-        [LDR__FIXUP_RISCV_LOW12I] = 4,
-        [LDR__FIXUP_RISCV_LOW12S] = 4,
+        [PE_RELOC_HIGH] = 2,
+        [PE_RELOC_LOW] = 2,
+        [PE_RELOC_HIGHLOW] = 4,
+        [PE_RELOC_HIGHADJ] = 2,
+        [PE_RELOC_DIR64] = 8,
+        [PE_RELOC_ARM_MOV32] = 8,
+        [PE_RELOC_THUMB_MOV32] = 8,
+        [PE_RELOC_MIPS_JMPADDR] = 4,
+        [PE_RELOC_MIPS_JMPADDR16] = 4,
+        [PE_RELOC_IA64_IMM64] = 16,
+        [PE_RELOC_LOONGARCH_MARK_LA] = 16,
+        [PE_RELOC_RISCV_HIGH20] = 4,
+        [PE_RELOC_RISCV_LOW12I] = 4,
+        [PE_RELOC_RISCV_LOW12S] = 4,
     };
-    return widths[fixup];
+    return widths[kind];
 }
 
 /* ---- Addresses in instructions ---- */
@@ -256,74 +181,74 @@ static void add_loongarch_la(uint8_t *at, uint64_t delta)
                         address >> parts[i].in_address));
 }
 
-static uint64_t riscv_low12(ldr__fixup fixup, uint64_t instruction)
+static uint64_t riscv_low12(pe_reloc_kind kind, uint64_t instruction)
 {
-    if (fixup == LDR__FIXUP_RISCV_LOW12I)
+    if (kind == PE_RELOC_RISCV_LOW12I)
         return bits(instruction, 20, 12);
     return bits(instruction, 25, 7) << 5 | bits(instruction, 7, 5);
 }
 
-static uint64_t with_riscv_low12(ldr__fixup fixup, uint64_t instruction, uint64_t value)
+static uint64_t with_riscv_low12(pe_reloc_kind kind, uint64_t instruction, uint64_t value)
 {
-    if (fixup == LDR__FIXUP_RISCV_LOW12I)
+    if (kind == PE_RELOC_RISCV_LOW12I)
         return with_bits(instruction, 20, 12, value);
     return with_bits(with_bits(instruction, 7, 5, value), 25, 7, value >> 5);
 }
 
 /* The low part is signed, so that the high part is one more where that is negative. */
-static void add_riscv_pair(ldr__fixup fixup, uint8_t *high, uint8_t *low, uint64_t delta)
+static void add_riscv_pair(pe_reloc_kind kind, uint8_t *high, uint8_t *low, uint64_t delta)
 {
-    uint64_t part = riscv_low12(fixup, load(low, 4));
+    uint64_t part = riscv_low12(kind, load(low, 4));
     uint64_t address =
         (bits(load(high, 4), 12, 20) << 12) + part - (bits(part, 11, 1) << 12) + delta;
     store(high, 4, with_bits(load(high, 4), 12, 20, (address + 0x800) >> 12));
-    store(low, 4, with_riscv_low12(fixup, load(low, 4), address));
+    store(low, 4, with_riscv_low12(kind, load(low, 4), address));
 }
 
-void ldr__fixup_apply(ldr__fixup fixup, uint8_t *at, uint64_t delta, uint16_t parameter,
+void ldr__fixup_apply(pe_reloc_kind kind, uint8_t *at, uint64_t delta, uint16_t parameter,
                       uint8_t *high20)
 {
-    switch (fixup) {
-    case LDR__FIXUP_UNKNOWN:
-    case LDR__FIXUP_NOTHING:
-    case LDR__FIXUP_RISCV_HIGH20:
+    switch (kind) {
+    case PE_RELOC_UNKNOWN:
+    case PE_RELOC_ABSOLUTE:
+    case PE_RELOC_RISCV_HIGH20:
         return;
-    case LDR__FIXUP_HIGH:
+    case PE_RELOC_HIGH:
         add(at, 2, delta >> 16);
         return;
-    case LDR__FIXUP_LOW:
+    case PE_RELOC_LOW:
         add(at, 2, delta);
         return;
-    case LDR__FIXUP_HIGHLOW:
+    case PE_RELOC_HIGHLOW:
         add(at, 4, delta);
         return;
-    case LDR__FIXUP_HIGHADJ:
+    case PE_RELOC_HIGHADJ:
         add_highadj(at, delta, parameter);
         return;
-    case LDR__FIXUP_DIR64:
+    case PE_RELOC_DIR64:
         add(at, 8, delta);
         return;
-    case LDR__FIXUP_ARM_MOV32:
+    case PE_RELOC_ARM_MOV32:
         add_arm_mov32(at, delta);
         return;
-    case LDR__FIXUP_THUMB_MOV32:
+    case PE_RELOC_THUMB_MOV32:
         add_thumb_mov32(at, delta);
         return;
-    case LDR__FIXUP_MIPS_JMPADDR:
+    case PE_RELOC_MIPS_JMPADDR:
         add_mips_jmpaddr(at, delta);
         return;
-    case LDR__FIXUP_MIPS_JMPADDR16:
+    case PE_RELOC_MIPS_JMPADDR16:
         add_mips_jmpaddr16(at, delta);
         return;
-    case LDR__FIXUP_IA64_IMM64:
+    case PE_RELOC_IA64_IMM64:
         add_ia64_imm64(at, delta);
         return;
-    case LDR__FIXUP_LOONGARCH_MARK_LA:
+    case PE_RELOC_LOONGARCH_MARK_LA:
         add_loongarch_la(at, delta);
         return;
-    case LDR__FIXUP_RISCV_LOW12I:
-    case LDR__FIXUP_RISCV_LOW12S:
-        add_riscv_pair(fixup, high20, at, delta);
+    case PE_RELOC_RISCV_LOW12I:
+    case PE_RELOC_RISCV_LOW12S:
+        add_riscv_pair(kind, high20, at, delta);
         return;
     }
 }

@@ -2,6 +2,7 @@
 #include "image/copy.h"
 #include "image/fixup.h"
 #include "image/patch.h"
+#include "section/diag.h"
 
 #include <string.h>
 
@@ -39,12 +40,7 @@ typedef struct relocator {
 static ldr_status broken(relocator *r, const char *rule, uint64_t offset, uint64_t value,
                          uint64_t allowed, const char *detail)
 {
-    r->why = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                       .rule = rule,
-                       .offset = offset,
-                       .value = value,
-                       .allowed = allowed,
-                       .detail = detail};
+    r->why = ldr__bad_format(rule, offset, value, allowed, detail);
     return LDR_BAD_RELOCATIONS;
 }
 
@@ -194,13 +190,13 @@ static ldr_status take_parameter(relocator *r, const pe_reloc_block *block, uint
 }
 
 /* The high half of an address waits for the low one, which may come in another block. */
-static ldr_status apply_pair(relocator *r, ldr__fixup fixup, uint64_t rva, uint64_t entry_rva)
+static ldr_status apply_pair(relocator *r, pe_reloc_kind kind, uint64_t rva, uint64_t entry_rva)
 {
     enum { WIDTH = 4 };
     uint8_t high[WIDTH], low[WIDTH];
     uint64_t high20 = r->high20;
     if (high20 == NO_RVA)
-        return broken(r, "D11", entry_rva, fixup, LDR__FIXUP_RISCV_HIGH20,
+        return broken(r, "D11", entry_rva, kind, PE_RELOC_RISCV_HIGH20,
                       "LOW12 without a HIGH20 before it");
     r->high20 = NO_RVA;
     ldr_status status = fetch(r, high20, high, WIDTH);
@@ -208,43 +204,52 @@ static ldr_status apply_pair(relocator *r, ldr__fixup fixup, uint64_t rva, uint6
         status = fetch(r, rva, low, WIDTH);
     if (status != LDR_OK)
         return status;
-    ldr__fixup_apply(fixup, low, r->delta, 0, high);
+    ldr__fixup_apply(kind, low, r->delta, 0, high);
     status = store(r, high20, high, WIDTH);
     return status == LDR_OK ? store(r, rva, low, WIDTH) : status;
 }
 
-static ldr_status apply_one(relocator *r, ldr__fixup fixup, uint64_t rva, uint16_t parameter)
+static ldr_status apply_one(relocator *r, pe_reloc_kind kind, uint64_t rva, uint16_t parameter)
 {
     uint8_t bytes[LDR__FIXUP_MAX];
-    uint32_t width = ldr__fixup_width(fixup);
+    uint32_t width = ldr__fixup_width(kind);
     ldr_status status = fetch(r, rva, bytes, width);
     if (status != LDR_OK)
         return status;
-    ldr__fixup_apply(fixup, bytes, r->delta, parameter, NULL);
+    ldr__fixup_apply(kind, bytes, r->delta, parameter, NULL);
     return store(r, rva, bytes, width);
 }
 
 /* One fixup that the machine has, at a place inside the image. */
-static ldr_status apply_fixup(relocator *r, ldr__fixup fixup, uint64_t rva,
+static ldr_status apply_fixup(relocator *r, pe_reloc_kind kind, uint64_t rva,
                               const pe_reloc_block *block, uint32_t *index)
 {
     uint64_t entry_rva = entry_rva_of(block, *index - 1);
     uint16_t parameter = 0;
     ldr_status status = LDR_OK;
-    switch (fixup) {
-    case LDR__FIXUP_RISCV_HIGH20:
+    switch (kind) {
+    case PE_RELOC_RISCV_HIGH20:
         r->high20 = rva;
         return LDR_OK;
-    case LDR__FIXUP_RISCV_LOW12I:
-    case LDR__FIXUP_RISCV_LOW12S:
-        return apply_pair(r, fixup, rva, entry_rva);
-    case LDR__FIXUP_HIGHADJ:
+    case PE_RELOC_RISCV_LOW12I:
+    case PE_RELOC_RISCV_LOW12S:
+        return apply_pair(r, kind, rva, entry_rva);
+    case PE_RELOC_HIGHADJ:
         status = take_parameter(r, block, index, &parameter);
         break;
     default:
         break;
     }
-    return status == LDR_OK ? apply_one(r, fixup, rva, parameter) : status;
+    return status == LDR_OK ? apply_one(r, kind, rva, parameter) : status;
+}
+
+/* On x86 and x64, systems before 8 do nothing for types that were other machines' (D8). */
+static bool is_passed_over(const relocator *r, unsigned type)
+{
+    uint16_t machine = r->view->image.file.machine;
+    bool is_x86 = machine == PE_MACHINE_I386 || machine == PE_MACHINE_AMD64;
+    return is_x86 && r->view->section->profile != PE_WIN10 && type > PE_REL_HIGHADJ &&
+           type < PE_REL_DIR64 && type != 8;
 }
 
 /* One entry with every check; moves `index` on. */
@@ -254,18 +259,18 @@ static ldr_status apply_checked(relocator *r, const pe_reloc_block *block, uint3
     uint64_t entry_rva = entry_rva_of(block, *index);
     uint16_t entry = pe_reloc_entry(block, (*index)++);
     unsigned type = entry >> 12;
-    ldr__fixup fixup = ldr__fixup_of(image->file.machine, r->view->section->profile, type);
+    pe_reloc_kind kind = pe_reloc_kind_of(image->file.machine, type);
     uint64_t rva = block->page.value + (uint64_t)(entry & 0xFFF);
     uint64_t limit = image->optional.size_of_image;
-    if (fixup == LDR__FIXUP_NOTHING)
+    if (kind == PE_RELOC_ABSOLUTE || is_passed_over(r, type))
         return LDR_OK;
-    if (fixup == LDR__FIXUP_UNKNOWN)
+    if (kind == PE_RELOC_UNKNOWN)
         return broken(r, "D8", entry_rva, type, PE_REL_DIR64, "unknown type of relocation");
-    if (fixup == LDR__FIXUP_IA64_IMM64)
+    if (kind == PE_RELOC_IA64_IMM64)
         rva -= rva % LDR__FIXUP_MAX; /* the slot of the bundle is not needed */
-    if (!pe_range_ok(limit, rva, ldr__fixup_width(fixup)))
+    if (!pe_range_ok(limit, rva, ldr__fixup_width(kind)))
         return broken(r, "D4", entry_rva, rva, limit, "fixup outside the image");
-    return apply_fixup(r, fixup, rva, block, index);
+    return apply_fixup(r, kind, rva, block, index);
 }
 
 /*

@@ -14,6 +14,18 @@ ldr_status ldr__fail(ldr_diag *diag, ldr_status status, uint32_t nt_status, cons
 ldr_status ldr__fail_why(ldr_diag *diag, ldr_status status, const pe_diag *why,
                          const char *subject);
 
+/* A refusal by a rule for which Windows says STATUS_INVALID_IMAGE_FORMAT; strings are static. */
+static inline pe_diag ldr__bad_format(const char *rule, uint64_t offset, uint64_t value,
+                                      uint64_t allowed, const char *detail)
+{
+    return (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
+                     .rule = rule,
+                     .offset = offset,
+                     .value = value,
+                     .allowed = allowed,
+                     .detail = detail};
+}
+
 /* The NTSTATUS that Windows gives for a failure of the system, not of the image. */
 uint32_t ldr__nt_status_of(ldr_status status);
 

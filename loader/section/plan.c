@@ -1,4 +1,5 @@
 #include "section/plan.h"
+#include "section/diag.h"
 
 /* Windows reads sections from the file in sectors of this size, whatever FileAlignment says (B10).
  */
@@ -144,12 +145,7 @@ static pe_status refuse(uint64_t offset, const char *rule, uint64_t value, uint6
                         const char *detail, pe_diag *diag)
 {
     if (diag != NULL)
-        *diag = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                          .rule = rule,
-                          .offset = offset,
-                          .value = value,
-                          .allowed = allowed,
-                          .detail = detail};
+        *diag = ldr__bad_format(rule, offset, value, allowed, detail);
     return PE_REFUSED;
 }
 

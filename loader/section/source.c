@@ -1,4 +1,5 @@
 #include "section/source.h"
+#include "section/diag.h"
 
 #include <string.h>
 
@@ -49,12 +50,8 @@ static ldr_status extend(const ldr__source *source, ldr__headers *headers, uint6
 
 static ldr_status refuse_extent(uint64_t extent, pe_diag *why)
 {
-    *why = (pe_diag){.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                     .rule = "S1",
-                     .offset = LFANEW,
-                     .value = extent,
-                     .allowed = LDR__HEADERS_MAX,
-                     .detail = "the headers end too far behind the start of the file"};
+    *why = ldr__bad_format("S1", LFANEW, extent, LDR__HEADERS_MAX,
+                           "the headers end too far behind the start of the file");
     return LDR_IMAGE_REFUSED;
 }
 

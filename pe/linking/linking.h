@@ -195,7 +195,7 @@ PE_API pe_status pe_bound_next(pe_bound_iter *iter, pe_bound_import *ret_bound);
 /* ---- Base relocations: [PE The .reloc Section] ---- */
 
 /* Types as in [PE Base Relocation Types], those of every machine. 5, 7, 8 and 9 mean something else
- * on each: pe_reloc_type_name. */
+ * on each: pe_reloc_kind_of. */
 enum {
     PE_REL_ABSOLUTE = 0,
     PE_REL_HIGH = 1,
@@ -205,10 +205,35 @@ enum {
     PE_REL_DIR64 = 10,
 };
 
-/*
- * "HIGHLOW", "THUMB_MOV32" and so on: what a type means on a machine; static. NULL for a type that
- * is not defined there.
- */
+/* What types mean, machine by machine. */
+#define PE_RELOC_KIND_LIST(X) \
+    X(ABSOLUTE)               \
+    X(HIGH)                   \
+    X(LOW)                    \
+    X(HIGHLOW)                \
+    X(HIGHADJ)                \
+    X(DIR64)                  \
+    X(MIPS_JMPADDR)           \
+    X(MIPS_JMPADDR16)         \
+    X(ARM_MOV32)              \
+    X(THUMB_MOV32)            \
+    X(RISCV_HIGH20)           \
+    X(RISCV_LOW12I)           \
+    X(RISCV_LOW12S)           \
+    X(LOONGARCH_MARK_LA)      \
+    X(IA64_IMM64)
+
+typedef enum pe_reloc_kind {
+    PE_RELOC_UNKNOWN,
+#define X(name) PE_RELOC_##name,
+    PE_RELOC_KIND_LIST(X)
+#undef X
+} pe_reloc_kind;
+
+/* PE_RELOC_UNKNOWN for a type that is not defined on the machine. */
+PE_API pe_reloc_kind pe_reloc_kind_of(uint16_t machine, uint32_t type);
+
+/* The same as a text: "HIGHLOW", "THUMB_MOV32" and so on; static, NULL if unknown. */
 PE_API const char *pe_reloc_type_name(uint16_t machine, uint32_t type);
 
 /* A block: 16-bit entries (type in bits 12-15, offset from `page` in bits 0-11), little-endian. */

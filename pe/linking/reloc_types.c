@@ -30,25 +30,38 @@ static family family_of(uint16_t machine)
 }
 
 /* Types 5 to 9, which each family of machines has for itself. */
-static const char *own_type_name(uint16_t machine, uint32_t type)
+static pe_reloc_kind own_kind_of(uint16_t machine, uint32_t type)
 {
-    static const char *const names[][5] = {
-        [FAMILY_MIPS] = {"MIPS_JMPADDR", NULL, NULL, NULL, "MIPS_JMPADDR16"},
-        [FAMILY_ARM] = {"ARM_MOV32", NULL, "THUMB_MOV32"},
-        [FAMILY_RISCV] = {"RISCV_HIGH20", NULL, "RISCV_LOW12I", "RISCV_LOW12S"},
-        [FAMILY_LOONGARCH] = {NULL, NULL, NULL, "LOONGARCH_MARK_LA"},
+    static const pe_reloc_kind kinds[][5] = {
+        [FAMILY_NONE] = {PE_RELOC_UNKNOWN},
+        [FAMILY_MIPS] = {[0] = PE_RELOC_MIPS_JMPADDR, [4] = PE_RELOC_MIPS_JMPADDR16},
+        [FAMILY_ARM] = {[0] = PE_RELOC_ARM_MOV32, [2] = PE_RELOC_THUMB_MOV32},
+        [FAMILY_RISCV] =
+            {[0] = PE_RELOC_RISCV_HIGH20, [2] = PE_RELOC_RISCV_LOW12I, [3] = PE_RELOC_RISCV_LOW12S},
+        [FAMILY_LOONGARCH] = {[3] = PE_RELOC_LOONGARCH_MARK_LA},
     };
     if (machine == PE_MACHINE_IA64 && type == 9)
-        return "IA64_IMM64";
-    return names[family_of(machine)][type - 5];
+        return PE_RELOC_IA64_IMM64;
+    return kinds[family_of(machine)][type - 5];
+}
+
+pe_reloc_kind pe_reloc_kind_of(uint16_t machine, uint32_t type)
+{
+    static const pe_reloc_kind common[] = {PE_RELOC_ABSOLUTE, PE_RELOC_HIGH, PE_RELOC_LOW,
+                                           PE_RELOC_HIGHLOW, PE_RELOC_HIGHADJ};
+    if (type < sizeof common / sizeof common[0])
+        return common[type];
+    if (type < PE_REL_DIR64)
+        return own_kind_of(machine, type);
+    return type == PE_REL_DIR64 ? PE_RELOC_DIR64 : PE_RELOC_UNKNOWN;
 }
 
 const char *pe_reloc_type_name(uint16_t machine, uint32_t type)
 {
-    static const char *const names[] = {"ABSOLUTE", "HIGH", "LOW", "HIGHLOW", "HIGHADJ"};
-    if (type < 5)
-        return names[type];
-    if (type < 10)
-        return own_type_name(machine, type);
-    return type == PE_REL_DIR64 ? "DIR64" : NULL;
+    static const char *const names[] = {NULL,
+#define X(name) #name,
+                                        PE_RELOC_KIND_LIST(X)
+#undef X
+    };
+    return names[pe_reloc_kind_of(machine, type)];
 }

@@ -85,10 +85,10 @@ Test(fixups, addresses_in_data_and_instructions_follow)
         const row *r = &rows[i];
         uint8_t bytes[WIDEST];
         memcpy(bytes, r->before, WIDEST);
-        ldr__fixup fixup = ldr__fixup_of(r->machine, PE_WIN10, r->type);
-        ldr__fixup_apply(fixup, bytes, r->delta, 0, NULL);
+        pe_reloc_kind kind = pe_reloc_kind_of(r->machine, r->type);
+        ldr__fixup_apply(kind, bytes, r->delta, 0, NULL);
         cr_expect_arr_eq(bytes, r->after, WIDEST, "%s", r->what);
-        cr_expect(ldr__fixup_width(fixup) > 0, "%s", r->what);
+        cr_expect(ldr__fixup_width(kind) > 0, "%s", r->what);
     }
 }
 
@@ -97,7 +97,7 @@ Test(fixups, addresses_in_data_and_instructions_follow)
 static uint16_t highadj(uint16_t high, uint16_t low, uint64_t delta)
 {
     uint8_t bytes[2] = {(uint8_t)high, (uint8_t)(high >> 8)};
-    ldr__fixup_apply(LDR__FIXUP_HIGHADJ, bytes, delta, low, NULL);
+    ldr__fixup_apply(PE_RELOC_HIGHADJ, bytes, delta, low, NULL);
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
@@ -125,7 +125,7 @@ static void expect_pair(unsigned type, const uint8_t before[2][4], uint64_t delt
     uint8_t high[4], low[4];
     memcpy(high, before[0], 4);
     memcpy(low, before[1], 4);
-    ldr__fixup_apply(ldr__fixup_of(PE_MACHINE_RISCV64, PE_WIN10, type), low, delta, 0, high);
+    ldr__fixup_apply(pe_reloc_kind_of(PE_MACHINE_RISCV64, type), low, delta, 0, high);
     cr_expect_arr_eq(high, after[0], 4, "type %u, delta %lx", type, (long)delta);
     cr_expect_arr_eq(low, after[1], 4, "type %u, delta %lx", type, (long)delta);
 }
@@ -161,13 +161,13 @@ static void put_la(uint8_t *at, uint64_t address)
 Test(fixups, address_in_four_instructions_of_loongarch_follows)
 {
     uint8_t bytes[16], expected[16];
-    ldr__fixup fixup = ldr__fixup_of(PE_MACHINE_LOONGARCH64, PE_WIN10, 8);
+    pe_reloc_kind kind = pe_reloc_kind_of(PE_MACHINE_LOONGARCH64, 8);
     put_la(bytes, UINT64_C(0x123456789ABCDEF0));
     put_la(expected, UINT64_C(0x2345678ABBCDF011));
-    ldr__fixup_apply(fixup, bytes, UINT64_C(0x2345678ABBCDF011) - UINT64_C(0x123456789ABCDEF0), 0,
+    ldr__fixup_apply(kind, bytes, UINT64_C(0x2345678ABBCDF011) - UINT64_C(0x123456789ABCDEF0), 0,
                      NULL);
     cr_expect_arr_eq(bytes, expected, sizeof bytes);
-    cr_expect_eq(ldr__fixup_width(fixup), sizeof bytes);
+    cr_expect_eq(ldr__fixup_width(kind), sizeof bytes);
 }
 
 /* ---- Which machine has which ---- */
@@ -191,24 +191,13 @@ Test(fixups, types_belong_to_machines)
     };
     for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++) {
         for (unsigned type = 5; type < 10; type++) {
-            ldr__fixup fixup = ldr__fixup_of(machines[i].machine, PE_WIN10, type);
-            cr_expect_eq(fixup != LDR__FIXUP_UNKNOWN, (machines[i].types >> type & 1) != 0,
+            pe_reloc_kind kind = pe_reloc_kind_of(machines[i].machine, type);
+            cr_expect_eq(kind != PE_RELOC_UNKNOWN, (machines[i].types >> type & 1) != 0,
                          "machine %x, type %u", machines[i].machine, type);
         }
         for (unsigned type = 11; type < 16; type++)
-            cr_expect_eq(ldr__fixup_of(machines[i].machine, PE_WIN10, type), LDR__FIXUP_UNKNOWN);
+            cr_expect_eq(pe_reloc_kind_of(machines[i].machine, type), PE_RELOC_UNKNOWN);
     }
-}
-
-Test(fixups, types_of_other_machines_are_passed_over_before_windows_8)
-{
-    static const unsigned passed_over[] = {5, 6, 7, 9};
-    for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++) {
-        cr_expect_eq(ldr__fixup_of(PE_MACHINE_I386, PE_WIN7, passed_over[i]), LDR__FIXUP_NOTHING);
-        cr_expect_eq(ldr__fixup_of(PE_MACHINE_AMD64, PE_WINXP, passed_over[i]), LDR__FIXUP_NOTHING);
-    }
-    cr_expect_eq(ldr__fixup_of(PE_MACHINE_I386, PE_WIN7, 8), LDR__FIXUP_UNKNOWN);
-    cr_expect_eq(ldr__fixup_of(PE_MACHINE_I386, PE_WINXP, 11), LDR__FIXUP_UNKNOWN);
 }
 
 /* ---- In images ---- */
@@ -318,6 +307,31 @@ Test(fixups, low_part_without_a_high_one_is_refused)
     img_add_reloc(&b, TEXT + 4, 7);
     img_add_reloc(&b, TEXT + 8, 7);
     expect_broken(view_of(&b, PE_WIN10), "D11");
+}
+
+/* A view of an x64 image with a fixup of the type. */
+static ldr_view *view_with_type(uint16_t type, pe_profile profile)
+{
+    img_builder b;
+    start(&b, IMG_PE32_PLUS, PE_MACHINE_AMD64);
+    img_add_reloc(&b, TEXT + 8, type);
+    img_add_reloc(&b, TEXT + 16, PE_REL_DIR64);
+    return view_of(&b, profile);
+}
+
+Test(fixups, types_of_other_machines_are_passed_over_before_windows_8)
+{
+    static const uint16_t passed_over[] = {5, 6, 7, 9};
+    for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++) {
+        ldr_view *view = view_with_type(passed_over[i], i % 2 == 0 ? PE_WIN7 : PE_WINXP);
+        expect_relocated(view);
+        cr_expect_eq(bytes_at(view, TEXT + 8)[2], 0);
+        cr_expect_eq(bytes_at(view, TEXT + 18)[0], 1);
+        ldr_view_unmap(view);
+        expect_broken(view_with_type(passed_over[i], PE_WIN10), "D8");
+    }
+    expect_broken(view_with_type(8, PE_WIN7), "D8");
+    expect_broken(view_with_type(11, PE_WINXP), "D8");
 }
 
 /* The low bits say which slot of the bundle it is. */
