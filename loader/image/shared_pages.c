@@ -41,22 +41,22 @@ ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched
 
 /* ---- Making the copy ---- */
 
-/* Counts the runs, and stores them as far as there is room for `capacity`. */
-static ldr_status list_runs(const ldr_view *view, struct ldr__page_run *runs, uint32_t capacity,
+/* At most `limit` runs; only counts them if `runs` is NULL. */
+static ldr_status list_runs(const ldr_view *view, struct ldr__page_run *runs, uint32_t limit,
                             uint32_t *ret_count)
 {
     uint32_t count = 0;
     struct ldr__page_run run = {0, 0};
-    do {
+    while (count < limit) {
         ldr_status status = next_run(view, run.end, &run);
         if (status != LDR_OK)
             return status;
         if (run.start == run.end)
             break;
-        if (count < capacity)
+        if (runs != NULL)
             runs[count] = run;
         count++;
-    } while (run.end < ldr__view_plan(view)->size);
+    }
     *ret_count = count;
     return LDR_OK;
 }
@@ -91,7 +91,7 @@ static void add_to_section(ldr_section *section, ldr__relocated *copy)
 ldr_status ldr__shared_pages_make(ldr_view *view, const ldr__relocated **ret_copy)
 {
     uint32_t count;
-    ldr_status status = list_runs(view, NULL, 0, &count);
+    ldr_status status = list_runs(view, NULL, UINT32_MAX, &count);
     if (status != LDR_OK)
         return status;
     ldr__relocated *copy = ldr__os_alloc(sizeof *copy + count * sizeof copy->runs[0]);
