@@ -130,9 +130,12 @@ static void take_headers(ldr_view *view, const pe_image *other)
 static ldr_status apply_from_copy(ldr_view *view, pe_diag *ret_why)
 {
     ldr__copy copy;
+    pe_budget budget = pe_budget_for(view->section->file_size);
     ldr_status status = ldr__copy_range(view, 0, ldr__view_plan(view)->size, &copy);
     if (status != LDR_OK)
         return status;
+    view->is_converted = true;
+    copy.image.budget = &budget; /* sections may share their bytes, and so repeat the table */
     status = apply_all(view, &copy.image, ret_why);
     ldr__copy_release(&copy);
     return status;

@@ -1,5 +1,7 @@
 #include "image/copy.h"
 
+#include <string.h>
+
 /* A range of RVAs, whole pages. */
 typedef struct page_range {
     uint64_t start, end;
@@ -79,9 +81,33 @@ ldr_status ldr__copy_range(const ldr_view *view, uint64_t rva, uint64_t size, ld
             return status;
         }
         copy.image = pe_image_mapped(&view->image, span_of(copy.bytes, range));
+        copy.start = range.start;
+        copy.end = range.end;
     }
     *ret_copy = copy;
     return LDR_OK;
+}
+
+uint64_t ldr__copy_cost(const ldr_view *view, uint64_t rva, uint64_t size)
+{
+    uint64_t cost = 0;
+    const ldr__plan *plan = ldr__view_plan(view);
+    page_range range = pages_of(plan, rva, size);
+    if (range.start >= range.end || !can_change(plan, range))
+        return 0;
+    for (uint32_t i = ldr__plan_find(plan, range.start); i < end_of(plan, range); i++) {
+        page_range part = overlap(&plan->subsections[i], range);
+        cost += plan->subsections[i].content > 0 ? part.end - part.start : 0;
+    }
+    return cost;
+}
+
+void ldr__copy_update(ldr__copy *copy, uint64_t rva, const uint8_t *bytes, uint64_t size)
+{
+    uint64_t start = rva > copy->start ? rva : copy->start;
+    uint64_t end = rva + size < copy->end ? rva + size : copy->end;
+    if (start < end)
+        memcpy(copy->bytes + (start - copy->start), bytes + (start - rva), end - start);
 }
 
 void ldr__copy_release(ldr__copy *copy)

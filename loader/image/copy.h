@@ -10,7 +10,8 @@
  */
 typedef struct ldr__copy {
     pe_image image;
-    uint8_t *bytes; /* allocated; NULL: the view itself is as safe */
+    uint8_t *bytes;      /* allocated; NULL: the view itself is as safe */
+    uint64_t start, end; /* RVAs of the first and behind the last of them */
 } ldr__copy;
 
 /*
@@ -19,6 +20,12 @@ typedef struct ldr__copy {
  * LDR_NO_MEMORY, LDR_OS_ERROR.
  */
 ldr_status ldr__copy_range(const ldr_view *view, uint64_t rva, uint64_t size, ldr__copy *ret_copy);
+
+/* How many bytes that would have to copy: sections may share theirs, so that the file has fewer. */
+uint64_t ldr__copy_cost(const ldr_view *view, uint64_t rva, uint64_t size);
+
+/* What a copy has of [rva, rva + size) becomes `bytes`. */
+void ldr__copy_update(ldr__copy *copy, uint64_t rva, const uint8_t *bytes, uint64_t size);
 
 /* Takes one that is all zeros, too. */
 void ldr__copy_release(ldr__copy *copy);

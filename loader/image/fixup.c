@@ -47,7 +47,8 @@ uint32_t ldr__fixup_width(pe_reloc_kind kind)
         [PE_RELOC_MIPS_JMPADDR] = 4,
         [PE_RELOC_MIPS_JMPADDR16] = 4,
         [PE_RELOC_IA64_IMM64] = 16,
-        [PE_RELOC_LOONGARCH_MARK_LA] = 16,
+        [PE_RELOC_LOONGARCH32_MARK_LA] = 8,
+        [PE_RELOC_LOONGARCH64_MARK_LA] = 16,
         [PE_RELOC_RISCV_HIGH20] = 4,
         [PE_RELOC_RISCV_LOW12I] = 4,
         [PE_RELOC_RISCV_LOW12S] = 4,
@@ -166,16 +167,17 @@ static void add_ia64_imm64(uint8_t *bundle, uint64_t delta)
 
 /* ---- LoongArch and RISC-V ---- */
 
-/* lu12i.w, ori, lu32i.d, lu52i.d: the parts of a 64-bit address, and where each begins in it. */
-static void add_loongarch_la(uint8_t *at, uint64_t delta)
+/* lu12i.w, ori, and for 64 bits lu32i.d, lu52i.d: the parts of an address, and where each begins in
+ * it. */
+static void add_loongarch_la(uint8_t *at, unsigned count, uint64_t delta)
 {
     static const struct {
         uint8_t first, count, in_address;
     } parts[] = {{5, 20, 12}, {10, 12, 0}, {5, 20, 32}, {10, 12, 52}};
     uint64_t address = delta;
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < count; i++)
         address += bits(load(at + 4 * i, 4), parts[i].first, parts[i].count) << parts[i].in_address;
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < count; i++)
         store(at + 4 * i, 4,
               with_bits(load(at + 4 * i, 4), parts[i].first, parts[i].count,
                         address >> parts[i].in_address));
@@ -243,8 +245,11 @@ void ldr__fixup_apply(pe_reloc_kind kind, uint8_t *at, uint64_t delta, uint16_t 
     case PE_RELOC_IA64_IMM64:
         add_ia64_imm64(at, delta);
         return;
-    case PE_RELOC_LOONGARCH_MARK_LA:
-        add_loongarch_la(at, delta);
+    case PE_RELOC_LOONGARCH32_MARK_LA:
+        add_loongarch_la(at, 2, delta);
+        return;
+    case PE_RELOC_LOONGARCH64_MARK_LA:
+        add_loongarch_la(at, 4, delta);
         return;
     case PE_RELOC_RISCV_LOW12I:
     case PE_RELOC_RISCV_LOW12S:

@@ -3,12 +3,15 @@
 /* Pages that are taken at once: a call costs as much as the copies of several pages. */
 #define REACH_MAX (16 * LDR__PAGE)
 
+/* So that a fixup that crosses from one page to the next has both. */
+#define REACH_MIN (2 * LDR__PAGE)
+
 /* More at a time while fixups go through the image page by page; one for those that hop about. */
 static uint64_t next_reach(const ldr__patch *patch, uint64_t page)
 {
     bool goes_on = page >= patch->end && page - patch->end < REACH_MAX;
     if (patch->reach == 0 || !goes_on)
-        return LDR__PAGE;
+        return REACH_MIN;
     return patch->reach * 4 < REACH_MAX ? patch->reach * 4 : REACH_MAX;
 }
 
@@ -43,8 +46,6 @@ static ldr_status take_pages(ldr__patch *patch, const ldr__subsection *subsectio
 
 ldr_status ldr__patch_take(ldr__patch *patch, const ldr__subsection *subsection, uint64_t rva)
 {
-    if (rva >= patch->start && rva < patch->end)
-        return LDR_OK;
     ldr_status status = ldr__patch_put(patch);
     if (status != LDR_OK)
         return status;

@@ -21,9 +21,9 @@ typedef struct ldr__patch {
 } ldr__patch;
 
 /*
- * Has the page of `rva` in `bytes`, and perhaps some behind it; `subsection`, whose backing is the
- * file, holds them. What was changed before is put back. LDR_IO_ERROR when a page is gone,
- * LDR_NO_MEMORY, LDR_OS_ERROR.
+ * Has the page of `rva` in `bytes`, the next one, and perhaps some behind it, as far as
+ * `subsection` goes, whose backing is the file and which holds `rva`. What was changed before is
+ * put back. LDR_IO_ERROR when a page is gone, LDR_NO_MEMORY, LDR_OS_ERROR.
  */
 ldr_status ldr__patch_take(ldr__patch *patch, const ldr__subsection *subsection, uint64_t rva);
 

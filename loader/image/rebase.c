@@ -13,9 +13,9 @@ enum { IMAGE_BASE_64 = 24, IMAGE_BASE_32 = 28, WIDTH_64 = 8, WIDTH_32 = 4 };
 
 /*
  * Rule B8. The field may lie where the first section has replaced the headers: then it is not
- * there.
+ * there. Its page is added to `changed`, unless that is NULL.
  */
-static ldr_status set_image_base(ldr_view *view)
+static ldr_status set_image_base(ldr_view *view, ldr__page_set *changed)
 {
     bool is_64 = pe_is_64(&view->image);
     size_t width = is_64 ? WIDTH_64 : WIDTH_32;
@@ -25,8 +25,11 @@ static ldr_status set_image_base(ldr_view *view)
     if (status != LDR_OK)
         return status == LDR_INVALID_ARGUMENT ? LDR_OK : status;
     status = ldr__os_peek(view->base + at, &now, width);
-    if (status == LDR_OK && now == view->image.optional.image_base)
+    if (status == LDR_OK && now == view->image.optional.image_base) {
         status = ldr__os_poke(view->base + at, &base, width);
+        if (changed != NULL)
+            ldr__page_set_add(changed, at, width);
+    }
     ldr_status closed = ldr__view_write_end(view, at, width);
     return status == LDR_OK ? closed : status;
 }
@@ -36,23 +39,42 @@ static bool is_at_aslr_base(const ldr_view *view)
     return (uintptr_t)view->base == atomic_load(&view->section->aslr_base);
 }
 
-/* The first view at a base makes the copy, and shows it like all later ones. */
-static ldr_status share_pages(ldr_view *view, uint64_t delta, pe_diag *ret_why)
+/* Relocates the view's own pages, and makes the copy for those to come, if that is possible. */
+static ldr_status relocate_first(ldr_view *view, uint64_t delta, const ldr__relocated **ret_copy,
+                                 pe_diag *ret_why)
 {
-    const ldr__relocated *copy = ldr__shared_pages_find(view);
+    ldr__page_set changed;
+    ldr_status status = ldr__page_set_create(view, &changed);
+    if (status != LDR_OK)
+        return status;
+    status = ldr__relocate(view, delta, &changed, ret_why);
+    if (status == LDR_OK)
+        status = set_image_base(view, &changed);
+    if (status == LDR_OK)
+        *ret_copy = ldr__shared_pages_make(view, &changed);
+    ldr__page_set_release(&changed);
+    return status;
+}
+
+/* A view that somebody has written to keeps its pages, and gives none to others. */
+static ldr_status relocate_touched(ldr_view *view, uint64_t delta, pe_diag *ret_why)
+{
+    ldr_status status = ldr__relocate(view, delta, NULL, ret_why);
+    return status == LDR_OK ? set_image_base(view, NULL) : status;
+}
+
+static ldr_status relocate_at_aslr_base(ldr_view *view, uint64_t delta, pe_diag *ret_why)
+{
+    const ldr__relocated *copy = atomic_load(&view->section->relocated);
     bool is_untouched = false;
     ldr_status status = ldr__shared_pages_untouched(view, &is_untouched);
     if (status != LDR_OK)
         return status;
-    if (copy == NULL || !is_untouched) {
-        status = ldr__relocate(view, delta, ret_why);
-        if (status == LDR_OK && is_at_aslr_base(view))
-            status = set_image_base(view);
-        if (status != LDR_OK || !is_untouched)
-            return status;
-        status = ldr__shared_pages_make(view, &copy);
-    }
-    return status == LDR_OK ? ldr__shared_pages_show(view, copy) : status;
+    if (!is_untouched)
+        return relocate_touched(view, delta, ret_why);
+    if (copy == NULL)
+        status = relocate_first(view, delta, &copy, ret_why);
+    return status == LDR_OK && copy != NULL ? ldr__shared_pages_show(view, copy) : status;
 }
 
 /* ---- The stage ---- */
@@ -66,8 +88,8 @@ static ldr_status move(ldr_view *view, pe_diag *ret_why)
     if (!pe_has_relocs(image))
         return (image->file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0 ? LDR_NOT_RELOCATABLE
                                                                             : LDR_OK;
-    ldr_status status = view->section->aslr.applies ? share_pages(view, delta, ret_why)
-                                                    : ldr__relocate(view, delta, ret_why);
+    ldr_status status = is_at_aslr_base(view) ? relocate_at_aslr_base(view, delta, ret_why)
+                                              : ldr__relocate(view, delta, NULL, ret_why);
     view->relocated = status == LDR_OK;
     if (view->relocated && is_at_aslr_base(view))
         view->image.optional.image_base = (uintptr_t)view->base;

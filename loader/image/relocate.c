@@ -14,6 +14,12 @@
 
 #define NO_RVA UINT64_MAX
 
+/* Units of the budget for having other pages of the file at hand: some system calls. */
+#define TAKE_COST 256
+
+/* The same for a block, beside one for each entry. */
+#define BLOCK_COST 16
+
 /* RVAs of pages; `end` is 0 for none. */
 typedef struct open_run {
     uint64_t start, end;
@@ -27,6 +33,8 @@ typedef struct relocator {
     ldr_view *view;
     uint64_t delta;
     ldr__copy table;                   /* the relocation directory is read here */
+    uint64_t budget;                   /* what is left for blocks, entries and pages */
+    ldr__page_set *changed;            /* what fixups change, or NULL */
     ldr__patch patch;                  /* file pages that fixups are being applied to */
     open_run *opened;                  /* for each subsection: what was made writable with it */
     open_run current;                  /* where the last fixup was */
@@ -70,14 +78,26 @@ static ldr_status open_around(relocator *r, uint32_t at)
     return status;
 }
 
-/* Makes `current` of the subsection that holds `rva`, or of the file pages at hand. */
+/* Sections may share their bytes, so that a small file has a large directory. */
+static ldr_status pay(relocator *r, uint64_t units, uint64_t at)
+{
+    if (units > r->budget)
+        return broken(r, "S2", at, units, r->budget,
+                      "relocations are more work than their file is worth");
+    r->budget -= units;
+    return LDR_OK;
+}
+
+/* Makes `current` of the subsection that holds `rva`, or of file pages from `rva` on. */
 static ldr_status enter(relocator *r, const ldr__subsection *subsection, uint64_t rva)
 {
     r->current = (open_run){subsection->rva, subsection->rva + subsection->size};
     r->memory = r->view->base + subsection->rva;
     if (subsection->backing != LDR_BACKING_FILE)
         return LDR_OK;
-    ldr_status status = ldr__patch_take(&r->patch, subsection, rva);
+    ldr_status status = pay(r, TAKE_COST, rva);
+    if (status == LDR_OK)
+        status = ldr__patch_take(&r->patch, subsection, rva);
     r->current = (open_run){r->patch.start, r->patch.end};
     r->memory = r->patch.bytes;
     return status;
@@ -106,10 +126,17 @@ static uint8_t *byte_at(const relocator *r, uint64_t rva)
     return r->memory + (rva - r->current.start);
 }
 
+/*
+ * After bytes of `current` have been changed. Windows reads the directory where it is, so that a
+ * fixup may change entries after its own (rule D6): those of the copy follow.
+ */
 static void note_change(relocator *r, uint64_t rva, uint64_t size)
 {
     if (r->memory == r->patch.bytes)
         ldr__patch_changed(&r->patch, rva, size);
+    if (r->changed != NULL)
+        ldr__page_set_add(r->changed, rva, size);
+    ldr__copy_update(&r->table, rva, byte_at(r, rva), size);
 }
 
 static ldr_status close_all(relocator *r)
@@ -152,10 +179,19 @@ static inline void add_u64(uint8_t *at, uint64_t delta)
     memcpy(at, &value, sizeof value);
 }
 
+/* Pages at hand that end inside a fixup are left for those that begin with its page. */
+static ldr_status open_fixup(relocator *r, uint64_t rva, uint32_t width)
+{
+    bool is_cut = rva >= r->current.start && rva < r->current.end && r->current.end - rva < width;
+    if (is_cut && r->memory == r->patch.bytes)
+        r->current = (open_run){0, 0};
+    return open_at(r, rva);
+}
+
 /* The bytes of a fixup may cross from one page to another that comes from elsewhere. */
 static ldr_status fetch(relocator *r, uint64_t rva, uint8_t *ret_bytes, uint32_t width)
 {
-    ldr_status status = LDR_OK;
+    ldr_status status = open_fixup(r, rva, width);
     for (uint32_t i = 0; i < width && status == LDR_OK; i++) {
         status = open_at(r, rva + i);
         if (status == LDR_OK)
@@ -196,7 +232,7 @@ static ldr_status apply_pair(relocator *r, pe_reloc_kind kind, uint64_t rva, uin
     uint8_t high[WIDTH], low[WIDTH];
     uint64_t high20 = r->high20;
     if (high20 == NO_RVA)
-        return broken(r, "D11", entry_rva, kind, PE_RELOC_RISCV_HIGH20,
+        return broken(r, "D11", entry_rva, kind == PE_RELOC_RISCV_LOW12I ? 7 : 8, 5,
                       "LOW12 without a HIGH20 before it");
     r->high20 = NO_RVA;
     ldr_status status = fetch(r, high20, high, WIDTH);
@@ -334,12 +370,15 @@ static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
     uint64_t page = block->page.value;
     uint32_t count = block->count > 0 ? stored_entries(r, block) : 0;
     uint32_t i = 0;
+    ldr_status paid = pay(r, BLOCK_COST + (uint64_t)count, block->at.value);
+    if (paid != LDR_OK)
+        return paid;
     if (page < r->lowest)
         r->lowest = page;
     while (i < count) {
         if (is_open(r, page, BLOCK_SPAN)) {
-            note_change(r, page, BLOCK_SPAN);
             i = apply_fast(byte_at(r, page), block->entries.data, i, count, r->delta);
+            note_change(r, page, BLOCK_SPAN);
         }
         if (i == count)
             break;
@@ -400,6 +439,10 @@ static ldr_status check_headers(relocator *r)
 static ldr_status take_table(relocator *r)
 {
     pe_directory table = pe_directory_at(&r->view->image, PE_DIRECTORY_BASE_RELOCATION);
+    uint64_t cost = ldr__copy_cost(r->view, table.rva.value, table.size);
+    ldr_status status = pay(r, cost, table.rva.value);
+    if (status != LDR_OK)
+        return status;
     return ldr__copy_range(r->view, table.rva.value, table.size, &r->table);
 }
 
@@ -416,11 +459,14 @@ static ldr_status relocate_opened(relocator *r)
     return status == LDR_OK ? closed : status;
 }
 
-ldr_status ldr__relocate(ldr_view *view, uint64_t delta, pe_diag *ret_why)
+ldr_status ldr__relocate(ldr_view *view, uint64_t delta, ldr__page_set *changed, pe_diag *ret_why)
 {
+    /* What a view shows that was converted is not what the file says. */
     relocator r = {.view = view,
                    .delta = delta,
-                   .patch = {.view = view},
+                   .budget = pe_budget_for(view->section->file_size).left,
+                   .changed = changed,
+                   .patch = {.view = view, .fresh = view->is_converted ? UINT64_MAX : 0},
                    .lowest = UINT64_MAX,
                    .high20 = NO_RVA};
     r.opened = ldr__os_alloc(ldr__view_plan(view)->count * sizeof *r.opened);

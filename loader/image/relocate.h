@@ -2,13 +2,14 @@
 #ifndef PELOAD_RELOCATE_H
 #define PELOAD_RELOCATE_H
 
-#include "section/view.h"
+#include "image/shared_pages.h"
 
 /*
  * Adds `delta` to every address that the relocation directory names; protections are as before
- * afterwards. LDR_BAD_RELOCATIONS with `ret_why`, LDR_IO_ERROR (the file was cut off),
- * LDR_NO_MEMORY, LDR_OS_ERROR.
+ * afterwards. Pages that may have been changed are added to `changed`, unless that is NULL.
+ * LDR_BAD_RELOCATIONS with `ret_why`, LDR_IO_ERROR (the file was cut off), LDR_NO_MEMORY,
+ * LDR_OS_ERROR.
  */
-ldr_status ldr__relocate(ldr_view *view, uint64_t delta, pe_diag *ret_why);
+ldr_status ldr__relocate(ldr_view *view, uint64_t delta, ldr__page_set *changed, pe_diag *ret_why);
 
 #endif

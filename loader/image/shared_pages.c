@@ -1,115 +1,150 @@
 #include "image/shared_pages.h"
 
-#define CHUNK 256
+/* ---- Sets of pages ---- */
 
-const ldr__relocated *ldr__shared_pages_find(const ldr_view *view)
+ldr_status ldr__page_set_create(const ldr_view *view, ldr__page_set *ret_set)
 {
-    const ldr__relocated *copy = atomic_load(&view->section->relocated);
-    while (copy != NULL && copy->base != (uintptr_t)view->base)
-        copy = copy->next;
-    return copy;
+    uint8_t *bits = ldr__os_alloc(ldr__view_plan(view)->size / LDR__PAGE / 8 + 1);
+    if (bits == NULL)
+        return LDR_NO_MEMORY;
+    ret_set->bits = bits;
+    return LDR_OK;
 }
 
-/* ---- Which pages are the view's own ---- */
-
-/* The first run of them from `rva` on, in one subsection; empty at the end of the view. */
-static ldr_status next_run(const ldr_view *view, uint64_t rva, struct ldr__page_run *ret_run)
+void ldr__page_set_release(ldr__page_set *set)
 {
-    const ldr__plan *plan = ldr__view_plan(view);
-    while (rva < plan->size) {
-        ldr__page_state state;
-        ldr_status status = ldr__view_page_state(view, rva, &state);
-        if (status != LDR_OK)
-            return status;
-        *ret_run = (struct ldr__page_run){rva, state.end};
-        if (state.is_own)
-            return LDR_OK;
-        rva = state.end;
-    }
-    *ret_run = (struct ldr__page_run){rva, rva};
-    return LDR_OK;
+    ldr__os_free(set->bits);
+}
+
+static bool has_page(const ldr__page_set *set, uint64_t rva)
+{
+    uint64_t page = rva / LDR__PAGE;
+    return (set->bits[page / 8] >> page % 8 & 1) != 0;
+}
+
+/* ---- Which pages can be shared ---- */
+
+static bool is_stored(const ldr__subsection *subsection)
+{
+    return subsection->backing == LDR_BACKING_FILE || subsection->backing == LDR_BACKING_SEGMENT;
 }
 
 ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched)
 {
-    struct ldr__page_run run;
-    ldr_status status = next_run(view, 0, &run);
-    if (status == LDR_OK)
-        *ret_untouched = run.start == run.end;
-    return status;
+    const ldr__plan *plan = ldr__view_plan(view);
+    *ret_untouched = true;
+    for (uint32_t i = 0; i < plan->count && *ret_untouched; i++) {
+        const ldr__subsection *s = &plan->subsections[i];
+        ldr__page_state state = {.end = s->rva};
+        while (is_stored(s) && state.end < s->rva + s->size && !state.is_own) {
+            ldr_status status = ldr__view_page_state(view, state.end, &state);
+            if (status != LDR_OK)
+                return status;
+        }
+        *ret_untouched = !state.is_own;
+    }
+    return LDR_OK;
+}
+
+/*
+ * The first run of changed pages from `rva` on, in one subsection; empty at the end of the view.
+ * Memory that is SHARED is changed for all views and has no copy.
+ */
+static struct ldr__page_run next_run(const ldr_view *view, const ldr__page_set *changed,
+                                     uint64_t rva)
+{
+    const ldr__plan *plan = ldr__view_plan(view);
+    while (rva < plan->size) {
+        const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, rva)];
+        uint64_t end = s->rva + s->size;
+        bool has_copy = s->backing != LDR_BACKING_SHARED;
+        while (rva < end && !(has_copy && has_page(changed, rva)))
+            rva += LDR__PAGE;
+        uint64_t start = rva;
+        while (rva < end && has_page(changed, rva))
+            rva += LDR__PAGE;
+        if (start < rva)
+            return (struct ldr__page_run){start, rva};
+    }
+    return (struct ldr__page_run){rva, rva};
+}
+
+/* Of zero fill nobody can tell whether a later view has written to it. */
+static bool can_share(const ldr_view *view, struct ldr__page_run run)
+{
+    const ldr__plan *plan = ldr__view_plan(view);
+    return is_stored(&plan->subsections[ldr__plan_find(plan, run.start)]);
 }
 
 /* ---- Making the copy ---- */
 
-/* At most `limit` runs; only counts them if `runs` is NULL. */
-static ldr_status list_runs(const ldr_view *view, struct ldr__page_run *runs, uint32_t limit,
-                            uint32_t *ret_count)
+/* How many runs there are; 0 if one of them cannot be shared. */
+static uint32_t count_runs(const ldr_view *view, const ldr__page_set *changed)
 {
     uint32_t count = 0;
-    struct ldr__page_run run = {0, 0};
-    while (count < limit) {
-        ldr_status status = next_run(view, run.end, &run);
-        if (status != LDR_OK)
-            return status;
-        if (run.start == run.end)
-            break;
-        if (runs != NULL)
-            runs[count] = run;
+    struct ldr__page_run run = next_run(view, changed, 0);
+    for (; run.start < run.end; run = next_run(view, changed, run.end)) {
+        if (!can_share(view, run))
+            return 0;
         count++;
     }
-    *ret_count = count;
-    return LDR_OK;
+    return count;
 }
 
-/* Pages without access are opened for it. */
+/* The system makes the copies: pages of the file may be gone (patch.h). Pages without access are
+ * opened for it. */
 static ldr_status keep_run(ldr_view *view, struct ldr__page_run run, ldr__handle segment)
 {
+    uint8_t bytes[LDR__PAGE];
     uint64_t size = run.end - run.start;
     ldr_status status = ldr__view_write_begin(view, run.start, size);
     if (status != LDR_OK)
         return status;
-    status = ldr__os_segment_write(segment, run.start, view->base + run.start, size);
+    for (uint64_t at = run.start; at < run.end && status == LDR_OK; at += LDR__PAGE) {
+        status = ldr__os_peek(view->base + at, bytes, sizeof bytes);
+        if (status == LDR_OK)
+            status = ldr__os_segment_write(segment, at, bytes, sizeof bytes);
+    }
     ldr_status closed = ldr__view_write_end(view, run.start, size);
     return status == LDR_OK ? closed : status;
 }
 
-static ldr_status fill(ldr_view *view, ldr__relocated *copy)
+static ldr_status fill(ldr_view *view, const ldr__page_set *changed, ldr__relocated *copy)
 {
     ldr_status status = ldr__os_segment_create(ldr__view_plan(view)->size, &copy->segment);
-    for (uint32_t i = 0; i < copy->run_count && status == LDR_OK; i++)
-        status = keep_run(view, copy->runs[i], copy->segment);
+    struct ldr__page_run run = {0, 0};
+    for (uint32_t i = 0; i < copy->run_count && status == LDR_OK; i++) {
+        run = next_run(view, changed, run.end);
+        copy->runs[i] = run;
+        status = keep_run(view, run, copy->segment);
+    }
     return status == LDR_OK ? ldr__os_segment_seal(copy->segment) : status;
 }
 
-static void add_to_section(ldr_section *section, ldr__relocated *copy)
+/* Another thread may have been quicker: there is one copy. */
+static const ldr__relocated *publish(ldr_section *section, ldr__relocated *copy)
 {
-    copy->next = atomic_load(&section->relocated);
-    while (!atomic_compare_exchange_weak(&section->relocated, &copy->next, copy))
-        continue;
+    ldr__relocated *first = NULL;
+    if (atomic_compare_exchange_strong(&section->relocated, &first, copy))
+        return copy;
+    ldr__relocated_release(copy);
+    return first;
 }
 
-ldr_status ldr__shared_pages_make(ldr_view *view, const ldr__relocated **ret_copy)
+const ldr__relocated *ldr__shared_pages_make(ldr_view *view, const ldr__page_set *changed)
 {
-    uint32_t count;
-    ldr_status status = list_runs(view, NULL, UINT32_MAX, &count);
-    if (status != LDR_OK)
-        return status;
+    uint32_t count = count_runs(view, changed);
+    if (count == 0)
+        return NULL;
     ldr__relocated *copy = ldr__os_alloc(sizeof *copy + count * sizeof copy->runs[0]);
     if (copy == NULL)
-        return LDR_NO_MEMORY;
-    copy->base = (uintptr_t)view->base;
+        return NULL;
     copy->segment = LDR__NO_HANDLE;
-    status = list_runs(view, copy->runs, count, &copy->run_count);
-    if (status == LDR_OK)
-        status = fill(view, copy);
-    if (status != LDR_OK) {
-        ldr__os_close(copy->segment);
-        ldr__os_free(copy);
-        return status;
-    }
-    add_to_section(view->section, copy);
-    *ret_copy = copy;
-    return LDR_OK;
+    copy->run_count = count;
+    if (fill(view, changed, copy) == LDR_OK)
+        return publish(view->section, copy);
+    ldr__relocated_release(copy);
+    return NULL;
 }
 
 /* ---- Showing it ---- */

@@ -261,18 +261,19 @@ void ldr__os_unmap(void *address, uint64_t size)
 
 /*
  * A page of zero fill that was only read is present as the kernel's one zero page, which is not
- * ours; what tells it from a copy is that it is never mapped exclusively.
+ * ours; what tells it from a copy is that it is never mapped exclusively. (Nor is a copy as long as
+ * a child shares it; only of zero fill the two cannot be told apart.)
  */
-static bool is_own_copy(uint64_t entry)
+static bool is_own_copy(uint64_t entry, bool of_zero_fill)
 {
     if (entry & PAGEMAP_FILE)
         return false;
     return (entry & PAGEMAP_SWAPPED) != 0 ||
-           ((entry & PAGEMAP_PRESENT) != 0 && (entry & PAGEMAP_EXCLUSIVE) != 0);
+           ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
 }
 
 static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t count,
-                               bool *ret_private)
+                               bool of_zero_fill, bool *ret_private)
 {
     uint64_t entries[PAGEMAP_CHUNK];
     size_t got;
@@ -281,11 +282,12 @@ static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t coun
     if (status != LDR_OK || got != count * sizeof entries[0])
         return LDR_OS_ERROR;
     for (uint64_t i = 0; i < count; i++)
-        ret_private[i] = is_own_copy(entries[i]);
+        ret_private[i] = is_own_copy(entries[i], of_zero_fill);
     return LDR_OK;
 }
 
-ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool *ret_private)
+ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
+                                 bool *ret_private)
 {
     ldr__handle pagemap = {open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
     if (pagemap.value < 0)
@@ -295,7 +297,7 @@ ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool 
     for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
         uint64_t left = page_count - done;
         status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
-                              ret_private + done);
+                              of_zero_fill, ret_private + done);
     }
     ldr__os_close(pagemap);
     return status;

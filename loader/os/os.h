@@ -119,8 +119,13 @@ ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);
 
-/* For each page of the range sets ret_private[i] if it is this process's own copy. LDR_OS_ERROR. */
-ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool *ret_private);
+/*
+ * For each page of the range sets ret_private[i] if it is this process's own copy. Of pages
+ * `of_zero_fill` that were only read are none; one that a child still shares may not be told.
+ * LDR_OS_ERROR.
+ */
+ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
+                                 bool *ret_private);
 
 /* ---- Threads ---- */
 

@@ -44,13 +44,18 @@ ldr__aslr ldr__aslr_of(const pe_image *image, ldr_aslr policy, const ldr__file_i
     return (ldr__aslr){true, seed};
 }
 
-/* A program goes up to 16 MB above its preferred base, unless it can take any address. */
+/* A program goes up to 16 MB above its preferred base, unless it can take any address; from 64 KiB
+ * on if it prefers the kernel's half (C9). */
 static range range_of_program(const pe_image *image, bool high_entropy)
 {
+    enum { DELTAS = 254 };
     uint64_t base = image->optional.image_base;
+    uint64_t limit = pe_is_64(image) ? UINT64_C(0x7FFFFFFF0000) : UINT64_C(0x7FFF0000);
     if (high_entropy)
         return (range){UINT64_C(0x7FE000000000), UINT64_C(1) << 17};
-    return (range){base != 0 ? base + UNIT : UNIT, 254};
+    if (!pe_range_ok(limit, base, (DELTAS + 1) * UNIT + image->optional.size_of_image))
+        base = 0;
+    return (range){base + UNIT, DELTAS};
 }
 
 static range range_of_dll(const pe_image *image, bool high_entropy)

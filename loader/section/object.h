@@ -10,12 +10,10 @@
 /* Nothing in a section changes after it is made but what is atomic: views on several threads share
  * it. */
 /*
- * The pages of an image that relocations change, as they are for one base, at their RVAs in a
- * sealed segment. Made once and shared by all later views at that base.
+ * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
+ * a sealed segment. Made once and shared by all later views at that base.
  */
 typedef struct ldr__relocated {
-    struct ldr__relocated *next;
-    uint64_t base;
     ldr__handle segment;
     uint32_t run_count;
     struct ldr__page_run {
@@ -23,11 +21,21 @@ typedef struct ldr__relocated {
     } runs[];
 } ldr__relocated;
 
+/* NULL is allowed. */
+static inline void ldr__relocated_release(ldr__relocated *copy)
+{
+    if (copy == NULL)
+        return;
+    ldr__os_close(copy->segment);
+    ldr__os_free(copy);
+}
+
 struct ldr_section {
     atomic_uint references; /* the caller's and one for each view */
     uint8_t *headers;       /* the copy that was judged; `image` borrows it */
     pe_image image;
     pe_profile profile; /* that judged it */
+    uint64_t file_size; /* bytes, when it was judged */
     ldr__plan plan;
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
     ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed */
@@ -38,14 +46,15 @@ struct ldr_section {
     bool no_execute;
     ldr__aslr aslr;
     atomic_uint_fast64_t aslr_base;      /* the first that was free, 0 before the first view */
-    _Atomic(ldr__relocated *) relocated; /* a list; entries are only added */
+    _Atomic(ldr__relocated *) relocated; /* NULL until a view has made it */
 };
 
 struct ldr_view {
     ldr_section *section;
     uint8_t *base;
     pe_image image;
-    uint16_t machine; /* that the image is still to be converted for, or 0 */
+    uint16_t machine;  /* that the image is still to be converted for, or 0 */
+    bool is_converted; /* it shows other bytes than its section */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
 };

@@ -7,15 +7,15 @@
  * How many bytes from `rva` on are all this view's own copies, or all not. Only what can be copied
  * on write is asked for; the answer is the same for pages that nothing can touch.
  */
-static ldr_status measure(const ldr_view *view, uint64_t rva, uint64_t end, bool *ret_private,
-                          uint64_t *ret_end)
+static ldr_status measure(const ldr_view *view, uint64_t rva, uint64_t end, bool of_zero_fill,
+                          bool *ret_private, uint64_t *ret_end)
 {
     bool own[CHUNK];
     bool first = false;
     for (uint64_t at = rva; at < end;) {
         uint64_t left = (end - at) / LDR__PAGE;
         uint64_t count = left < CHUNK ? left : CHUNK;
-        ldr_status status = ldr__os_pages_private(view->base + at, count, own);
+        ldr_status status = ldr__os_pages_private(view->base + at, count, of_zero_fill, own);
         if (status != LDR_OK)
             return status;
         if (at == rva)
@@ -65,7 +65,8 @@ ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_st
     ldr__page_state state = {.end = subsection->rva + subsection->size};
     state.is_relocated = is_relocated(view, rva, &state.end);
     if (can_be_copied(subsection)) {
-        ldr_status status = measure(view, rva, state.end, &state.is_own, &state.end);
+        ldr_status status = measure(view, rva, state.end, subsection->backing == LDR_BACKING_ZERO,
+                                    &state.is_own, &state.end);
         if (status != LDR_OK)
             return status;
     }

@@ -120,6 +120,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
                         const ldr_section_options *options, ldr_diag *diag)
 {
     section->profile = options->profile;
+    section->file_size = source->size;
     ldr__headers headers = {0};
     ldr_status status = take_headers(section, source, &headers, diag);
     if (status == LDR_OK)
@@ -196,17 +197,6 @@ ldr_status ldr_section_from_memory(const char *name, const void *bytes, size_t s
     return section_make(name, &source, NULL, options, ret_section, diag);
 }
 
-static void release_relocated(ldr_section *section)
-{
-    ldr__relocated *next = atomic_load(&section->relocated);
-    while (next != NULL) {
-        ldr__relocated *copy = next;
-        next = copy->next;
-        ldr__os_close(copy->segment);
-        ldr__os_free(copy);
-    }
-}
-
 void ldr_section_close(ldr_section *section)
 {
     if (section == NULL || atomic_fetch_sub(&section->references, 1) > 1)
@@ -214,7 +204,7 @@ void ldr_section_close(ldr_section *section)
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);
-    release_relocated(section);
+    ldr__relocated_release(atomic_load(&section->relocated));
     ldr__os_free(section->plan.subsections);
     ldr__os_free(section->headers);
     ldr__os_free(section);

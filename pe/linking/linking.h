@@ -220,7 +220,8 @@ enum {
     X(RISCV_HIGH20)           \
     X(RISCV_LOW12I)           \
     X(RISCV_LOW12S)           \
-    X(LOONGARCH_MARK_LA)      \
+    X(LOONGARCH32_MARK_LA)    \
+    X(LOONGARCH64_MARK_LA)    \
     X(IA64_IMM64)
 
 typedef enum pe_reloc_kind {

@@ -1,6 +1,13 @@
 #include <peload/pe.h>
 
-typedef enum family { FAMILY_NONE, FAMILY_MIPS, FAMILY_ARM, FAMILY_RISCV, FAMILY_LOONGARCH } family;
+typedef enum family {
+    FAMILY_NONE,
+    FAMILY_MIPS,
+    FAMILY_ARM,
+    FAMILY_RISCV,
+    FAMILY_LOONGARCH32,
+    FAMILY_LOONGARCH64
+} family;
 
 static family family_of(uint16_t machine)
 {
@@ -22,8 +29,9 @@ static family family_of(uint16_t machine)
     case PE_MACHINE_RISCV128:
         return FAMILY_RISCV;
     case PE_MACHINE_LOONGARCH32:
+        return FAMILY_LOONGARCH32;
     case PE_MACHINE_LOONGARCH64:
-        return FAMILY_LOONGARCH;
+        return FAMILY_LOONGARCH64;
     default:
         return FAMILY_NONE;
     }
@@ -38,7 +46,8 @@ static pe_reloc_kind own_kind_of(uint16_t machine, uint32_t type)
         [FAMILY_ARM] = {[0] = PE_RELOC_ARM_MOV32, [2] = PE_RELOC_THUMB_MOV32},
         [FAMILY_RISCV] =
             {[0] = PE_RELOC_RISCV_HIGH20, [2] = PE_RELOC_RISCV_LOW12I, [3] = PE_RELOC_RISCV_LOW12S},
-        [FAMILY_LOONGARCH] = {[3] = PE_RELOC_LOONGARCH_MARK_LA},
+        [FAMILY_LOONGARCH32] = {[3] = PE_RELOC_LOONGARCH32_MARK_LA},
+        [FAMILY_LOONGARCH64] = {[3] = PE_RELOC_LOONGARCH64_MARK_LA},
     };
     if (machine == PE_MACHINE_IA64 && type == 9)
         return PE_RELOC_IA64_IMM64;

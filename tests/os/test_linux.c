@@ -279,7 +279,7 @@ Test(memory, copies_are_told_from_what_was_only_read)
     cr_assert_eq(ldr__os_map_zero((char *)address + 2 * PAGE, 2 * PAGE, access), LDR_OK);
     cr_assert_eq(bytes[0] + bytes[2 * PAGE], 'c');
     bytes[PAGE] = bytes[3 * PAGE] = 1;
-    cr_assert_eq(ldr__os_pages_private(address, 4, own), LDR_OK);
+    cr_assert_eq(ldr__os_pages_private(address, 4, true, own), LDR_OK);
     cr_assert_not(own[0]);
     cr_assert(own[1]);
     cr_assert_eq(own[2], !zero_page_is_shared());

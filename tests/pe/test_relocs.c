@@ -199,7 +199,7 @@ Test(relocs, type_is_named_by_machine)
     cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_ARM, 5), "ARM_MOV32");
     cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_ARMNT, 7), "THUMB_MOV32");
     cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_RISCV64, 8), "RISCV_LOW12S");
-    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_LOONGARCH64, 8), "LOONGARCH_MARK_LA");
+    cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_LOONGARCH64, 8), "LOONGARCH64_MARK_LA");
     cr_expect_str_eq(pe_reloc_type_name(PE_MACHINE_IA64, 9), "IA64_IMM64");
     cr_expect_null(pe_reloc_type_name(PE_MACHINE_AMD64, 5));
     cr_expect_null(pe_reloc_type_name(PE_MACHINE_ARM, 6));

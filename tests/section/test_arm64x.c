@@ -5,7 +5,14 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-enum { TEXT = 0x1000, CONFIG = 0x2000, TABLE = 0x2200, TABLE_VA = 192, CONFIG_SIZE = 328 };
+enum {
+    TEXT = 0x1000,
+    CODE_POINTER = 0x1080,
+    CONFIG = 0x2000,
+    TABLE = 0x2200,
+    TABLE_VA = 192,
+    CONFIG_SIZE = 328
+};
 
 /* Fields of the headers, which start at 0x80. */
 enum { MACHINE = 0x84, ENTRY_POINT = 0xA8 };
@@ -17,12 +24,14 @@ enum { MACHINE = 0x84, ENTRY_POINT = 0xA8 };
 static const uint32_t good[] = {
     0, 20, 0x86645000 | MACHINE, 0x10109000 | ENTRY_POINT, 0, 0x1000, 16, 0x20088000, 3};
 
-static img_image with_fixups(uint16_t machine, const uint32_t *words, uint32_t count)
+static img_image aligned_with_fixups(uint32_t file_alignment, uint16_t machine,
+                                     const uint32_t *words, uint32_t count)
 {
-    static const uint32_t size = CONFIG_SIZE, code[] = {0x11111111, 0, 100, 0};
+    static const uint32_t size = CONFIG_SIZE, code[0x400] = {0x11111111, 0, 100, 0};
     uint32_t header[] = {1, 12 + count * 4, 6, 0, count * 4};
     img_builder b;
     img_start(&b, IMG_PE32_PLUS);
+    b.file_alignment = b.header_size = file_alignment;
     b.machine = machine;
     b.dll_characteristics = PE_DLL_NX_COMPAT | PE_DLL_DYNAMIC_BASE;
     b.characteristics |= PE_FILE_DLL;
@@ -33,7 +42,13 @@ static img_image with_fixups(uint16_t machine, const uint32_t *words, uint32_t c
     img_put(&b, TABLE, header, sizeof header);
     img_put(&b, TABLE + sizeof header, words, count * sizeof *words);
     img_set_directory(&b, PE_DIRECTORY_LOAD_CONFIG, CONFIG, size);
+    img_put_pointer(&b, CODE_POINTER, TEXT);
     return img_finish(&b);
+}
+
+static img_image with_fixups(uint16_t machine, const uint32_t *words, uint32_t count)
+{
+    return aligned_with_fixups(0x200, machine, words, count);
 }
 
 #define GOOD good, sizeof good / sizeof good[0]
@@ -83,6 +98,22 @@ Test(arm64x, image_is_converted_for_x64_code)
     cr_expect_eq(value_at(view, CONFIG + TABLE_VA), FIXTURE_BASE + TABLE);
     cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK);
     cr_expect_eq(value_at(view, TEXT + 8), 112, "a second call changes nothing");
+    ldr_view_unmap(view);
+}
+
+/* Both kinds of fixups on pages that are the file's own until then. */
+Test(arm64x, page_of_the_file_is_converted_and_relocated)
+{
+    img_image image = aligned_with_fixups(0x1000, PE_MACHINE_ARM64, GOOD);
+    ldr_view *view = view_for(image, PE_MACHINE_AMD64);
+    ldr_region region;
+    ldr_diag diag;
+    cr_assert_eq(ldr_view_query(view, TEXT, &region), LDR_OK);
+    cr_assert_eq(region.backing, LDR_BACKING_FILE);
+    cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK);
+    cr_expect_eq(value_at(view, TEXT), 0);
+    cr_expect_eq(value_at(view, TEXT + 8), 112);
+    cr_expect_eq(value_at(view, CODE_POINTER), FIXTURE_BASE + TEXT);
     ldr_view_unmap(view);
 }
 

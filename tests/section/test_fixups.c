@@ -170,6 +170,17 @@ Test(fixups, address_in_four_instructions_of_loongarch_follows)
     cr_expect_eq(ldr__fixup_width(kind), sizeof bytes);
 }
 
+Test(fixups, address_of_32_bits_takes_two_instructions_of_loongarch)
+{
+    uint8_t bytes[16], expected[16];
+    pe_reloc_kind kind = pe_reloc_kind_of(PE_MACHINE_LOONGARCH32, 8);
+    put_la(bytes, UINT64_C(0x123456789ABCDEF0));
+    put_la(expected, UINT64_C(0x123456788ABDDEF0));
+    ldr__fixup_apply(kind, bytes, (uint64_t)-0xFFF0000, 0, NULL);
+    cr_expect_arr_eq(bytes, expected, sizeof bytes);
+    cr_expect_eq(ldr__fixup_width(kind), 8u);
+}
+
 /* ---- Which machine has which ---- */
 
 Test(fixups, types_belong_to_machines)

@@ -114,8 +114,9 @@ FORWARD(protect, LDR_NO_MEMORY, (void *address, uint64_t size, int access), (add
 FORWARD(peek, LDR_IO_ERROR, (const void *address, void *ret_bytes, size_t size),
         (address, ret_bytes, size))
 FORWARD(poke, LDR_IO_ERROR, (void *address, const void *bytes, size_t size), (address, bytes, size))
-FORWARD(pages_private, LDR_OS_ERROR, (const void *address, uint64_t page_count, bool *ret_private),
-        (address, page_count, ret_private))
+FORWARD(pages_private, LDR_OS_ERROR,
+        (const void *address, uint64_t page_count, bool of_zero_fill, bool *ret_private),
+        (address, page_count, of_zero_fill, ret_private))
 FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))
 
 /* ---- Memory ---- */
