@@ -155,14 +155,14 @@ LDR_API void ldr_view_unmap(ldr_view *view);
  * Converts an ARM64X image for the machine that was asked for (D.4), whose directories the view has
  * from then on. Then applies the base relocations for where the view is, as ntdll does after
  * mapping: nothing when it is at its preferred base, or relocated already. ImageBase in the view's
- * header stays as it is in the file. With ASLR, and in a view that nobody has written to yet, it
- * does what the kernel does: ImageBase becomes the base (B8), and the pages that relocations change
- * are kept with the section, so that later views at the same base, also in child processes, share
- * them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE (rules C.11, D.1),
- * LDR_BAD_RELOCATIONS, LDR_IO_ERROR (the file was cut off, STATUS_IN_PAGE_ERROR), LDR_NO_MEMORY,
- * LDR_OS_ERROR; protections are as before in every case but one: pages stay writable, not
- * executable, if the system refuses to close them. A view that could not be relocated is good for
- * nothing but to be unmapped.
+ * header stays as it is in the file. A view at the base that ASLR gave its section is relocated as
+ * the kernel does it: ImageBase becomes the base (B8), and the pages that relocations change are
+ * kept with the section, if nobody has written to the view yet, so that later views there, also in
+ * child processes, share them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE
+ * (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_IO_ERROR (the file was cut off,
+ * STATUS_IN_PAGE_ERROR), LDR_NO_MEMORY, LDR_OS_ERROR; protections are as before in every case but
+ * one: pages stay writable, not executable, if the system refuses to close them. A view that could
+ * not be relocated is good for nothing but to be unmapped.
  */
 LDR_API ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag);
 
