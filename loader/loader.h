@@ -42,8 +42,9 @@ typedef struct ldr_context_options {
     size_t size;
     const char *const *search_folders; /* looked in after the folder of the loading image */
     size_t search_folder_count;
-    /* For every image; its `size` may be 0 for the defaults. Binding and running touch the pages of
-       a FILE_BACKED view: for files that others may cut off meanwhile, LDR_SOURCE_SNAPSHOT. */
+    /* For every image; its `size` may be 0 for the defaults. A file that is cut off while it is
+       loaded is LDR_IO_ERROR; its code gets a signal when it is running then, unless the source is
+       LDR_SOURCE_SNAPSHOT. */
     ldr_section_options section;
 } ldr_context_options;
 

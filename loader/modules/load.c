@@ -62,13 +62,23 @@ static ldr_status initialise_all(ldr_context *ctx, uint64_t load, ldr_module *ro
     return status;
 }
 
+/* Binding reads and writes the pages of views, which a file may lose meanwhile. */
+static ldr_status bind_and_announce(ldr_context *ctx, uint64_t load,
+                                    const ldr_load_options *options, ldr_diag *diag)
+{
+    ldr__os_guard_begin();
+    ldr_status status = bind_all(ctx, load, options, diag);
+    if (status == LDR_OK)
+        status = announce_all(ctx, load, diag);
+    bool is_cut = ldr__os_guard_end();
+    return is_cut ? ldr__fail(diag, LDR_IO_ERROR, ldr__nt_status_of(LDR_IO_ERROR), NULL) : status;
+}
+
 ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
                             const ldr_load_options *options, ldr_status status, ldr_diag *diag)
 {
     if (status == LDR_OK)
-        status = bind_all(ctx, load.number, options, diag);
-    if (status == LDR_OK)
-        status = announce_all(ctx, load.number, diag);
+        status = bind_and_announce(ctx, load.number, options, diag);
     ctx->current_load = load.outer;
     if (status == LDR_OK)
         status = initialise_all(ctx, load.number, root, options, diag);
@@ -162,7 +172,10 @@ static void *symbol_locked(ldr_module *module, const ldr__request *request)
     ldr_context *ctx = module->ctx;
     ldr_module *last = ctx->last;
     ldr__load load = ldr__load_begin(ctx);
+    ldr__os_guard_begin();
     ldr_status status = ldr__find_symbol(module, module, request, &address, NULL);
+    if (ldr__os_guard_end())
+        status = LDR_IO_ERROR;
     if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
         ctx->current_load = load.outer;
     else

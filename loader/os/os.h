@@ -116,6 +116,15 @@ ldr_status ldr__os_protect(void *address, uint64_t size, int access);
 ldr_status ldr__os_peek(const void *address, void *ret_bytes, size_t size);
 ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
 
+/*
+ * Between the two, in what this thread does, a page whose file has been cut off becomes zeros
+ * instead of ending the process by a signal (SIGBUS on Linux, for which the process gets a handler
+ * that stays); the end says whether that has happened since the outermost begin. They may be
+ * nested. Not to be left while guest code runs.
+ */
+void ldr__os_guard_begin(void);
+bool ldr__os_guard_end(void);
+
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);
 

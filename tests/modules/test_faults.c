@@ -1,6 +1,7 @@
 /* Every call of the operating system and every allocation failing once while a graph is loaded. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "fake_environment.h"
 #include "modules/module.h"
@@ -73,6 +74,50 @@ Test(faults, each_call_failing_once_while_loading_leaves_nothing)
     while (load_once(ctx, calls))
         calls++;
     cr_assert_gt(calls, 50);
+    ldr_context_destroy(ctx);
+}
+
+static unsigned cut_call;
+static bool was_cut;
+
+static void cut_at_call(unsigned call)
+{
+    if (call == cut_call)
+        was_cut = truncate(folder_path("a.dll"), 0x1000) == 0;
+}
+
+/* Loads a.dll, of which only the headers are left once the library asks for its `call`th call. */
+static ldr_status load_cut(ldr_context *ctx, unsigned call)
+{
+    ldr_module *module = NULL;
+    ldr_diag diag = {.status = LDR_OK};
+    faulty_os_held before = faulty_os_holds();
+    write_graph();
+    cut_call = call;
+    was_cut = false;
+    faulty_os_on_call(cut_at_call);
+    ldr_status status = ldr_load(ctx, folder_path("a.dll"), NULL, &module, &diag);
+    if (status == LDR_OK)
+        ldr_symbol(module, "fn");
+    faulty_os_on_call(NULL);
+    cr_assert_eq(diag.status, status);
+    ldr_unload(module);
+    expect_same(before, call);
+    cr_assert_eq(fake_modules(), 0);
+    fake_log_clear();
+    return status;
+}
+
+/* Whatever has been mapped, relocated and bound by then: no signal, and nothing is left. */
+Test(faults, file_cut_off_while_it_is_loaded_is_a_status, .timeout = 120)
+{
+    write_graph();
+    ldr_context *ctx = fake_context();
+    unsigned errors = 0;
+    was_cut = true;
+    for (unsigned call = 0; was_cut; call++)
+        errors += load_cut(ctx, call) == LDR_IO_ERROR;
+    cr_expect_gt(errors, 20);
     ldr_context_destroy(ctx);
 }
 
