@@ -50,7 +50,8 @@ typedef struct ldr_context_options {
 
 /*
  * A context with the built-in host modules (kernel32, ntdll, C runtimes). The calling thread enters
- * it (ldr_thread_enter) until the context is destroyed. `options` may be NULL.
+ * it (ldr_thread_enter) until the context is destroyed. `options` may be NULL. The first load gives
+ * the process a handler of SIGBUS (see os/os.h), which passes on what is not the loader's.
  * LDR_NO_MEMORY, LDR_OS_ERROR.
  */
 LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx);
