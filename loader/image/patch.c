@@ -6,7 +6,7 @@
 /* So that a fixup that crosses from one page to the next has both. */
 #define REACH_MIN (2 * LDR__PAGE)
 
-/* More at a time while fixups go through the image page by page; one for those that hop about. */
+/* More at a time while fixups go through the image page by page; few for those that hop about. */
 static uint64_t next_reach(const ldr__patch *patch, uint64_t page)
 {
     bool goes_on = page >= patch->end && page - patch->end < REACH_MAX;

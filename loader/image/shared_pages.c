@@ -32,8 +32,8 @@ static bool is_stored(const ldr__subsection *subsection)
 ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched)
 {
     const ldr__plan *plan = ldr__view_plan(view);
-    *ret_untouched = true;
-    for (uint32_t i = 0; i < plan->count && *ret_untouched; i++) {
+    bool is_untouched = true;
+    for (uint32_t i = 0; i < plan->count && is_untouched; i++) {
         const ldr__subsection *s = &plan->subsections[i];
         ldr__page_state state = {.end = s->rva};
         while (is_stored(s) && state.end < s->rva + s->size && !state.is_own) {
@@ -41,8 +41,9 @@ ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched
             if (status != LDR_OK)
                 return status;
         }
-        *ret_untouched = !state.is_own;
+        is_untouched = !state.is_own;
     }
+    *ret_untouched = is_untouched;
     return LDR_OK;
 }
 

@@ -7,8 +7,6 @@
 
 #include <stdatomic.h>
 
-/* Nothing in a section changes after it is made but what is atomic: views on several threads share
- * it. */
 /*
  * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
  * a sealed segment. Made once and shared by all later views at that base.
@@ -30,6 +28,8 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
     ldr__os_free(copy);
 }
 
+/* Nothing in a section changes after it is made but what is atomic: views on several threads share
+ * it. */
 struct ldr_section {
     atomic_uint references; /* the caller's and one for each view */
     uint8_t *headers;       /* the copy that was judged; `image` borrows it */
