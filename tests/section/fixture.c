@@ -207,3 +207,12 @@ void fixture_expect_access(const ldr_view *view)
         rva += region.size;
     }
 }
+
+void fixture_expect_relocated(ldr_view *view)
+{
+    ldr_diag diag = {0};
+    char text[512];
+    cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK, "%s",
+                 ldr_diag_text(&diag, text, sizeof text));
+    fixture_expect_access(view);
+}

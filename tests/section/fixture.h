@@ -46,4 +46,7 @@ void fixture_expect_bytes(const ldr_view *view, pe_span expected);
 /* Fails the test unless each page of `view` has the access in /proc/self/maps that a query says. */
 void fixture_expect_access(const ldr_view *view);
 
+/* Relocates a view, which must succeed and leave it with the access that a query says. */
+void fixture_expect_relocated(ldr_view *view);
+
 #endif

@@ -44,6 +44,16 @@ static ldr_section *section_at(const char *path, ldr_aslr aslr)
     return section;
 }
 
+/* A section of the image, which is released; its file is gone. */
+static ldr_section *moving_section(void)
+{
+    img_image image = moving_image(ASKS, 0);
+    ldr_section_options options = {.size = sizeof options, .aslr = LDR_ASLR_ON};
+    ldr_section *section = fixture_section(&image, &options);
+    img_free(&image);
+    return section;
+}
+
 static ldr_view *map(ldr_section *section)
 {
     ldr_view *view;
@@ -54,10 +64,8 @@ static ldr_view *map(ldr_section *section)
 
 static ldr_view *map_relocated(ldr_section *section)
 {
-    ldr_diag diag;
     ldr_view *view = map(section);
-    cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK);
-    fixture_expect_access(view);
+    fixture_expect_relocated(view);
     return view;
 }
 
@@ -177,17 +185,13 @@ Test(aslr, a_file_keeps_its_base_as_long_as_the_process_lives)
 
 Test(aslr, base_is_told_as_windows_tells_it)
 {
-    img_image image = moving_image(ASKS, 0);
-    char *path = fixture_file(image.bytes, image.size);
-    ldr_section *section = section_at(path, LDR_ASLR_ON);
+    ldr_section *section = moving_section();
     ldr_view *first = map(section), *second = map(section);
     cr_expect_eq(ldr_view_nt_status(first), PE_NT_SUCCESS);
     cr_expect_eq(ldr_view_nt_status(second), PE_NT_IMAGE_NOT_AT_BASE);
     ldr_view_unmap(first);
     ldr_view_unmap(second);
     ldr_section_close(section);
-    fixture_remove(path);
-    img_free(&image);
 }
 
 /* ---- What relocations change is shared ---- */
@@ -246,9 +250,7 @@ static unsigned long inode_at(uint64_t address)
 
 Test(aslr, later_view_shows_the_pages_that_the_first_one_made)
 {
-    img_image image = moving_image(ASKS, 0);
-    char *path = fixture_file(image.bytes, image.size);
-    ldr_section *section = section_at(path, LDR_ASLR_ON);
+    ldr_section *section = moving_section();
     ldr_view *first = map_relocated(section);
     expect_shared_and_right(first);
     uint64_t base = base_of(first);
@@ -260,16 +262,12 @@ Test(aslr, later_view_shows_the_pages_that_the_first_one_made)
     cr_expect_eq(inode_at(base + DATA), inode);
     ldr_view_unmap(second);
     ldr_section_close(section);
-    fixture_remove(path);
-    img_free(&image);
 }
 
 /* The child of a process has its bases and its copies. */
 Test(aslr, child_shares_the_pages_of_its_parent)
 {
-    img_image image = moving_image(ASKS, 0);
-    char *path = fixture_file(image.bytes, image.size);
-    ldr_section *section = section_at(path, LDR_ASLR_ON);
+    ldr_section *section = moving_section();
     ldr_view *view = map_relocated(section);
     uint64_t base = base_of(view);
     unsigned long inode = inode_at(base + DATA);
@@ -288,15 +286,11 @@ Test(aslr, child_shares_the_pages_of_its_parent)
     cr_expect_eq(status, 0);
     ldr_view_unmap(view);
     ldr_section_close(section);
-    fixture_remove(path);
-    img_free(&image);
 }
 
 Test(aslr, header_says_the_base_that_the_kernel_chose)
 {
-    img_image image = moving_image(ASKS, 0);
-    char *path = fixture_file(image.bytes, image.size);
-    ldr_view *view = fixture_view(section_at(path, LDR_ASLR_ON), 0);
+    ldr_view *view = fixture_view(moving_section(), 0);
     cr_expect_eq(ldr_view_image(view)->optional.image_base, PREFERRED);
     ldr_diag diag;
     cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK);
@@ -307,15 +301,11 @@ Test(aslr, header_says_the_base_that_the_kernel_chose)
     cr_assert_eq(pe_open(bytes, PE_LAYOUT_MAPPED, &again, NULL), PE_OK);
     cr_expect_eq(again.optional.image_base, base_of(view));
     ldr_view_unmap(view);
-    fixture_remove(path);
-    img_free(&image);
 }
 
 Test(aslr, what_a_view_writes_to_shared_pages_is_its_own)
 {
-    img_image image = moving_image(ASKS, 0);
-    char *path = fixture_file(image.bytes, image.size);
-    ldr_section *section = section_at(path, LDR_ASLR_ON);
+    ldr_section *section = moving_section();
     ldr_view *first = map_relocated(section);
     strcpy((char *)ldr_view_base(first) + DATA + 0x100, "written");
     cr_expect_eq(query(first, DATA).backing, LDR_BACKING_PRIVATE);
@@ -327,15 +317,11 @@ Test(aslr, what_a_view_writes_to_shared_pages_is_its_own)
     cr_expect_str_empty((char *)ldr_view_base(second) + DATA + 0x100);
     ldr_view_unmap(second);
     ldr_section_close(section);
-    fixture_remove(path);
-    img_free(&image);
 }
 
 Test(aslr, pages_of_a_view_that_was_written_to_are_not_shared)
 {
-    img_image image = moving_image(ASKS, 0);
-    char *path = fixture_file(image.bytes, image.size);
-    ldr_section *section = section_at(path, LDR_ASLR_ON);
+    ldr_section *section = moving_section();
     for (size_t i = 0; i < 2; i++) {
         ldr_diag diag;
         ldr_view *view = map(section);
@@ -350,18 +336,6 @@ Test(aslr, pages_of_a_view_that_was_written_to_are_not_shared)
     cr_expect_str_empty((char *)ldr_view_base(clean) + DATA + 0x100);
     ldr_view_unmap(clean);
     ldr_section_close(section);
-    fixture_remove(path);
-    img_free(&image);
-}
-
-/* A section of the image, which is released; its file is gone. */
-static ldr_section *moving_section(void)
-{
-    img_image image = moving_image(ASKS, 0);
-    ldr_section_options options = {.size = sizeof options, .aslr = LDR_ASLR_ON};
-    ldr_section *section = fixture_section(&image, &options);
-    img_free(&image);
-    return section;
 }
 
 /* A child that does nothing, so that no page is this process's alone; and its end. */

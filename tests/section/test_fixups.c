@@ -236,15 +236,6 @@ static ldr_view *view_of(img_builder *b, pe_profile profile)
     return view;
 }
 
-static void expect_relocated(ldr_view *view)
-{
-    ldr_diag diag = {0};
-    char text[512];
-    cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK, "%s",
-                 ldr_diag_text(&diag, text, sizeof text));
-    fixture_expect_access(view);
-}
-
 static void expect_broken(ldr_view *view, const char *rule)
 {
     ldr_diag diag = {0};
@@ -276,7 +267,7 @@ static ldr_view *view_with_highadj(pe_profile profile)
 Test(fixups, highadj_takes_the_entry_after_it)
 {
     ldr_view *view = view_with_highadj(PE_WIN10);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     /* 0x12350000 - 0x8000 + 0x234 + 0x10000, rounded */
     cr_expect_eq(bytes_at(view, TEXT + 0x10)[0], 0x36);
     cr_expect_eq(bytes_at(view, TEXT + 0x234)[0], 0);
@@ -303,7 +294,7 @@ Test(fixups, pair_may_lie_in_two_blocks)
     img_add_reloc(&b, TEXT + 0xFFC, 5);
     img_add_reloc(&b, TEXT + 0x1000, 7);
     ldr_view *view = view_of(&b, PE_WIN10);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     static const uint8_t expected[] = {0x37, 0x55, 0x35, 0x12};
     cr_expect_arr_eq(bytes_at(view, TEXT + 0xFFC), expected, sizeof expected);
     cr_expect_arr_eq(bytes_at(view, TEXT + 0x1000), addi, sizeof addi);
@@ -335,7 +326,7 @@ Test(fixups, types_of_other_machines_are_passed_over_before_windows_8)
     static const uint16_t passed_over[] = {5, 6, 7, 9};
     for (size_t i = 0; i < sizeof passed_over / sizeof *passed_over; i++) {
         ldr_view *view = view_with_type(passed_over[i], i % 2 == 0 ? PE_WIN7 : PE_WINXP);
-        expect_relocated(view);
+        fixture_expect_relocated(view);
         cr_expect_eq(bytes_at(view, TEXT + 8)[2], 0);
         cr_expect_eq(bytes_at(view, TEXT + 18)[0], 1);
         ldr_view_unmap(view);
@@ -355,7 +346,7 @@ Test(fixups, bundle_of_ia64_is_found_from_its_slot)
     img_put(&b, TEXT + 0x20, bundle->before, WIDEST);
     img_add_reloc(&b, TEXT + 0x21, 9);
     ldr_view *view = view_of(&b, PE_WIN10);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_expect_arr_eq(bytes_at(view, TEXT + 0x20), bundle->after, WIDEST);
     ldr_view_unmap(view);
 }

@@ -38,15 +38,6 @@ static uint64_t value_at(const ldr_view *view, uint32_t rva, size_t width)
     return value;
 }
 
-static void expect_relocated(ldr_view *view)
-{
-    ldr_diag diag = {0};
-    char text[512];
-    cr_assert_eq(ldr_view_relocate(view, &diag), LDR_OK, "%s",
-                 ldr_diag_text(&diag, text, sizeof text));
-    fixture_expect_access(view);
-}
-
 static ldr_backing backing_at(const ldr_view *view, uint32_t rva)
 {
     ldr_region region;
@@ -64,7 +55,7 @@ Test(relocate, pointers_in_code_constants_and_data_follow_the_base)
     img_put_pointer(&b, RDATA + 0x1008, TEXT + 4);
     img_put_pointer(&b, DATA + 0x1F8, RDATA);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, TEXT + 0x10, 8), BASE + DATA);
     cr_assert_eq(value_at(view, RDATA + 0x1008, 8), BASE + TEXT + 4);
     cr_assert_eq(value_at(view, DATA + 0x1F8, 8), BASE + RDATA);
@@ -86,7 +77,7 @@ Test(relocate, every_byte_that_no_fixup_names_stays)
         memcpy((uint8_t *)expected.data + at, &pointer, sizeof pointer);
     }
     ldr_view *view = fixture_view(fixture_section(&image, NULL), BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     fixture_expect_bytes(view, expected);
     ldr_view_unmap(view);
     free((void *)expected.data);
@@ -100,7 +91,7 @@ Test(relocate, highlow_adds_the_low_half_of_the_delta)
     b.image_base = 0x10000000;
     img_put_pointer(&b, DATA, TEXT);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, DATA, 8), BASE + TEXT);
     ldr_view_unmap(view);
 }
@@ -115,7 +106,7 @@ Test(relocate, high_and_low_add_sixteen_bits_each)
     img_add_reloc(&b, DATA, PE_REL_HIGH);
     img_add_reloc(&b, DATA + 4, PE_REL_LOW);
     ldr_view *view = view_of(&b, BASE + 0x340000);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, DATA, 2), 0x1234 + 0x1034u);
     cr_assert_eq(value_at(view, DATA + 2, 2), 0x8000u);
     cr_assert_eq(value_at(view, DATA + 4, 2), 0x5678u);
@@ -133,7 +124,7 @@ Test(relocate, fixup_may_cross_pages_and_sections)
     img_put(&b, RDATA, (const uint8_t *)&value + 3, 5);
     img_add_reloc(&b, RDATA - 3, PE_REL_DIR64);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, TEXT + 0xFFD, 8), BASE + 0x1234);
     cr_assert_eq(value_at(view, RDATA - 3, 8), BASE + 0x1234);
     ldr_view_unmap(view);
@@ -147,7 +138,7 @@ Test(relocate, section_without_access_is_relocated_and_stays_so)
     uint32_t none = img_add_section(&b, ".none", PE_SCN_CNT_INITIALIZED_DATA, NULL, 0x200, 0x1000);
     img_put_pointer(&b, none, none);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(backing_at(view, none), LDR_BACKING_PRIVATE);
     ldr_view_unmap(view);
 }
@@ -158,7 +149,7 @@ Test(relocate, pages_with_fixups_are_private_and_keep_their_protection)
     start(&b, IMG_PE32_PLUS);
     img_put_pointer(&b, TEXT + 0x1000, DATA);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     ldr_region region;
     cr_assert_eq(ldr_view_query(view, TEXT + 0x1000, &region), LDR_OK);
     cr_assert_eq(region.backing, LDR_BACKING_PRIVATE);
@@ -174,8 +165,8 @@ Test(relocate, second_call_changes_nothing)
     start(&b, IMG_PE32_PLUS);
     img_put_pointer(&b, DATA, TEXT);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, DATA, 8), BASE + TEXT);
     ldr_view_unmap(view);
 }
@@ -187,7 +178,7 @@ Test(relocate, view_at_its_preferred_base_is_left_alone)
     b.image_base = BASE;
     img_put_pointer(&b, DATA, TEXT);
     ldr_view *view = view_of(&b, 0);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, DATA, 8), BASE + TEXT);
     cr_assert_eq(backing_at(view, DATA), LDR_BACKING_SEGMENT);
     ldr_view_unmap(view);
@@ -206,8 +197,8 @@ Test(relocate, two_views_are_relocated_independently)
     cr_assert_eq(ldr_view_map(section, &options, &first, &diag), LDR_OK);
     options.base = BASE + 0x100000;
     cr_assert_eq(ldr_view_map(section, &options, &second, &diag), LDR_OK);
-    expect_relocated(first);
-    expect_relocated(second);
+    fixture_expect_relocated(first);
+    fixture_expect_relocated(second);
     cr_assert_eq(value_at(first, RDATA, 8), BASE + TEXT);
     cr_assert_eq(value_at(second, RDATA, 8), BASE + 0x100000 + TEXT);
     ldr_view_unmap(first);
@@ -222,7 +213,7 @@ Test(relocate, header_keeps_the_base_of_the_file)
     start(&b, IMG_PE32_PLUS);
     img_put_pointer(&b, DATA, TEXT);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, 0x80 + 24 + 24, 8), PREFERRED);
     ldr_view_unmap(view);
 }
@@ -267,7 +258,7 @@ Test(relocate, directory_of_a_stripped_image_is_used)
     b.characteristics |= PE_FILE_RELOCS_STRIPPED;
     img_put_pointer(&b, DATA, TEXT);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, DATA, 8), BASE + TEXT);
     ldr_view_unmap(view);
 }
@@ -431,7 +422,7 @@ Test(relocate, fixup_that_damages_the_headers_is_refused_since_windows_7)
     expect_broken(view, "A83", 0x80, DELTA, 0);
     ldr_section_options xp = {.size = sizeof xp, .profile = PE_WINXP};
     view = fixture_view(fixture_section(&image, &xp), BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     ldr_view_unmap(view);
     img_free(&image);
 }
@@ -442,7 +433,7 @@ Test(relocate, fixup_elsewhere_in_the_headers_is_applied)
     start(&b, IMG_PE32_PLUS);
     img_add_reloc(&b, 0x80 + 24 + 24, PE_REL_DIR64);
     ldr_view *view = view_of(&b, BASE);
-    expect_relocated(view);
+    fixture_expect_relocated(view);
     cr_assert_eq(value_at(view, 0x80 + 24 + 24, 8), BASE);
     ldr_view_unmap(view);
 }
