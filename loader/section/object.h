@@ -49,6 +49,9 @@ struct ldr_section {
     _Atomic(ldr__relocated *) relocated; /* NULL until a view has made it */
 };
 
+/* A section of no kind yet, with one reference; NULL when out of memory. `name` is copied. */
+ldr_section *ldr__section_new(const char *name);
+
 struct ldr_view {
     ldr_section *section;
     uint8_t *base;

@@ -1,0 +1,79 @@
+/* write.c: opening pages of a view for writing. */
+#include "section/view.h"
+
+/* The part of the range that starts at `rva` and has one access. */
+typedef struct access_run {
+    uint64_t end;
+    int access;
+    bool reserved; /* no page of it can be used */
+} access_run;
+
+static access_run run_at(const ldr__plan *plan, uint64_t rva, uint64_t end)
+{
+    uint32_t i = ldr__plan_find(plan, rva);
+    const ldr__subsection *first = &plan->subsections[i];
+    access_run run = {.access = ldr__protect_access(first->protect),
+                      .reserved = first->backing == LDR_BACKING_NONE};
+    do {
+        run.end = plan->subsections[i].rva + plan->subsections[i].size;
+        i++;
+    } while (run.end < end && ldr__protect_access(plan->subsections[i].protect) == run.access &&
+             (plan->subsections[i].backing == LDR_BACKING_NONE) == run.reserved);
+    if (run.end > end)
+        run.end = end;
+    return run;
+}
+
+static ldr_status set_access(const ldr_view *view, uint64_t rva, uint64_t end, int access)
+{
+    return ldr__os_protect(view->base + rva, end - rva, access);
+}
+
+static ldr_status restore(const ldr_view *view, uint64_t start, uint64_t end)
+{
+    ldr_status result = LDR_OK;
+    for (uint64_t rva = start; rva < end;) {
+        access_run run = run_at(&view->section->plan, rva, end);
+        ldr_status status = LDR_OK;
+        if (!run.reserved && (run.access & LDR__WRITE) == 0)
+            status = set_access(view, rva, run.end, run.access);
+        if (status != LDR_OK)
+            result = status;
+        rva = run.end;
+    }
+    return result;
+}
+
+static ldr_status open_run(const ldr_view *view, uint64_t rva, const access_run *run)
+{
+    if (run->reserved)
+        return LDR_INVALID_ARGUMENT;
+    if ((run->access & LDR__WRITE) != 0)
+        return LDR_OK;
+    return set_access(view, rva, run->end, LDR__READ | LDR__WRITE);
+}
+
+ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size)
+{
+    if (!pe_range_ok(view->section->plan.size, rva, size))
+        return LDR_INVALID_ARGUMENT;
+    uint64_t start = rva & ~(LDR__PAGE - 1);
+    uint64_t end = (rva + size + LDR__PAGE - 1) & ~(LDR__PAGE - 1);
+    for (uint64_t at = start; at < end;) {
+        access_run run = run_at(&view->section->plan, at, end);
+        ldr_status status = open_run(view, at, &run);
+        if (status != LDR_OK) {
+            restore(view, start, run.end);
+            return status;
+        }
+        at = run.end;
+    }
+    return LDR_OK;
+}
+
+ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size)
+{
+    if (!pe_range_ok(view->section->plan.size, rva, size))
+        return LDR_INVALID_ARGUMENT;
+    return restore(view, rva & ~(LDR__PAGE - 1), (rva + size + LDR__PAGE - 1) & ~(LDR__PAGE - 1));
+}
