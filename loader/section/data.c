@@ -58,22 +58,17 @@ static ldr_status fail_backing(const ldr_create_options *options, ldr_status sta
     return fail(diag, status, subject);
 }
 
-static ldr__facts facts_of(const ldr_section *section)
-{
-    ldr__facts facts = {.size = section->data.size,
-                        .protect = section->data.protect,
-                        .attributes = section->data.attributes,
-                        .is_file = section->data.is_file};
-    ldr__os_file_facts(section->data.backing, NULL, &facts.backing);
-    return facts;
-}
-
 static ldr_status make_descriptor(ldr_section *section, const ldr__registry_key *key)
 {
+    const ldr__data *data = &section->data;
     if (key == NULL && !ldr__data_is_reserved(section))
         return LDR_OK;
-    ldr__facts facts = facts_of(section);
-    return ldr__descriptor_make(section, &facts, key);
+    ldr__facts facts = {.size = data->size,
+                        .protect = data->protect,
+                        .attributes = data->attributes,
+                        .is_file = data->is_file};
+    ldr_status status = ldr__os_file_facts(data->backing, NULL, &facts.backing);
+    return status == LDR_OK ? ldr__descriptor_make(section, &facts, key) : status;
 }
 
 /* ---- Making ---- */
