@@ -62,6 +62,9 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
  */
 bool ldr__os_file_executable(ldr__handle file);
 
+/* What the page cache holds of an open file. LDR_OS_ERROR when the system does not tell. */
+ldr_status ldr__os_file_cache(ldr__handle file, ldr_file_cache *ret_cache);
+
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
 
@@ -135,6 +138,15 @@ void ldr__os_unmap(void *address, uint64_t size);
  */
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
                                  bool *ret_private);
+
+/* Where a page of this process is. `frame` is a physical page number, if the system tells it. */
+typedef struct ldr__os_page {
+    bool is_present, has_frame;
+    uint64_t frame;
+} ldr__os_page;
+
+/* `address` lies in a mapping, at any byte of the page. LDR_OS_ERROR. */
+ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page);
 
 /* ---- Threads ---- */
 

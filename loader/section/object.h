@@ -31,8 +31,9 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
 /* Nothing in a section changes after it is made but what is atomic: views on several threads share
  * it. */
 struct ldr_section {
-    atomic_uint references; /* the caller's and one for each view */
-    uint8_t *headers;       /* the copy that was judged; `image` borrows it */
+    atomic_uint references; /* the callers' and one for each view */
+    atomic_uint views;
+    uint8_t *headers; /* the copy that was judged; `image` borrows it */
     pe_image image;
     pe_profile profile; /* that judged it */
     uint64_t file_size; /* bytes, when it was judged */

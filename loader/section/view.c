@@ -82,6 +82,7 @@ ldr_status ldr_view_map(ldr_section *section, const ldr_view_options *options, l
         return status;
     }
     atomic_fetch_add(&section->references, 1);
+    atomic_fetch_add(&section->views, 1);
     *ret_view = view;
     return LDR_OK;
 }
@@ -91,6 +92,7 @@ void ldr_view_unmap(ldr_view *view)
     if (view == NULL)
         return;
     ldr__os_unmap(view->base, view->section->plan.size);
+    atomic_fetch_sub(&view->section->views, 1);
     ldr_section_close(view->section);
     ldr__os_free(view);
 }
