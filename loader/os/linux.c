@@ -10,10 +10,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE_BYTES     UINT64_C(4096)
 #define USER_SPACE_END UINT64_C(0x7FFFFFFFF000)
+#define NANOSECONDS    UINT64_C(1000000000)
+
+/* Two ticks of the slowest kernel clock, which file systems take their times from. */
+#define SETTLED UINT64_C(20000000)
 
 /* Newer than the C library's headers; kernels before 6.3 refuse it, and then do not need it. */
 #ifndef MFD_NOEXEC_SEAL
@@ -103,6 +108,27 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
             count += (size_t)got;
     }
     *ret_count = count;
+    return LDR_OK;
+}
+
+static uint64_t nanoseconds(struct timespec time)
+{
+    return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp)
+{
+    struct stat info;
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || fstat((int)file.value, &info) != 0)
+        return LDR_OS_ERROR;
+    ldr__file_stamp stamp = {.id = {.device = info.st_dev, .inode = info.st_ino},
+                             .size = (uint64_t)info.st_size,
+                             .modified = nanoseconds(info.st_mtim),
+                             .changed = nanoseconds(info.st_ctim)};
+    uint64_t time = nanoseconds(now);
+    stamp.is_settled = time > stamp.changed && time - stamp.changed > SETTLED;
+    *ret_stamp = stamp;
     return LDR_OK;
 }
 

@@ -30,6 +30,19 @@ typedef struct ldr__file_id {
     uint64_t device, inode;
 } ldr__file_id;
 
+/*
+ * What tells one state of an open file from another; times are nanoseconds since 1970. A change
+ * that is made less than some milliseconds after another may leave the times as they are: a file
+ * that is settled had no change that recently.
+ */
+typedef struct ldr__file_stamp {
+    ldr__file_id id;
+    uint64_t size;
+    uint64_t modified; /* the content, as far as nobody has set that time */
+    uint64_t changed;  /* anything: this nobody can set */
+    bool is_settled;
+} ldr__file_stamp;
+
 /* ---- Memory ---- */
 
 /* `size` zeroed bytes, or NULL. Released with ldr__os_free, which takes NULL. */
@@ -55,6 +68,9 @@ ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *
 /* Reads up to `size` bytes at `offset`; fewer only at the end of the file. LDR_IO_ERROR. */
 ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
                              size_t *ret_count);
+
+/* LDR_OS_ERROR. */
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp);
 
 /*
  * Whether pages of an open file may be mapped with LDR__EXECUTE: not on a file system mounted

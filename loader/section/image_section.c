@@ -1,6 +1,7 @@
 #include "section/diag.h"
 #include "section/object.h"
 #include "section/options.h"
+#include "section/share.h"
 #include "section/source.h"
 
 /* ---- Headers ---- */
@@ -64,13 +65,10 @@ static ldr_status check_policy(const ldr_section *section, const ldr_section_opt
 }
 
 static ldr_status make_segments(ldr_section *section, const ldr__source *source,
-                                const ldr__headers *headers, ldr_diag *diag)
+                                const ldr__headers *headers, const ldr__plan_rules *rules,
+                                ldr_diag *diag)
 {
-    ldr_status status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SEGMENT,
-                                            &section->segment);
-    if (status == LDR_OK)
-        status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SHARED,
-                                     &section->shared);
+    ldr_status status = ldr__share_segments(section, source, headers, rules);
     return status == LDR_OK ? LDR_OK
                             : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
@@ -107,9 +105,20 @@ static bool is_direct(const ldr__source *source, const ldr_section_options *opti
            (options->no_execute || ldr__os_file_executable(source->file));
 }
 
-static ldr_status build(ldr_section *section, const ldr__source *source,
+/* `given` as far as it can be shared with others. */
+static ldr__source source_for(const ldr__source *given, const ldr_section_options *options)
+{
+    ldr__source source = *given;
+    if (options->source != LDR_SOURCE_FILE_BACKED)
+        source.stamp = NULL;
+    return source;
+}
+
+static ldr_status build(ldr_section *section, const ldr__source *given,
                         const ldr_section_options *options, ldr_diag *diag)
 {
+    ldr__source from = source_for(given, options);
+    const ldr__source *source = &from;
     section->profile = options->profile;
     section->file_size = source->size;
     ldr__headers headers = {0};
@@ -125,7 +134,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
     if (status == LDR_OK)
         status = check_policy(section, options, diag);
     if (status == LDR_OK)
-        status = make_segments(section, source, &headers, diag);
+        status = make_segments(section, source, &headers, &rules, diag);
     return status;
 }
 
@@ -154,16 +163,33 @@ static ldr_status section_make(const char *name, const ldr__source *source, cons
     return LDR_OK;
 }
 
-ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
-                                 ldr_section **ret_section, ldr_diag *diag)
+/* Before anything is read: what is read then is of that state or a later one. */
+static ldr_status open_source(const char *path, ldr__source *ret_source, ldr__file_stamp *ret_stamp)
 {
-    ldr__source source = {0};
+    ldr__source source = {.stamp = ret_stamp};
     ldr__file_id id;
     ldr_status status = ldr__os_file_open(path, &source.file, &source.size, &id);
     if (status != LDR_OK)
+        return status;
+    status = ldr__os_file_stamp(source.file, ret_stamp);
+    if (status != LDR_OK) {
+        ldr__os_close(source.file);
+        return status;
+    }
+    *ret_source = source;
+    return LDR_OK;
+}
+
+ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
+                                 ldr_section **ret_section, ldr_diag *diag)
+{
+    ldr__source source;
+    ldr__file_stamp stamp;
+    ldr_status status = open_source(path, &source, &stamp);
+    if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), path);
     ldr_section *section;
-    status = section_make(path, &source, &id, options, &section, diag);
+    status = section_make(path, &source, &stamp.id, options, &section, diag);
     if (status != LDR_OK) {
         ldr__os_close(source.file);
         return status;

@@ -7,6 +7,19 @@
 
 #include <stdatomic.h>
 
+/* Who has the memory of a segment of a section. */
+typedef enum ldr__sharing {
+    LDR__SHARING_NONE = 0,  /* this section object alone; or there is no such segment */
+    LDR__SHARING_PUBLISHED, /* made for this one, and others can find it */
+    LDR__SHARING_FOUND,     /* made for another section object, maybe of another process */
+} ldr__sharing;
+
+/* How a segment is shared with other section objects, of this process and of others. */
+typedef struct ldr__shared_by {
+    ldr__sharing sharing;
+    ldr__registry_mark mark;
+} ldr__shared_by;
+
 /*
  * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
  * a sealed segment. Made once and shared by all later views at that base.
@@ -39,9 +52,10 @@ struct ldr_section {
     uint64_t file_size; /* bytes, when it was judged */
     ldr__plan plan;
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
-    ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed */
-    ldr__handle shared;  /* for LDR_BACKING_SHARED: never sealed, views write to it */
-    bool has_id;         /* made from a file: which one */
+    ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed */
+    ldr__handle shared;  /* for LDR_BACKING_SHARED: views write to it */
+    ldr__shared_by segment_by, shared_by;
+    bool has_id; /* made from a file: which one */
     ldr__file_id id;
     char name[256]; /* for diagnostics */
     bool no_execute;
@@ -61,6 +75,7 @@ struct ldr_view {
     bool is_converted; /* it shows other bytes than its section */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
+    uint8_t *own; /* a bit for each page: of a SHARED PE section, but the view's own; may be NULL */
 };
 
 #endif

@@ -32,9 +32,21 @@ static ldr_status measure(const ldr_view *view, uint64_t rva, uint64_t end, bool
     return LDR_OK;
 }
 
-static bool can_be_copied(const ldr__subsection *subsection)
+/* Of memory that is SHARED there are no copies, but pages that are the view's own from the start.
+ */
+static bool can_be_copied(const ldr__subsection *subsection, const ldr__page_state *state)
 {
-    return subsection->backing != LDR_BACKING_NONE && subsection->backing != LDR_BACKING_SHARED;
+    return subsection->backing != LDR_BACKING_NONE &&
+           (subsection->backing != LDR_BACKING_SHARED || state->is_relocated);
+}
+
+static void find_own(const ldr_view *view, uint64_t rva, ldr__page_state *state)
+{
+    uint64_t end = rva + LDR__PAGE;
+    state->is_own = ldr__view_owns(view, rva);
+    while (end < state->end && ldr__view_owns(view, end) == state->is_own)
+        end += LDR__PAGE;
+    state->end = end;
 }
 
 /* Whether the view shows the section's relocated copy at `rva`, and up to where that is so. */
@@ -64,11 +76,13 @@ ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_st
     const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
     ldr__page_state state = {.end = subsection->rva + subsection->size};
     state.is_relocated = is_relocated(view, rva, &state.end);
-    if (can_be_copied(subsection)) {
+    if (can_be_copied(subsection, &state)) {
         ldr_status status = measure(view, rva, state.end, subsection->backing == LDR_BACKING_ZERO,
                                     &state.is_own, &state.end);
         if (status != LDR_OK)
             return status;
+    } else if (subsection->backing == LDR_BACKING_SHARED) {
+        find_own(view, rva, &state);
     }
     *ret_state = state;
     return LDR_OK;

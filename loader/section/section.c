@@ -9,6 +9,7 @@ ldr_section *ldr__section_new(const char *name)
         return NULL;
     atomic_init(&section->references, 1);
     section->file = section->segment = section->shared = LDR__NO_HANDLE;
+    section->segment_by.mark = section->shared_by.mark = LDR__NO_MARK;
     ldr__copy_text(section->name, sizeof section->name, name);
     return section;
 }
@@ -17,6 +18,8 @@ void ldr_section_close(ldr_section *section)
 {
     if (section == NULL || atomic_fetch_sub(&section->references, 1) > 1)
         return;
+    ldr__os_registry_unpublish(section->segment_by.mark);
+    ldr__os_registry_unpublish(section->shared_by.mark);
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);

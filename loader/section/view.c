@@ -93,6 +93,7 @@ void ldr_view_unmap(ldr_view *view)
         return;
     ldr__os_unmap(view->base, view->section->plan.size);
     atomic_fetch_sub(&view->section->views, 1);
+    ldr__os_free(view->own);
     ldr_section_close(view->section);
     ldr__os_free(view);
 }

@@ -98,6 +98,7 @@ static bool fails(const char *name)
         return fails(#name) ? (failure) : REAL(name) arguments; \
     }
 
+FORWARD(file_stamp, LDR_OS_ERROR, (ldr__handle file, ldr__file_stamp *ret_stamp), (file, ret_stamp))
 FORWARD(segment_write, LDR_NO_MEMORY,
         (ldr__handle segment, uint64_t offset, const void *bytes, size_t size),
         (segment, offset, bytes, size))
