@@ -118,6 +118,14 @@ static bool name_is_free(const char *name)
     return status == LDR_NAME_NOT_FOUND;
 }
 
+/* What keeps an image from sharing its copy with others: had alone, it is as good. */
+static bool can_do_without(scenario *work, const char *failed)
+{
+    return work == work_with_image &&
+           (strcmp(failed, "registry_find") == 0 || strcmp(failed, "registry_publish") == 0 ||
+            strcmp(failed, "file_stamp") == 0);
+}
+
 static void expect_clean_failure(scenario *work, const char *path, const char *name, unsigned call,
                                  bool and_all_later)
 {
@@ -127,8 +135,9 @@ static void expect_clean_failure(scenario *work, const char *path, const char *n
     ldr_status status = work(path, name, &diag);
     faulty_os_stop();
     cr_assert_not_null(faulty_os_failed());
-    cr_assert_neq(status, LDR_OK, "call %u: %s", call, faulty_os_failed());
-    cr_assert_eq(diag.status, status, "call %u: %s", call, faulty_os_failed());
+    cr_assert(status != LDR_OK || can_do_without(work, faulty_os_failed()), "call %u: %s", call,
+              faulty_os_failed());
+    cr_assert(status == LDR_OK || diag.status == status, "call %u: %s", call, faulty_os_failed());
     fixture_expect_same(&before);
     cr_assert(name_is_free(name), "call %u: %s", call, faulty_os_failed());
 }
@@ -162,7 +171,7 @@ Test(data_faults, each_call_for_a_file_fails, .timeout = 60)
     expect_clean_failures(work_with_file, path, NULL);
     expect_clean_failures(work_with_file, path, data_name(name, sizeof name, "fault-file"));
     expect_failed((const char *const[]){
-        "alloc", "resize", "file_open_for", "path_absolute", "file_reopen", "file_facts",
+        "alloc", "resize", "file_open_for", "path_absolute", "file_reopen", "file_stamp",
         "lock_create", "reserve", "map_shared", "map_private", "file_flush", "registry_create",
         "registry_find", "registry_publish", "registry_lock", NULL});
     fixture_remove(path);

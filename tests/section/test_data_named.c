@@ -497,9 +497,11 @@ static void expect_not_attached(const char *what, ldr__facts facts, uint64_t siz
     snprintf(bytes, sizeof bytes, "section:Local:%s", data_name(name, sizeof name, "fake"));
     ldr__os_registry_key(bytes, strlen(bytes), &key);
     ldr__handle backing;
+    ldr__file_stamp stamp;
     cr_assert_eq(ldr__os_segment_create(size, &backing), LDR_OK);
+    cr_assert_eq(ldr__os_file_stamp(backing, &stamp), LDR_OK);
     if (facts.backing.inode == 0)
-        cr_assert_eq(ldr__os_file_facts(backing, NULL, &facts.backing), LDR_OK);
+        facts.backing = stamp.id;
     cr_assert_eq(ldr__descriptor_make(fake, &facts, &key), LDR_OK);
     ldr__handle handles[] = {fake->descriptor_segment, backing};
     cr_assert_eq(ldr__os_registry_publish(&key, handles, 2, &mark), LDR_OK);

@@ -86,7 +86,7 @@ static bool query_module(const ldr__range *changed, const ldr_view *view, uint64
 
 static const ldr_view *view_at(ldr__process *process, uint64_t address)
 {
-    ldr_module *module = ldr__module_from_address(process->ctx, pointer(address));
+    ldr_module *module = ldr_module_at(process->ctx, pointer(address));
     const ldr_view *view = module ? ldr_module_view(module) : NULL;
     uint64_t base = view ? (uint64_t)(uintptr_t)ldr_view_base(view) : 0;
     return view && address >= base && address - base < ldr_view_size(view) ? view : NULL;
