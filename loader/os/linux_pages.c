@@ -29,15 +29,21 @@ static bool is_own_copy(uint64_t entry, bool of_zero_fill)
            ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
 }
 
-static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t count,
-                               bool of_zero_fill, bool *ret_private)
+/* The entries of `count` pages from number `page` on. */
+static ldr_status read_pagemap(int pagemap, uint64_t page, uint64_t count, uint64_t *ret_entries)
+{
+    size_t size = count * sizeof *ret_entries;
+    ssize_t got = pread(pagemap, ret_entries, size, (off_t)(page * sizeof *ret_entries));
+    return got == (ssize_t)size ? LDR_OK : LDR_OS_ERROR;
+}
+
+static ldr_status find_copies(int pagemap, uint64_t page, uint64_t count, bool of_zero_fill,
+                              bool *ret_private)
 {
     uint64_t entries[PAGEMAP_CHUNK];
-    size_t got;
-    ldr_status status = ldr__os_file_read(pagemap, page * sizeof entries[0], entries,
-                                          count * sizeof entries[0], &got);
-    if (status != LDR_OK || got != count * sizeof entries[0])
-        return LDR_OS_ERROR;
+    ldr_status status = read_pagemap(pagemap, page, count, entries);
+    if (status != LDR_OK)
+        return status;
     for (uint64_t i = 0; i < count; i++)
         ret_private[i] = is_own_copy(entries[i], of_zero_fill);
     return LDR_OK;
@@ -46,32 +52,30 @@ static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t coun
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
                                  bool *ret_private)
 {
-    ldr__handle pagemap = {open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
-    if (pagemap.value < 0)
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
         return LDR_OS_ERROR;
     ldr_status status = LDR_OK;
     uint64_t first = (uintptr_t)address / PAGE_BYTES;
     for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
         uint64_t left = page_count - done;
-        status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
-                              of_zero_fill, ret_private + done);
+        status = find_copies(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
+                             of_zero_fill, ret_private + done);
     }
-    ldr__os_close(pagemap);
+    close(pagemap);
     return status;
 }
 
 ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page)
 {
-    ldr__handle pagemap = {open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
-    if (pagemap.value < 0)
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
         return LDR_OS_ERROR;
     uint64_t entry;
-    size_t got;
-    uint64_t page = (uintptr_t)address / PAGE_BYTES;
-    ldr_status status = ldr__os_file_read(pagemap, page * sizeof entry, &entry, sizeof entry, &got);
-    ldr__os_close(pagemap);
-    if (status != LDR_OK || got != sizeof entry)
-        return LDR_OS_ERROR;
+    ldr_status status = read_pagemap(pagemap, (uintptr_t)address / PAGE_BYTES, 1, &entry);
+    close(pagemap);
+    if (status != LDR_OK)
+        return status;
     bool is_present = (entry & PAGEMAP_PRESENT) != 0;
     uint64_t frame = is_present ? entry & PAGEMAP_FRAME : 0;
     /* Frame 0 is never a program's: the kernel shows it to those who may not know. */
