@@ -77,15 +77,15 @@ static bool is_unchanged(const sharer *s)
            now.modified == then->modified && now.changed == then->changed;
 }
 
-static ldr_status publish(const sharer *s, ldr__handle segment, ldr__sharing sharing,
+static ldr_status publish(const sharer *s, ldr__handle segment, ldr_sharing sharing,
                           ldr__shared_by *ret_by)
 {
     ldr__shared_by by = {.sharing = sharing};
     ldr_status status = ldr__os_registry_publish(&s->key, &segment, 1, &by.mark);
     if (status != LDR_OK)
         return status;
-    if (sharing == LDR__SHARING_PUBLISHED && by.mark.entry.value < 0)
-        by.sharing = LDR__SHARING_NONE;
+    if (sharing == LDR_SHARING_PUBLISHED && by.mark.entry.value < 0)
+        by.sharing = LDR_SHARING_NONE;
     *ret_by = by;
     return LDR_OK;
 }
@@ -100,25 +100,25 @@ static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
     if (stamp == NULL || !stamp->is_settled)
         return make(s, LDR_BACKING_SEGMENT, NULL, &section->segment);
     s->key = make_key(s, rules);
-    ldr__sharing sharing = LDR__SHARING_FOUND;
+    ldr_sharing sharing = LDR_SHARING_FOUND;
     if (find(s, LDR__REGISTRY_COPY, &section->segment) != LDR_OK) {
         ldr_status status = make(s, LDR_BACKING_SEGMENT, &s->key, &section->segment);
         if (status != LDR_OK)
             return status;
-        sharing = is_unchanged(s) ? LDR__SHARING_PUBLISHED : LDR__SHARING_NONE;
+        sharing = is_unchanged(s) ? LDR_SHARING_PUBLISHED : LDR_SHARING_NONE;
     }
-    if (sharing != LDR__SHARING_NONE)
+    if (sharing != LDR_SHARING_NONE)
         publish(s, section->segment, sharing, &section->segment_by);
     return LDR_OK;
 }
 
 /* ---- What is SHARED ---- */
 
-static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr__sharing *ret_sharing)
+static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr_sharing *ret_sharing)
 {
     ldr_status status = find(s, LDR__REGISTRY_MEMORY, ret_segment);
     if (status != LDR_FILE_NOT_FOUND) {
-        *ret_sharing = LDR__SHARING_FOUND;
+        *ret_sharing = LDR_SHARING_FOUND;
         return status;
     }
     ldr__handle made;
@@ -130,7 +130,7 @@ static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr__s
         return LDR_IO_ERROR;
     }
     *ret_segment = made;
-    *ret_sharing = LDR__SHARING_PUBLISHED;
+    *ret_sharing = LDR_SHARING_PUBLISHED;
     return LDR_OK;
 }
 
@@ -141,7 +141,7 @@ static ldr_status take_shared(sharer *s)
         return make(s, LDR_BACKING_SHARED, NULL, &section->shared);
     s->key = make_key(s, NULL);
     ldr__registry_lock *lock;
-    ldr__sharing sharing;
+    ldr_sharing sharing;
     ldr_status status = ldr__os_registry_lock(&s->key, &lock);
     if (status != LDR_OK)
         return status;
