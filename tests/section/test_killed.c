@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* The sanitizer's shadow makes fork slow. */
-#define ROUNDS  (WITH_ASAN ? 300 : 1000)
+#define ROUNDS  (WITH_ASAN ? 150 : 1000)
 #define WORKERS 3
 
 /* Microseconds that the workers of a round are given at the most, all told: a load takes some
