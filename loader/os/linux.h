@@ -42,7 +42,4 @@ void ldr__linux_name_make(const ldr__registry_key *key, const char *rest,
  */
 ldr_status ldr__linux_name_bind(const ldr__linux_name *name, ldr__handle *ret_socket);
 
-/* LDR_OK if some socket has the name, else LDR_FILE_NOT_FOUND; else as above. */
-ldr_status ldr__linux_name_look(const ldr__linux_name *name);
-
 #endif

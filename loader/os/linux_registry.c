@@ -3,8 +3,7 @@
  *
  * Who publishes a segment binds a socket to an abstract name that says where it is: the key, the
  * process, the number of its descriptor. The name goes with the last descriptor of the socket,
- * however that comes about. A second name, of the key alone, tells those in a hurry that there is
- * any; as many as there are holders try to have it, and the first does.
+ * however that comes about. A claim is a name of the key alone.
  *
  * /proc/net/unix lists the names, those of other users among them: what a name says is only where
  * to look. A segment is taken for one of ours by what the kernel says of the opened file: its
@@ -78,21 +77,11 @@ ldr_status ldr__linux_name_bind(const ldr__linux_name *name, ldr__handle *ret_so
     return LDR_OK;
 }
 
-/* Whatever keeps the socket from being connected to another, it is there. */
-ldr_status ldr__linux_name_look(const ldr__linux_name *name)
+ldr_status ldr__os_registry_claim(const ldr__registry_key *key, ldr__handle *ret_claim)
 {
-    int fd;
-    ldr_status status = open_socket(&fd);
-    if (status != LDR_OK)
-        return status;
-    if (connect(fd, (const struct sockaddr *)&name->address, name->size) != 0) {
-        if (errno == ECONNREFUSED)
-            status = LDR_FILE_NOT_FOUND;
-        else if (is_refused(errno))
-            status = LDR_POLICY;
-    }
-    close(fd);
-    return status;
+    ldr__linux_name name;
+    ldr__linux_name_make(key, "", &name);
+    return ldr__linux_name_bind(&name, ret_claim);
 }
 
 /* ---- Making and publishing ---- */
@@ -162,19 +151,13 @@ ldr_status ldr__os_registry_publish(const ldr__registry_key *key, const ldr__han
         status = bind_entry(key, handles, count, &mark.entry);
     if (status != LDR_OK && status != LDR_POLICY)
         return status;
-    if (status == LDR_OK) {
-        ldr__linux_name name;
-        ldr__linux_name_make(key, "", &name);
-        /* Without it others find the entry only when they look everywhere. */
-        ldr__linux_name_bind(&name, &mark.first);
-    }
     *ret_mark = mark;
     return LDR_OK;
 }
 
 void ldr__os_registry_unpublish(ldr__registry_mark mark)
 {
-    ldr__linux_close(mark.first);
+    ldr__linux_close(mark.claim);
     ldr__linux_close(mark.entry);
 }
 
@@ -183,7 +166,7 @@ void ldr__os_registry_unpublish(ldr__registry_mark mark)
 typedef struct seeker {
     ldr__registry_use use;
     uint32_t count;
-    char names[96]; /* how names of the key begin, as /proc shows them */
+    char names[128]; /* how names of the key begin, as /proc shows them */
     char link[96];  /* what the link to a descriptor of the segment says */
     ldr__handle *handles;
 } seeker;
@@ -346,19 +329,15 @@ static ldr_status search_names(const seeker *s)
 ldr_status ldr__os_registry_find(const ldr__registry_key *key, ldr__registry_use use,
                                  uint32_t count, ldr__handle *ret_handles)
 {
-    ldr__linux_name name;
-    ldr__linux_name_make(key, "", &name);
-    bool is_quick = use == LDR__REGISTRY_COPY;
-    ldr_status status = is_quick ? ldr__linux_name_look(&name) : LDR_OK;
-    if (status != LDR_OK)
-        return status == LDR_POLICY ? LDR_FILE_NOT_FOUND : status;
     seeker s = {.use = use, .count = count, .handles = ret_handles};
+    ldr__linux_name name;
+    ldr__linux_name_make(key, "/", &name);
     char segment[64];
     segment_name(key, segment, sizeof segment);
-    snprintf(s.names, sizeof s.names, "@%s/", name.address.sun_path + 1);
+    snprintf(s.names, sizeof s.names, "@%s", name.address.sun_path + 1);
     snprintf(s.link, sizeof s.link, "/memfd:%s (deleted)", segment);
-    status = search_names(&s);
-    for (unsigned i = 1; i < 3 && status == LDR_FILE_NOT_FOUND && !is_quick; i++)
+    ldr_status status = search_names(&s);
+    for (unsigned i = 1; i < 3 && status == LDR_FILE_NOT_FOUND && use == LDR__REGISTRY_MEMORY; i++)
         status = search_names(&s);
     return status;
 }

@@ -199,8 +199,8 @@ ldr_status ldr__os_registry_create(const ldr__registry_key *key, uint64_t size,
 
 /* What a segment is looked for. */
 typedef enum ldr__registry_use {
-    /* Sealed content that the caller can make itself: looks where that costs microseconds, and may
-       miss it. */
+    /* Sealed content that the caller can make itself: opened for reading, and may be missed. For
+       those who could not claim the key. */
     LDR__REGISTRY_COPY,
     /* Memory that is written to and must not exist twice: looks everywhere, opens it for writing.
        For holders of the key's lock. */
@@ -216,11 +216,20 @@ typedef enum ldr__registry_use {
 ldr_status ldr__os_registry_find(const ldr__registry_key *key, ldr__registry_use use,
                                  uint32_t count, ldr__handle *ret_handles);
 
-/* What keeps an entry published; `entry` is LDR__NO_HANDLE where the system refused it. */
+/* What keeps an entry published; `entry` is LDR__NO_HANDLE where the system refused it. `claim` is
+ * the caller's to set. */
 typedef struct ldr__registry_mark {
-    ldr__handle entry, first;
+    ldr__handle entry, claim;
 } ldr__registry_mark;
 #define LDR__NO_MARK ((ldr__registry_mark){LDR__NO_HANDLE, LDR__NO_HANDLE})
+
+/*
+ * Before a copy is looked for, which takes longer than to make a small one: has the caller be the
+ * only one to have the claim of the key, until it is unpublished as part of a mark. Then nobody has
+ * the copy; those who come later look for it. LDR_BUSY: somebody has it, who may have published the
+ * copy. LDR_POLICY where the system refuses it; LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_registry_claim(const ldr__registry_key *key, ldr__handle *ret_claim);
 
 /*
  * Publishes `count` (1 or 2) handles, the first of them a segment of ldr__os_registry_create, or

@@ -1,5 +1,7 @@
 #include "section/share.h"
 
+#define LARGE_IMAGE (UINT64_C(1) << 20)
+
 /* What both segments are made from. */
 typedef struct sharer {
     ldr_section *section;
@@ -78,19 +80,35 @@ static bool is_unchanged(const sharer *s)
 }
 
 static ldr_status publish(const sharer *s, ldr__handle segment, ldr_sharing sharing,
-                          ldr__shared_by *ret_by)
+                          ldr__shared_by *by)
 {
-    ldr__shared_by by = {.sharing = sharing};
-    ldr_status status = ldr__os_registry_publish(&s->key, &segment, 1, &by.mark);
+    ldr__registry_mark mark;
+    ldr_status status = ldr__os_registry_publish(&s->key, &segment, 1, &mark);
     if (status != LDR_OK)
         return status;
-    if (sharing == LDR_SHARING_PUBLISHED && by.mark.entry.value < 0)
-        by.sharing = LDR_SHARING_NONE;
-    *ret_by = by;
+    by->mark.entry = mark.entry;
+    if (sharing == LDR_SHARING_FOUND || mark.entry.value >= 0)
+        by->sharing = sharing;
     return LDR_OK;
 }
 
 /* ---- The segment in image layout ---- */
+
+static ldr_status make_segment(const sharer *s, const ldr__registry_key *key)
+{
+    return make(s, LDR_BACKING_SEGMENT, key, &s->section->segment);
+}
+
+/* The one who had the claim may be gone, and others still have the copy: to look for it takes less
+ * than to make a large one. */
+static ldr_status find_segment(const sharer *s, ldr__handle *ret_segment)
+{
+    ldr_section *section = s->section;
+    ldr_status status = ldr__os_registry_claim(&s->key, &section->segment_by.mark.claim);
+    if (status == LDR_BUSY || (status == LDR_OK && section->plan.size >= LARGE_IMAGE))
+        return find(s, LDR__REGISTRY_COPY, ret_segment);
+    return status == LDR_OK ? LDR_FILE_NOT_FOUND : status;
+}
 
 /* What cannot be shared is had alone. */
 static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
@@ -98,18 +116,17 @@ static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
     const ldr__file_stamp *stamp = s->source->stamp;
     ldr_section *section = s->section;
     if (stamp == NULL || !stamp->is_settled)
-        return make(s, LDR_BACKING_SEGMENT, NULL, &section->segment);
+        return make_segment(s, NULL);
     s->key = make_key(s, rules);
+    ldr_status status = find_segment(s, &section->segment);
     ldr_sharing sharing = LDR_SHARING_FOUND;
-    if (find(s, LDR__REGISTRY_COPY, &section->segment) != LDR_OK) {
-        ldr_status status = make(s, LDR_BACKING_SEGMENT, &s->key, &section->segment);
-        if (status != LDR_OK)
-            return status;
-        sharing = is_unchanged(s) ? LDR_SHARING_PUBLISHED : LDR_SHARING_NONE;
+    if (status != LDR_OK) {
+        status = make_segment(s, &s->key);
+        sharing = LDR_SHARING_PUBLISHED;
     }
-    if (sharing != LDR_SHARING_NONE)
+    if (status == LDR_OK && (sharing == LDR_SHARING_FOUND || is_unchanged(s)))
         publish(s, section->segment, sharing, &section->segment_by);
-    return LDR_OK;
+    return status;
 }
 
 /* ---- What is SHARED ---- */

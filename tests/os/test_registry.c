@@ -306,6 +306,20 @@ Test(registry, two_handles_are_found_with_the_rights_they_have)
     ldr__os_registry_unpublish(mark);
 }
 
+/* ---- Claims ---- */
+
+Test(registry_claim, is_had_by_one_at_a_time)
+{
+    ldr__registry_key key = make_key();
+    ldr__handle first, second = {77};
+    cr_assert_eq(ldr__os_registry_claim(&key, &first), LDR_OK);
+    cr_assert_eq(ldr__os_registry_claim(&key, &second), LDR_BUSY);
+    cr_assert_eq(second.value, 77);
+    ldr__os_registry_unpublish((ldr__registry_mark){LDR__NO_HANDLE, first});
+    cr_assert_eq(ldr__os_registry_claim(&key, &second), LDR_OK);
+    ldr__os_registry_unpublish((ldr__registry_mark){LDR__NO_HANDLE, second});
+}
+
 /* ---- fork ---- */
 
 /* A process publishes, forks and ends; its child holds what it had. */
@@ -316,7 +330,7 @@ static child orphan(const char *text)
     if (c.process != 0) {
         finish(c.process);
         be_parent(&c);
-    wait_for(c.ready[0]);
+        wait_for(c.ready[0]);
         return c;
     }
     publish(text, true);
@@ -597,8 +611,10 @@ static void expect_nothing_but_success(void)
 {
     ldr__registry_key key = make_key();
     ldr__registry_lock *lock = (ldr__registry_lock *)&key;
+    ldr__handle claim = {77};
     cr_assert_eq(ldr__os_registry_lock(&key, &lock), LDR_OK);
     cr_assert_null(lock);
+    cr_assert_eq(ldr__os_registry_claim(&key, &claim), LDR_POLICY);
     published p = publish("alone", false);
     cr_assert_eq(p.mark.entry.value, -1);
     cr_assert_not(is_found_somehow("alone"));
