@@ -79,9 +79,15 @@ static int LDR_WINAPI guest__seh_filter(uint32_t code, void *exception)
     return CONTINUE_SEARCH;
 }
 
+static int LDR_WINAPI guest__resetstkoflw(void)
+{
+    return ldr__fault_stack_reset();
+}
+
 static const ldr_export shared[] = {
     LDR__FN(signal),
     LDR__FN(raise),
+    LDR__FN(_resetstkoflw),
     LDR__FN_AS("_XcptFilter", guest__seh_filter),
 };
 LDR__CRT_TABLES(ldr__crt_signal, shared);

@@ -134,6 +134,22 @@ int ldr__host_protection(DWORD protect)
     }
 }
 
+bool ldr__memory_holds(ldr__process *process, uint64_t address)
+{
+    struct ldr__memory *memory = process->memory;
+    pthread_mutex_lock(&memory->lock);
+    bool holds = ldr__range_find(memory, address, 1) != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return holds;
+}
+
+ldr__fault_answer ldr__memory_guard_fault(ldr__process *process, uint64_t address,
+                                          ldr__fault_access access)
+{
+    (void)process, (void)address, (void)access;
+    return LDR__FAULT_UNKNOWN;
+}
+
 /* ---- Allocation ---- */
 
 bool ldr__page_bounds(uint64_t address, uint64_t size, uint64_t unit, uint64_t *ret_base,

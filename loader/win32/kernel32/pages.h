@@ -45,6 +45,26 @@ DWORD ldr__memory_protect(ldr__process *process, void *address, uint64_t size, D
 /* The run of like pages that starts with the page of `address`. False above user space. */
 bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_info *ret_info);
 
+/* What a page's keeper says of an access that has failed (fault/dispatch.c). */
+typedef enum ldr__fault_answer {
+    LDR__FAULT_UNKNOWN, /* not my page, or a plain violation */
+    LDR__FAULT_MENDED,  /* the access will do now */
+    LDR__FAULT_GUARD,   /* the first access to a page with PAGE_GUARD: an exception of its own */
+} ldr__fault_answer;
+
+/* What an access was for, as in ExceptionInformation[0]. */
+typedef enum ldr__fault_access {
+    LDR__FAULT_READ = 0,
+    LDR__FAULT_WRITE = 1,
+    LDR__FAULT_EXECUTE = 8,
+} ldr__fault_access;
+
+/* pages.c: for pages with PAGE_GUARD. */
+ldr__fault_answer ldr__memory_guard_fault(ldr__process *process, uint64_t address,
+                                          ldr__fault_access access);
+/* Whether the address is in what the guest has allocated or mapped. */
+bool ldr__memory_holds(ldr__process *process, uint64_t address);
+
 /*
  * `size` bytes (whole pages) without access at `base`, or for 0 anywhere at a multiple of 64 KiB;
  * NULL if that cannot be had. The caller unmaps them.

@@ -38,6 +38,12 @@ _Static_assert(offsetof(CONTEXT, xmm) == 0x1A0, "CONTEXT layout");
 
 #define CONTEXT_FULL 0x10000Bu
 
+/*
+ * CONTEXT_EXCEPTION_ACTIVE of winnt.h. Here: rip is the instruction that has faulted, where in
+ * other contexts of a walk it is what a call returns to.
+ */
+#define LDR__CONTEXT_AT_FAULT 0x8000000u
+
 typedef struct EXCEPTION_RECORD {
     uint32_t code;
     uint32_t flags;

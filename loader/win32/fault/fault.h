@@ -1,0 +1,96 @@
+/*
+ * fault/fault.h: exceptions that the processor raises in guest code.
+ *
+ *   fault/handler.c      the process's signal handlers: a guest's fault goes on as an exception, on
+ *                        the guest's own stack; every other goes to the handler that was there
+ * before fault/owner.c        whose fault it is fault/record.c       which Windows exception it is;
+ * fault/instruction.c reads the instruction fault/dispatch.c     who may mend it, and else the
+ * search for a handler (seh/dispatch.c) fault/stack.c        the stacks that guest threads need for
+ * this
+ */
+#ifndef PELOAD_FAULT_H
+#define PELOAD_FAULT_H
+
+#include "win32/kernel32/pages.h"
+#include "win32/seh/seh.h"
+
+/* Exceptions of the processor: as in winnt.h, from Microsoft Learn's EXCEPTION_RECORD. */
+#define STATUS_GUARD_PAGE_VIOLATION    0x80000001u
+#define STATUS_DATATYPE_MISALIGNMENT   0x80000002u
+#define STATUS_BREAKPOINT              0x80000003u
+#define STATUS_SINGLE_STEP             0x80000004u
+#define STATUS_ACCESS_VIOLATION        0xC0000005u
+#define STATUS_IN_PAGE_ERROR           0xC0000006u
+#define STATUS_END_OF_FILE             0xC0000011u
+#define STATUS_ILLEGAL_INSTRUCTION     0xC000001Du
+#define STATUS_FLOAT_DENORMAL_OPERAND  0xC000008Du
+#define STATUS_FLOAT_DIVIDE_BY_ZERO    0xC000008Eu
+#define STATUS_FLOAT_INEXACT_RESULT    0xC000008Fu
+#define STATUS_FLOAT_INVALID_OPERATION 0xC0000090u
+#define STATUS_FLOAT_OVERFLOW          0xC0000091u
+#define STATUS_FLOAT_STACK_CHECK       0xC0000092u
+#define STATUS_FLOAT_UNDERFLOW         0xC0000093u
+#define STATUS_INTEGER_DIVIDE_BY_ZERO  0xC0000094u
+#define STATUS_INTEGER_OVERFLOW        0xC0000095u
+#define STATUS_PRIVILEGED_INSTRUCTION  0xC0000096u
+#define STATUS_STACK_OVERFLOW          0xC00000FDu
+#define STATUS_STACK_BUFFER_OVERRUN    0xC0000409u
+
+/* Exception numbers of the processor: Intel SDM volume 3, 6.15. */
+enum {
+    LDR__TRAP_DIVIDE = 0,
+    LDR__TRAP_DEBUG = 1,
+    LDR__TRAP_BREAKPOINT = 3,
+    LDR__TRAP_OVERFLOW = 4,
+    LDR__TRAP_INVALID_OPCODE = 6,
+    LDR__TRAP_STACK = 12,
+    LDR__TRAP_PROTECTION = 13,
+    LDR__TRAP_PAGE = 14,
+    LDR__TRAP_X87 = 16,
+    LDR__TRAP_ALIGNMENT = 17,
+    LDR__TRAP_SIMD = 19,
+};
+
+/* A fault under way. The signal handler puts it on the stack of the code that faulted. */
+typedef struct ldr__fault {
+    CONTEXT context;
+    EXCEPTION_RECORD record;  /* empty until ldr__fault_describe */
+    uint32_t trap;            /* LDR__TRAP_* */
+    bool bus_error;           /* page fault: a page of a mapping that its file does not reach */
+    bool stack_overflow;      /* page fault: the last pages of the stack, which are opened now */
+    ldr__fault_access access; /* page fault */
+    uint64_t address;         /* page fault: what was accessed */
+    const void *extended;     /* the processor's state beyond the context's (XSAVE), or NULL */
+} ldr__fault;
+
+/* ---- fault/owner.c. For the signal handler: no allocation, no lock that host code may hold ----
+ */
+
+/*
+ * Whether the fault is one that the guest gets as an exception: its own code has faulted, or a
+ * function of our tables that it called. Of host code the rest is the embedder's.
+ */
+bool ldr__fault_is_guests(const ldr__thread *thread, const CONTEXT *context);
+
+/* ---- fault/record.c ---- */
+
+/* Fills the record: what Windows calls the fault, with its parameters. */
+void ldr__fault_describe(ldr__fault *fault);
+
+/* ---- fault/instruction.c: instructions that have faulted, so that their bytes can be read ---- */
+
+/* Whether the one at the context's rip is for the operating system only. */
+bool ldr__instruction_is_privileged(const CONTEXT *context);
+/* Whether it is `int number`. */
+bool ldr__instruction_is_interrupt(const CONTEXT *context, uint8_t number);
+/* Whether it is a division by something other than 0: then the quotient was too large. */
+bool ldr__instruction_divides_by_nonzero(const CONTEXT *context);
+
+/* ---- fault/dispatch.c ---- */
+
+/* Goes on with the guest, in a handler or where it was. The signal handler returns to here. */
+_Noreturn void ldr__fault_dispatch(ldr__fault *fault);
+/* The same where there is no stack left: the guest is given up. */
+_Noreturn void ldr__fault_give_up(uint32_t code);
+
+#endif
