@@ -142,12 +142,14 @@ struct ldr__thread {
                                           jumps out over some puts back what was there before */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
-    bool exit_pending;                 /* it is on its way out, through exit_jump after exit_jump */
-    int64_t host_id;                   /* the kernel's number of the thread */
-    uint32_t depth;                    /* scopes entered and not left */
-    bool made_by_guest;                /* else it is the host's */
-    bool pass_next_fault;              /* seh/call.c's and fault/handler.c's own: see there */
-    bool stack_reserve_closed;         /* fault/stack.c's own: what an overflow opens */
+    bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
+    int64_t host_id;                /* the kernel's number of the thread */
+    uint32_t depth;                 /* scopes entered and not left */
+    bool made_by_guest;             /* else it is the host's */
+    bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */
+    bool stack_reserve_closed;      /* fault/stack.c's own: what an overflow opens */
+    uint64_t mended_rip, mended_at; /* fault/dispatch.c's own: the last fault that was mended */
+    uint32_t mended_times;
     uint32_t stack_guarantee;          /* SetThreadStackGuarantee, in bytes */
     void *alternate_stack;             /* fault/stack.c's own: for signal handlers, or NULL */
     atomic_bool ended;                 /* its last use of this block is over */

@@ -10,6 +10,21 @@ static ldr__fault_answer (*const fixers[])(ldr__process *process, uint64_t addre
     ldr__memory_guard_fault, /* PAGE_GUARD: an exception, once */
 };
 
+/*
+ * Whether the same instruction was told again and again that its access will do. Then it is not so,
+ * and the guest is to hear of it.
+ */
+static bool is_vain(const ldr__fault *fault)
+{
+    enum { PATIENCE = 16 };
+    ldr__thread *thread = ldr__thread_self();
+    bool same = thread->mended_rip == fault->context.rip && thread->mended_at == fault->address;
+    thread->mended_rip = fault->context.rip;
+    thread->mended_at = fault->address;
+    thread->mended_times = same ? thread->mended_times + 1 : 0;
+    return thread->mended_times > PATIENCE;
+}
+
 static ldr__fault_answer ask_fixers(const ldr__fault *fault)
 {
     ldr__fault_answer answer = LDR__FAULT_UNKNOWN;
@@ -17,7 +32,7 @@ static ldr__fault_answer ask_fixers(const ldr__fault *fault)
         return answer;
     for (size_t i = 0; i < sizeof fixers / sizeof fixers[0] && answer == LDR__FAULT_UNKNOWN; i++)
         answer = fixers[i](ldr__process_self(), fault->address, fault->access);
-    return answer;
+    return answer == LDR__FAULT_MENDED && is_vain(fault) ? LDR__FAULT_UNKNOWN : answer;
 }
 
 void ldr__fault_dispatch(ldr__fault *fault)

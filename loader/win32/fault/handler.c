@@ -16,7 +16,8 @@
 #include "win32/state.h"
 
 enum {
-    RED_ZONE = 128, /* what host code may use below its stack pointer */
+    RED_ZONE = 128,        /* what host code may use below its stack pointer */
+    HANDLER_FRAMES = 8192, /* what the handler calls, where it is on the guest's stack */
     /* What a search for a handler takes of the stack at least, of our frames. */
     ROOM = 0x4000,
     /* Bits of a page fault's error code: Intel SDM volume 3, 4.7. */
@@ -115,12 +116,29 @@ static bool write_stack(bool own, uint64_t to, const void *bytes, size_t size)
     return true;
 }
 
+/* Without a stack for signal handlers, ours runs on the stack of the code that faulted. */
+static bool runs_on_same_stack(const ucontext_t *context)
+{
+    const stack_t *alternate = &context->uc_stack;
+    uint64_t rsp = (uint64_t)context->uc_mcontext.gregs[REG_RSP];
+    return (alternate->ss_flags & SS_DISABLE) != 0 || alternate->ss_size == 0 ||
+           rsp - (uintptr_t)alternate->ss_sp < alternate->ss_size;
+}
+
+/* Below what the code that faulted uses, and what this handler and the kernel do. */
+static uint64_t end_of_used_stack(const ucontext_t *context)
+{
+    if (runs_on_same_stack(context))
+        return (uintptr_t)__builtin_frame_address(0) - HANDLER_FRAMES;
+    return (uint64_t)context->uc_mcontext.gregs[REG_RSP] - RED_ZONE;
+}
+
 /* Puts the fault on the guest's stack and goes on there; false when there is no room. */
 static bool begin_dispatch(const ldr__thread *thread, ldr__fault *fault, ucontext_t *context)
 {
     uint64_t highest = fault->context.gpr[LDR__RSP], zero = 0;
     uint32_t size = extended_size(context);
-    uint64_t extended = (highest - RED_ZONE - size) & ~UINT64_C(63);
+    uint64_t extended = (end_of_used_stack(context) - size) & ~UINT64_C(63);
     uint64_t place = (extended - sizeof *fault) & ~UINT64_C(63);
     bool own = is_own_stack(thread, place, highest);
     bool is_thread_stack = highest > (uintptr_t)thread->teb.deallocation_stack &&

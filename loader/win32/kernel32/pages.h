@@ -7,6 +7,7 @@
 #include "win32/win32.h"
 
 enum {
+    PAGE_GUARD = 0x100, /* beside an LDR_PAGE_* */
     LDR__PAGE_SIZE = 0x1000,
     LDR__GRANULARITY = 0x10000,
     MEM_COMMIT = 0x1000,
@@ -35,6 +36,8 @@ typedef struct ldr__memory_info {
 
 /* Host protection for LDR_PAGE_*; -1 for what is not exactly one of them. */
 int ldr__host_protection(DWORD protect);
+/* The same for what VirtualAlloc and VirtualProtect take: with PAGE_GUARD, no access at first. */
+int ldr__page_protection(DWORD protect);
 
 /* VirtualAlloc, VirtualFree (pages.c), VirtualProtect (page_query.c): a Win32 error. */
 DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, DWORD type,
@@ -59,7 +62,7 @@ typedef enum ldr__fault_access {
     LDR__FAULT_EXECUTE = 8,
 } ldr__fault_access;
 
-/* pages.c: for pages with PAGE_GUARD. */
+/* guard.c: for pages with PAGE_GUARD. */
 ldr__fault_answer ldr__memory_guard_fault(ldr__process *process, uint64_t address,
                                           ldr__fault_access access);
 /* Whether the address is in what the guest has allocated or mapped. */

@@ -90,6 +90,32 @@ static void memory(void)
     VirtualFree(reserved, 0, MEM_RELEASE);
 }
 
+/* One alarm for each page; then it is as any other. */
+static void guards(void)
+{
+    DWORD old;
+    MEMORY_BASIC_INFORMATION info;
+    char *pages = VirtualAlloc(NULL, 0x3000, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE | PAGE_GUARD);
+    FAULT(pages + 0x1010, "movb (%%rax), %%dl");
+    say_near("read of a guard page", pages);
+    FAULT(pages + 0x1010, "movb $1, (%%rax)");
+    printf("then %08lx\n", code);
+    VirtualQuery(pages, &info, sizeof info);
+    printf("first page %#lx %#llx\n", info.Protect, (unsigned long long)info.RegionSize);
+    VirtualQuery(pages + 0x1000, &info, sizeof info);
+    printf("second page %#lx %#llx\n", info.Protect, (unsigned long long)info.RegionSize);
+    FAULT(pages + 0x2000, "movb $1, (%%rax)");
+    say_near("write of a guard page", pages);
+    VirtualProtect(pages + 0x2000, 0x1000, PAGE_READONLY | PAGE_GUARD, &old);
+    FAULT(pages + 0x2000, "movb $1, (%%rax)");
+    say_near("write of a read-only one", pages);
+    FAULT(pages + 0x2000, "movb $1, (%%rax)");
+    say_near("again", pages);
+    printf("no access and guard: %d\n",
+           VirtualProtect(pages, 0x1000, PAGE_NOACCESS | PAGE_GUARD, &old));
+    VirtualFree(pages, 0, MEM_RELEASE);
+}
+
 static void instructions(void)
 {
     FAULT(0, "ud2");
@@ -186,6 +212,7 @@ int main(void)
     setvbuf(stdout, NULL, _IONBF, 0);
     AddVectoredExceptionHandler(TRUE, note);
     memory();
+    guards();
     instructions();
     integers();
     overflows();

@@ -72,6 +72,11 @@ __attribute__((noinline, unused)) static void store(volatile int *at, int value)
     *at = value;
 }
 
+__attribute__((noinline, unused)) static int load(const volatile int *at)
+{
+    return *at;
+}
+
 __attribute__((noinline, unused)) static int divide(int a, int b)
 {
     int quotient;
