@@ -196,6 +196,34 @@ Test(guest_faults, unhandled_fault_comes_back_from_a_call_of_ours)
     }
 }
 
+/* There is no room for handlers on a stack of the host: the guest is given up. */
+static void *overflow_in_call(void *unused)
+{
+    static char stack[1 << 16];
+    ldr_thread_scope scope;
+    uint64_t result;
+    uint32_t exception = 0;
+    (void)unused;
+    if (ldr_thread_enter(context, &scope) != LDR_OK)
+        return NULL;
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    ldr__seh_call(ldr_symbol(module, "fault_recurse"), NULL, 0, NULL, &result, &exception);
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    ldr_thread_leave(&scope);
+    return (void *)(uintptr_t)exception;
+}
+
+Test(guest_faults, overflow_of_a_hosts_stack_comes_back_from_a_call_of_ours)
+{
+    for (int i = 0; i < 2; i++) {
+        pthread_t thread;
+        void *exception;
+        cr_assert_eq(pthread_create(&thread, NULL, overflow_in_call, NULL), 0);
+        pthread_join(thread, &exception);
+        cr_assert_eq((uintptr_t)exception, STATUS_STACK_OVERFLOW);
+    }
+}
+
 Test(guest_faults, record_tells_where_and_what)
 {
     cr_assert_eq(call(module, "fault_read", NOWHERE + 4, 0), STATUS_ACCESS_VIOLATION);

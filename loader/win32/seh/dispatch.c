@@ -114,6 +114,17 @@ static _Noreturn void continue_execution(exception *raised)
     ldr__seh_resume_extended(raised->context, raised->extended, raised->record->code);
 }
 
+/*
+ * Whether an exception that nobody handles ends with a caller of ours, or with the program that
+ * ldr_run runs. A thread that a library has made has neither: its host would not notice.
+ */
+static bool is_end_of_program(void)
+{
+    const ldr__thread *thread = ldr__thread_self();
+    return ldr__seh_has_caller() &&
+           (!thread->made_by_guest || thread->process->peb->image_base != NULL);
+}
+
 /* Tells everyone in turn, and ends the guest if nobody wants to go on with it. */
 static _Noreturn void dispatch(exception *raised)
 {
@@ -123,7 +134,7 @@ static _Noreturn void dispatch(exception *raised)
     search_result result = search_frames(raised);
     if (result == CONTINUE || ask_last_filter(raised))
         continue_execution(raised);
-    if (raised->is_fault && !ldr__seh_has_caller())
+    if (raised->is_fault && !is_end_of_program())
         ldr__seh_pass_fault(&raised->origin, raised->extended);
     if (result == BROKEN_STACK)
         ldr__seh_abandon(raised->record->code);

@@ -52,6 +52,14 @@ EXPORT u64 fault_call(void (*function)(u64), u64 argument)
     return 0;
 }
 
+/* Deeper than any stack. */
+EXPORT u64 fault_recurse(u64 depth)
+{
+    volatile char frame[1000];
+    frame[0] = (char)depth;
+    return fault_recurse(depth + 1) + (u64)frame[0];
+}
+
 static int count(pointers *raised)
 {
     (void)raised;
