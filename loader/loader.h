@@ -184,7 +184,8 @@ LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
- * to. If it raises an exception that the guest does not handle, this process is ended with abort();
+ * to. If it raises an exception that the guest does not handle, this process is ended with abort(),
+ * or by the signal of the processor's exception (see ldr_context_create);
  * ending its thread or process raises STATUS_DLL_INIT_FAILED there. Functions that may do so belong
  * into a program (ldr_run).
  */

@@ -93,11 +93,11 @@ static void enter_host(ucontext_t *context, const void *function, uint64_t argum
 
 /* ---- The guest's stack ---- */
 
-/* Whether there is memory for a search, on a stack that the thread was made with. */
-static bool is_own_stack(const ldr__thread *thread, uint64_t lowest, uint64_t highest)
+/* The stack that the thread was made with; an overflow may have gone a little beyond its end. */
+static bool is_thread_stack(const ldr__thread *thread, uint64_t address)
 {
-    return lowest >= (uintptr_t)thread->teb.deallocation_stack + ROOM &&
-           highest <= (uintptr_t)thread->teb.stack_base;
+    return address + ROOM > (uintptr_t)thread->teb.deallocation_stack &&
+           address <= (uintptr_t)thread->teb.stack_base;
 }
 
 /* To a stack that the guest has made itself (a fiber's, a coroutine's): by the kernel. */
@@ -140,10 +140,8 @@ static bool begin_dispatch(const ldr__thread *thread, ldr__fault *fault, ucontex
     uint32_t size = extended_size(context);
     uint64_t extended = (end_of_used_stack(context) - size) & ~UINT64_C(63);
     uint64_t place = (extended - sizeof *fault) & ~UINT64_C(63);
-    bool own = is_own_stack(thread, place, highest);
-    bool is_thread_stack = highest > (uintptr_t)thread->teb.deallocation_stack &&
-                           highest <= (uintptr_t)thread->teb.stack_base;
-    if (highest < size + sizeof *fault + RED_ZONE + ROOM || (is_thread_stack && !own))
+    bool own = is_thread_stack(thread, highest);
+    if (place > highest || (own && place < (uintptr_t)thread->teb.deallocation_stack + ROOM))
         return false;
     fault->extended = size != 0 ? (const void *)(uintptr_t)extended : NULL;
     if (!write_stack(own, extended, context->uc_mcontext.fpregs, size) ||
@@ -216,7 +214,8 @@ static bool take(ldr__thread *thread, int number, const siginfo_t *info, ucontex
         return fault.stack_overflow; /* host code takes what is left for handlers */
     return begin_dispatch(thread, &fault, context) ||
            begin_end(thread,
-                     fault.trap == LDR__TRAP_PAGE ? STATUS_STACK_OVERFLOW : STATUS_ACCESS_VIOLATION,
+                     is_thread_stack(thread, fault.context.gpr[LDR__RSP]) ? STATUS_STACK_OVERFLOW
+                                                                          : STATUS_ACCESS_VIOLATION,
                      context);
 }
 

@@ -125,6 +125,15 @@ static bool is_end_of_program(void)
            (!thread->made_by_guest || thread->process->peb->image_base != NULL);
 }
 
+/* Lets the fault happen again, for the signal handler that was there before ours. */
+static _Noreturn void pass_fault(exception *raised)
+{
+    enum { STEP_FLAG = 0x100 };
+    if (raised->record->code == STATUS_SINGLE_STEP)
+        raised->origin.eflags |= STEP_FLAG;
+    ldr__seh_pass_fault(&raised->origin, raised->extended);
+}
+
 /* Tells everyone in turn, and ends the guest if nobody wants to go on with it. */
 static _Noreturn void dispatch(exception *raised)
 {
@@ -135,7 +144,7 @@ static _Noreturn void dispatch(exception *raised)
     if (result == CONTINUE || ask_last_filter(raised))
         continue_execution(raised);
     if (raised->is_fault && !is_end_of_program())
-        ldr__seh_pass_fault(&raised->origin, raised->extended);
+        pass_fault(raised);
     if (result == BROKEN_STACK)
         ldr__seh_abandon(raised->record->code);
     ldr__seh_unwind(&raised->origin, 0, 0, raised->record, 0);
@@ -154,6 +163,7 @@ void ldr__seh_dispatch_fault(EXCEPTION_RECORD *record, CONTEXT *context, const v
                         .is_fault = true,
                         .extended = extended};
     raised.origin.flags |= LDR__CONTEXT_AT_FAULT;
+    context->flags &= ~LDR__CONTEXT_AT_FAULT;
     dispatch(&raised);
 }
 

@@ -106,14 +106,16 @@ static unsigned char before[16 * 8 + 16 * 32 + 16], after[sizeof before];
     X("rax", 0)                                                                              \
     X("rdx", 8)                                                                              \
     X("rbp", 16)                                                                             \
-    X("rsi", 24) X("rdi", 32) X("r8", 40) X("r9", 48) X("r10", 56) X("r11", 64) X("r12", 72) \
-        X("r13", 80) X("r14", 88) X("r15", 96)
-#define EACH_YMM(X)                                                                     \
-    X("0", 128)                                                                         \
-    X("1", 160)                                                                         \
-    X("2", 192)                                                                         \
-    X("3", 224) X("4", 256) X("5", 288) X("6", 320) X("7", 352) X("8", 384) X("9", 416) \
-        X("10", 448) X("11", 480) X("12", 512) X("13", 544) X("14", 576) X("15", 608)
+    X("rsi", 24)                                                                             \
+    X("rdi", 32) X("r8", 40) X("r9", 48) X("r10", 56) X("r11", 64) X("r12", 72) X("r13", 80) \
+        X("r14", 88) X("r15", 96)
+#define EACH_YMM(X)                                                                      \
+    X("0", 128)                                                                          \
+    X("1", 160)                                                                          \
+    X("2", 192)                                                                          \
+    X("3", 224)                                                                          \
+    X("4", 256) X("5", 288) X("6", 320) X("7", 352) X("8", 384) X("9", 416) X("10", 448) \
+        X("11", 480) X("12", 512) X("13", 544) X("14", 576) X("15", 608)
 
 static int count_differences(void)
 {
@@ -202,6 +204,75 @@ static void in_functions(void)
     }
 }
 
+/* ---- Called back ---- */
+
+static int compare(const void *a, const void *b)
+{
+    store((int *)4, *(const int *)a - *(const int *)b);
+    return 0;
+}
+
+static void across_a_function(void)
+{
+    u32 code;
+    int values[3] = {3, 2, 1};
+    __try {
+        qsort(values, 3, sizeof values[0], compare);
+    } __except (NOTE(code)) {
+        printf("called back by qsort: %08x\n", code);
+    }
+}
+
+static u32 inner_code;
+
+/* Faults itself, and handles that, before it lets the search go on. */
+static int fault_inside(pointers *raised)
+{
+    if (raised->record->code != ACCESS_VIOLATION)
+        return SEARCH;
+    __try {
+        divide(1, 0);
+    } __except (NOTE(inner_code)) {
+        printf("inside a vectored handler: %08x\n", inner_code);
+    }
+    return SEARCH;
+}
+
+static void in_handler(void)
+{
+    u32 code;
+    void *handler = AddVectoredExceptionHandler(1, fault_inside);
+    __try {
+        store((int *)4, 1);
+    } __except (NOTE(code)) {
+        printf("and then: %08x\n", code);
+    }
+    RemoveVectoredExceptionHandler(handler);
+}
+
+/* A filter that faults is asked about that too, and declines. */
+static int bad_filter(void)
+{
+    static int times;
+    if (times++ == 0)
+        divide(1, 0);
+    return SEARCH;
+}
+
+static void in_filter(void)
+{
+    u32 code;
+    __try {
+        __try {
+            store((int *)4, 1);
+        } __except (bad_filter()) {
+            printf("not reached\n");
+        }
+    } __except (NOTE(code)) {
+        printf("outside of the filter: %08x\n", code);
+    }
+}
+
 /* ---- Threads ---- */
 
 static u32 thread(void *argument)
@@ -242,6 +313,9 @@ void start(void)
     mend();
     change_register();
     keep_registers();
+    across_a_function();
+    in_handler();
+    in_filter();
     threads();
     in_functions();
     exit(0);

@@ -48,6 +48,8 @@ __declspec(dllimport) void InitializeCriticalSection(void *);
 __declspec(dllimport) int printf(const char *, ...);
 __declspec(dllimport) void *memcpy(void *, const void *, u64);
 __declspec(dllimport) int _resetstkoflw(void);
+__declspec(dllimport) void qsort(void *, u64, u64, int (*)(const void *, const void *));
+__declspec(dllimport) int _write(int, const void *, u32);
 
 enum { SEARCH = 0, HANDLE = 1, CONTINUE = -1 };
 enum { RCX = 1, PAGE_READONLY = 2, PAGE_READWRITE = 4, COMMIT = 0x3000, RELEASE = 0x8000 };
