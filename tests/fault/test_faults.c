@@ -320,6 +320,36 @@ static void *fault_often(void *unused)
     return (void *)(uintptr_t)caught;
 }
 
+enum { CROWD = 150 };
+
+static pthread_barrier_t all_there;
+
+static void *fault_in_a_crowd(void *unused)
+{
+    (void)unused;
+    ldr_thread_scope scope;
+    bool entered = ldr_thread_enter(context, &scope) == LDR_OK;
+    pthread_barrier_wait(&all_there);
+    uint64_t code = entered ? call(module, "fault_read", NOWHERE, 0) : 0;
+    if (entered)
+        ldr_thread_leave(&scope);
+    return (void *)(uintptr_t)code;
+}
+
+Test(guest_faults, every_one_of_many_threads_is_known)
+{
+    pthread_t threads[CROWD];
+    pthread_barrier_init(&all_there, NULL, CROWD);
+    for (size_t i = 0; i < CROWD; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, fault_in_a_crowd, NULL), 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        void *code;
+        pthread_join(threads[i], &code);
+        cr_assert_eq((uintptr_t)code, STATUS_ACCESS_VIOLATION);
+    }
+    pthread_barrier_destroy(&all_there);
+}
+
 /* Meanwhile the list of modules changes. */
 Test(guest_faults, threads_fault_while_modules_come_and_go)
 {
