@@ -10,6 +10,7 @@
     X(ldr__kernel32_console)     \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \
+    X(ldr__kernel32_fault)       \
     X(ldr__kernel32_file)        \
     X(ldr__kernel32_filename)    \
     X(ldr__kernel32_find)        \

@@ -153,9 +153,10 @@ static bool all_committed(ldr__process *process, const ldr_view *view, uint64_t 
 /* Image pages are the process's own copies: what asks to write them is told so. */
 static DWORD image_protection(DWORD protect)
 {
-    if (protect == LDR_PAGE_READWRITE)
-        return LDR_PAGE_WRITECOPY;
-    return protect == LDR_PAGE_EXECUTE_READWRITE ? LDR_PAGE_EXECUTE_WRITECOPY : protect;
+    DWORD guard = protect & PAGE_GUARD, access = protect & ~(DWORD)PAGE_GUARD;
+    if (access == LDR_PAGE_READWRITE)
+        return LDR_PAGE_WRITECOPY | guard;
+    return access == LDR_PAGE_EXECUTE_READWRITE ? LDR_PAGE_EXECUTE_WRITECOPY | guard : protect;
 }
 
 static DWORD protect_pages(ldr__process *process, const ldr_view *view, uint64_t base,
@@ -169,7 +170,7 @@ static DWORD protect_pages(ldr__process *process, const ldr_view *view, uint64_t
     ldr__range *entry = view ? module_range(memory, view) : at ? *at : NULL;
     if (view != NULL && entry == NULL)
         return ERROR_NOT_ENOUGH_MEMORY;
-    if (mprotect(pointer(base), size, ldr__host_protection(protect)) != 0)
+    if (mprotect(pointer(base), size, ldr__page_protection(protect)) != 0)
         return errno == ENOMEM ? ERROR_NOT_ENOUGH_MEMORY : ERROR_ACCESS_DENIED;
     if (entry != NULL)
         ldr__range_set(entry, base, size, view ? image_protection(protect) : protect);
@@ -181,7 +182,7 @@ DWORD ldr__memory_protect(ldr__process *process, void *address, uint64_t size, D
                           DWORD *ret_old)
 {
     uint64_t base, bytes;
-    if (ldr__host_protection(protect) < 0 ||
+    if (ldr__page_protection(protect) < 0 ||
         !ldr__page_bounds((uint64_t)(uintptr_t)address, size, LDR__PAGE_SIZE, &base, &bytes))
         return ERROR_INVALID_PARAMETER;
     const ldr_view *view = view_at(process, base);

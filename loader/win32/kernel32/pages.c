@@ -54,7 +54,7 @@ ldr__range **ldr__range_find(struct ldr__memory *memory, uint64_t address, uint6
 
 ldr__range *ldr__range_new(uint64_t base, uint64_t size, DWORD type, DWORD allocation_protect)
 {
-    ldr__range *entry = calloc(1, sizeof *entry + size / LDR__PAGE_SIZE);
+    ldr__range *entry = calloc(1, sizeof *entry + size / LDR__PAGE_SIZE * sizeof entry->pages[0]);
     if (entry != NULL) {
         entry->base = base;
         entry->size = size;
@@ -72,8 +72,9 @@ void ldr__range_insert(struct ldr__memory *memory, ldr__range *entry)
 
 void ldr__range_set(ldr__range *entry, uint64_t base, uint64_t size, DWORD protect)
 {
-    memset(entry->pages + (base - entry->base) / LDR__PAGE_SIZE, (int)protect,
-           size / LDR__PAGE_SIZE);
+    uint16_t *page = entry->pages + (base - entry->base) / LDR__PAGE_SIZE;
+    for (uint64_t i = 0; i < size / LDR__PAGE_SIZE; i++)
+        page[i] = (uint16_t)protect;
 }
 
 static bool remove_range(ldr__process *process, uint64_t address, bool exact, DWORD type)
@@ -134,6 +135,23 @@ int ldr__host_protection(DWORD protect)
     }
 }
 
+bool ldr__memory_holds(ldr__process *process, uint64_t address)
+{
+    struct ldr__memory *memory = process->memory;
+    pthread_mutex_lock(&memory->lock);
+    bool holds = ldr__range_find(memory, address, 1) != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return holds;
+}
+
+int ldr__page_protection(DWORD protect)
+{
+    int access = ldr__host_protection(protect & ~(DWORD)PAGE_GUARD);
+    if ((protect & PAGE_GUARD) == 0 || access < 0)
+        return access;
+    return access == PROT_NONE ? -1 : PROT_NONE;
+}
+
 /* ---- Allocation ---- */
 
 bool ldr__page_bounds(uint64_t address, uint64_t size, uint64_t unit, uint64_t *ret_base,
@@ -173,7 +191,7 @@ static DWORD commit(struct ldr__memory *memory, uint64_t base, uint64_t size, DW
     ldr__range **at = ldr__range_find(memory, base, size);
     if (at == NULL || (*at)->type != MEM_PRIVATE)
         return ERROR_INVALID_ADDRESS;
-    if (mprotect(pointer(base), size, ldr__host_protection(protect)) != 0)
+    if (mprotect(pointer(base), size, ldr__page_protection(protect)) != 0)
         return ERROR_NOT_ENOUGH_MEMORY;
     ldr__range_set(*at, base, size, protect);
     return ERROR_SUCCESS;
@@ -202,7 +220,7 @@ DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, 
     uint64_t base, bytes, start = (uint64_t)(uintptr_t)address;
     bool reserves = (type & MEM_RESERVE) != 0 || address == NULL;
     if ((type & ~(DWORD)(MEM_COMMIT | MEM_RESERVE | MEM_TOP_DOWN)) != 0 ||
-        (type & (MEM_COMMIT | MEM_RESERVE)) == 0 || ldr__host_protection(protect) < 0 ||
+        (type & (MEM_COMMIT | MEM_RESERVE)) == 0 || ldr__page_protection(protect) < 0 ||
         (protect & (LDR_PAGE_WRITECOPY | LDR_PAGE_EXECUTE_WRITECOPY)) != 0)
         return ERROR_INVALID_PARAMETER;
     if (!ldr__page_bounds(start, size, reserves ? LDR__GRANULARITY : LDR__PAGE_SIZE, &base, &bytes))

@@ -9,14 +9,14 @@
 /*
  * A range with a protection for each page: what VirtualAlloc reserved or MapViewOfFile mapped (0:
  * reserved, not committed), or a module of which VirtualProtect has changed pages (0: as the view
- * says). The eight page protections are one bit each, so one fits in a byte.
+ * says); PAGE_GUARD is set beside the protection that the page has once it is touched.
  */
 typedef struct ldr__range {
     struct ldr__range *next;
     uint64_t base, size;
     DWORD type; /* MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE */
     DWORD allocation_protect;
-    uint8_t pages[];
+    uint16_t pages[];
 } ldr__range;
 
 struct ldr__memory {
