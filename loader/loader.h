@@ -46,13 +46,23 @@ typedef struct ldr_context_options {
        loaded is LDR_IO_ERROR; its code gets a signal when it is running then, unless the source is
        LDR_SOURCE_SNAPSHOT. */
     ldr_section_options section;
+    /*
+     * What the guest's CreateProcess runs on the host: these words (the first is the absolute path
+     * of a program), then the number of a descriptor, then the host path of an EXE. That program
+     * makes a context with the number as its `process_start`, loads the EXE into it and runs it
+     * (ldr_run, whose arguments do not count then).
+     * None: CreateProcess fails with ERROR_NOT_SUPPORTED.
+     */
+    const char *const *process_command;
+    size_t process_command_count;
+    int process_start; /* the descriptor, which the context takes over; 0: started by no guest */
 } ldr_context_options;
 
 /*
  * A context with the built-in host modules (kernel32, ntdll, C runtimes). The calling thread enters
  * it (ldr_thread_enter) until the context is destroyed. `options` may be NULL. The first load gives
  * the process a handler of SIGBUS (see os/os.h), which passes on what is not the loader's.
- * LDR_NO_MEMORY, LDR_OS_ERROR.
+ * LDR_NO_MEMORY, LDR_OS_ERROR, LDR_INVALID_ARGUMENT (`process_start` is no such descriptor).
  */
 LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx);
 

@@ -18,8 +18,8 @@ typedef struct ldr__tls_template {
 
 typedef struct ldr__environment {
     /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add).
-     */
-    ldr_status (*create)(ldr_context *ctx, void **ret_state);
+       Of the options, which it copies, the environment's part is about processes. */
+    ldr_status (*create)(ldr_context *ctx, const ldr_context_options *options, void **ret_state);
     /* Releases the state; NULL is allowed. No guest code runs after it. */
     void (*destroy)(void *state);
 

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "win32/children.h"
 #include "win32/state.h"
 #include "win32/wait.h"
 
@@ -90,6 +91,7 @@ bool ldr__object_is_waitable(const ldr__object *object)
     case LDR__OBJECT_SEMAPHORE:
     case LDR__OBJECT_EVENT:
     case LDR__OBJECT_THREAD:
+    case LDR__OBJECT_PROCESS:
         return true;
     default:
         return false;
@@ -147,6 +149,8 @@ static bool is_signaled(const ldr__waitable *waitable, const ldr__thread *thread
         return ((const ldr__semaphore *)waitable)->count > 0;
     case LDR__OBJECT_EVENT:
         return ((const ldr__event *)waitable)->signaled;
+    case LDR__OBJECT_PROCESS:
+        return ((const ldr__child *)waitable)->ended;
     default:
         return ((const ldr__thread_object *)waitable)->ended;
     }

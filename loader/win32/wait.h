@@ -55,6 +55,7 @@ typedef struct ldr__thread_object {
     DWORD id;
     uint32_t suspend_count; /* the thread has not started while it is not 0 */
     atomic_int priority;
+    struct ldr__child *remote; /* whose main thread it is (children.c), or NULL */
 } ldr__thread_object;
 
 /* A zeroed object of `size` bytes that starts with an ldr__waitable, with one reference; NULL when
@@ -78,7 +79,7 @@ void ldr__waitable_set_name(ldr__waitable *waitable, WCHAR *name);
  * name when there is one already (ERROR_ALREADY_EXISTS; of another type: NULL and
  * ERROR_INVALID_HANDLE). Names are known inside the process.
  */
-HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name);
+HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name, bool inherit);
 
 /*
  * Waits until one (or all) of the objects are signalled and takes them, as WaitForMultipleObjects;

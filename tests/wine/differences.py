@@ -125,3 +125,9 @@ PAGES = [
     Row("B.3", "SHARED and writable sections", "PAGE_WRITECOPY, PAGE_EXECUTE_WRITECOPY",
         "PAGE_READWRITE, PAGE_EXECUTE_READWRITE", "RO", shared_writable),
 ]
+
+# Of what the programs of samples/guest print: a line as Windows, and so peload, has it and as Wine
+# does.
+Line = namedtuple("Line", "rule program windows wine why")
+
+PROGRAM_LINES = []

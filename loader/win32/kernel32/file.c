@@ -170,12 +170,13 @@ static HANDLE LDR_WINAPI guest_CreateFileA(const char *name, DWORD access, DWORD
                                            DWORD flags, HANDLE template_file)
 {
     open_request request = request_from(access, share, disposition, flags);
-    (void)security;
     (void)template_file;
     char *path = name && is_console_name(name) ? strdup("/dev/tty") : ldr__host_path_a(name);
     if (path == NULL)
         return INVALID_HANDLE_VALUE;
     HANDLE handle = open_file(path, &request, flags);
+    if (handle != INVALID_HANDLE_VALUE)
+        ldr__handle_set_inherit(ldr__process_self(), handle, ldr__inherits(security));
     free(path);
     return handle;
 }

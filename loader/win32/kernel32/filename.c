@@ -94,6 +94,11 @@ static BOOL LDR_WINAPI guest_RemoveDirectoryW(const WCHAR *name)
     return with_path_w(name, remove_folder);
 }
 
+static BOOL LDR_WINAPI guest_SetCurrentDirectoryA(const char *name)
+{
+    return with_path_a(name, set_current_folder);
+}
+
 static BOOL LDR_WINAPI guest_SetCurrentDirectoryW(const WCHAR *name)
 {
     return with_path_w(name, set_current_folder);
@@ -299,14 +304,29 @@ static DWORD LDR_WINAPI guest_GetFullPathNameW(const WCHAR *name, DWORD size, WC
     return length;
 }
 
-static DWORD LDR_WINAPI guest_GetCurrentDirectoryW(DWORD size, WCHAR *ret_path)
+/* "Z:\folder", allocated; NULL with the last error. */
+static char *current_folder(void)
 {
     char *host = getcwd(NULL, 0);
     char *folder = host ? ldr__path_to_guest(host) : NULL;
-    free(host);
     if (folder == NULL)
-        return (DWORD)ldr__win_errno(errno);
-    DWORD length = ldr__answer_text_w(folder, ret_path, size);
+        ldr__win_errno(errno);
+    free(host);
+    return folder;
+}
+
+static DWORD LDR_WINAPI guest_GetCurrentDirectoryA(DWORD size, char *ret_path)
+{
+    char *folder = current_folder();
+    DWORD length = folder ? ldr__answer_text(folder, ret_path, size) : 0;
+    free(folder);
+    return length;
+}
+
+static DWORD LDR_WINAPI guest_GetCurrentDirectoryW(DWORD size, WCHAR *ret_path)
+{
+    char *folder = current_folder();
+    DWORD length = folder ? ldr__answer_text_w(folder, ret_path, size) : 0;
     free(folder);
     return length;
 }
@@ -346,12 +366,13 @@ static DWORD LDR_WINAPI guest_GetTempPathW(DWORD size, WCHAR *ret_path)
 }
 
 static const ldr_export lines[] = {
-    LDR__FN(DeleteFileA),          LDR__FN(DeleteFileW),        LDR__FN(CreateDirectoryA),
-    LDR__FN(CreateDirectoryW),     LDR__FN(RemoveDirectoryA),   LDR__FN(RemoveDirectoryW),
-    LDR__FN(SetCurrentDirectoryW), LDR__FN(MoveFileExW),        LDR__FN(CreateHardLinkW),
-    LDR__FN(GetFileAttributesA),   LDR__FN(GetFileAttributesW), LDR__FN(GetFileAttributesExW),
-    LDR__FN(SetFileAttributesW),   LDR__FN(GetFullPathNameW),   LDR__FN(GetCurrentDirectoryW),
-    LDR__FN(GetTempPathA),         LDR__FN(GetTempPathW),
+    LDR__FN(DeleteFileA),          LDR__FN(DeleteFileW),          LDR__FN(CreateDirectoryA),
+    LDR__FN(CreateDirectoryW),     LDR__FN(RemoveDirectoryA),     LDR__FN(RemoveDirectoryW),
+    LDR__FN(SetCurrentDirectoryA), LDR__FN(GetCurrentDirectoryA), LDR__FN(SetCurrentDirectoryW),
+    LDR__FN(MoveFileExW),          LDR__FN(CreateHardLinkW),      LDR__FN(GetFileAttributesA),
+    LDR__FN(GetFileAttributesW),   LDR__FN(GetFileAttributesExW), LDR__FN(SetFileAttributesW),
+    LDR__FN(GetFullPathNameW),     LDR__FN(GetCurrentDirectoryW), LDR__FN(GetTempPathA),
+    LDR__FN(GetTempPathW),
 };
 
 LDR__TABLE(ldr__kernel32_filename, "kernel32.dll", lines);

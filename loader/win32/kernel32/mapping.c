@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "win32/kernel32/files.h"
+#include "win32/kernel32/mapping.h"
 #include "win32/kernel32/pages.h"
 #include "win32/wait.h"
 
@@ -108,7 +109,6 @@ static HANDLE LDR_WINAPI guest_CreateFileMappingW(HANDLE file, const SECURITY_AT
 {
     ldr__process *process = ldr__process_self();
     DWORD pages = protect & 0xFF, kind = protect & ~(DWORD)0xFF;
-    (void)security;
     if (ldr__host_protection(pages) < 0 || pages == LDR_PAGE_NOACCESS || pages == LDR_PAGE_EXECUTE)
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
     if (kind != 0 && kind != SEC_COMMIT) /* images, reserved and large pages: not provided */
@@ -123,7 +123,7 @@ static HANDLE LDR_WINAPI guest_CreateFileMappingW(HANDLE file, const SECURITY_AT
     }
     made->named.object.destroy = section_destroy;
     made->protect = pages;
-    return ldr__waitable_publish(&made->named, name);
+    return ldr__waitable_publish(&made->named, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateFileMappingA(HANDLE file, const SECURITY_ATTRIBUTES *security,
@@ -141,8 +141,7 @@ static HANDLE LDR_WINAPI guest_CreateFileMappingA(HANDLE file, const SECURITY_AT
 static HANDLE LDR_WINAPI guest_OpenFileMappingW(DWORD access, BOOL inherit, const WCHAR *name)
 {
     ldr__process *process = ldr__process_self();
-    (void)access;
-    (void)inherit;
+    const ldr__handle_facts facts = {access, inherit};
     if (name == NULL)
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
     ldr__wait_lock(process);
@@ -151,7 +150,7 @@ static HANDLE LDR_WINAPI guest_OpenFileMappingW(DWORD access, BOOL inherit, cons
     if (found == NULL)
         return ldr__win_error(ERROR_FILE_NOT_FOUND), NULL;
     if (found->object.type == LDR__OBJECT_SECTION)
-        return ldr__handle_new(process, &found->object);
+        return ldr__handle_new_with(process, &found->object, &facts);
     ldr__object_release(&found->object);
     return ldr__win_error(ERROR_INVALID_HANDLE), NULL;
 }
@@ -164,6 +163,28 @@ static HANDLE LDR_WINAPI guest_OpenFileMappingA(DWORD access, BOOL inherit, cons
     HANDLE handle = guest_OpenFileMappingW(access, inherit, wide);
     free(wide);
     return handle;
+}
+
+/* ---- Inheritance ---- */
+
+void ldr__section_describe(const ldr__object *object, ldr__start_handle *ret_description)
+{
+    const section *of = (const section *)object;
+    ret_description->fd = of->fd;
+    ret_description->share = of->protect;
+    ret_description->size = of->size;
+}
+
+ldr__object *ldr__section_adopt(ldr__process *process, const ldr__start_handle *description)
+{
+    section *made = ldr__waitable_new(process, LDR__OBJECT_SECTION, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->named.object.destroy = section_destroy;
+    made->fd = description->fd;
+    made->protect = description->share;
+    made->size = description->size;
+    return &made->named.object;
 }
 
 /* ---- Views ---- */

@@ -10,14 +10,15 @@
 
 /* ---- Creation ---- */
 
-HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name)
+HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name, bool inherit)
 {
+    const ldr__handle_facts facts = {LDR__ALL_ACCESS, inherit};
     WCHAR *copy = NULL;
     ldr__process *process = fresh->process;
     ldr__waitable *object = NULL;
     ldr__set_last_error(ERROR_SUCCESS);
     if (name == NULL || name[0] == 0)
-        return ldr__handle_new(process, &fresh->object);
+        return ldr__handle_new_with(process, &fresh->object, &facts);
     size_t size = (ldr__wcslen(name) + 1) * sizeof *name;
     if ((copy = malloc(size)) == NULL) {
         ldr__object_release(&fresh->object);
@@ -31,13 +32,13 @@ HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name)
         ldr__waitable_set_name(fresh, copy);
     ldr__wait_unlock(process);
     if (object == NULL)
-        return ldr__handle_new(process, &fresh->object);
+        return ldr__handle_new_with(process, &fresh->object, &facts);
     free(copy);
     bool same_type = object->object.type == fresh->object.type;
     ldr__object_release(&fresh->object);
     ldr__set_last_error(same_type ? ERROR_ALREADY_EXISTS : ERROR_INVALID_HANDLE);
     if (same_type)
-        return ldr__handle_new(process, &object->object);
+        return ldr__handle_new_with(process, &object->object, &facts);
     ldr__object_release(&object->object);
     return NULL;
 }
@@ -53,20 +54,18 @@ static HANDLE LDR_WINAPI guest_CreateMutexW(const SECURITY_ATTRIBUTES *security,
 {
     ldr__process *process = ldr__process_self();
     ldr__mutex *mutex = ldr__waitable_new(process, LDR__OBJECT_MUTEX, sizeof *mutex);
-    (void)security;
     if (mutex == NULL)
         return no_memory();
     if (own) {
         mutex->owner = ldr__thread_self();
         mutex->recursion = 1;
     }
-    return ldr__waitable_publish(&mutex->waitable, name);
+    return ldr__waitable_publish(&mutex->waitable, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *security, LONG initial,
                                                 LONG maximum, const WCHAR *name)
 {
-    (void)security;
     if (maximum <= 0 || initial < 0 || initial > maximum) {
         ldr__set_last_error(ERROR_INVALID_PARAMETER);
         return NULL;
@@ -77,19 +76,18 @@ static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *secur
         return no_memory();
     semaphore->count = initial;
     semaphore->maximum = maximum;
-    return ldr__waitable_publish(&semaphore->waitable, name);
+    return ldr__waitable_publish(&semaphore->waitable, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateEventW(const SECURITY_ATTRIBUTES *security, BOOL manual,
                                             BOOL signaled, const WCHAR *name)
 {
     ldr__event *event = ldr__waitable_new(ldr__process_self(), LDR__OBJECT_EVENT, sizeof *event);
-    (void)security;
     if (event == NULL)
         return no_memory();
     event->manual = manual;
     event->signaled = signaled;
-    return ldr__waitable_publish(&event->waitable, name);
+    return ldr__waitable_publish(&event->waitable, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateMutexA(const SECURITY_ATTRIBUTES *security, BOOL own,
