@@ -1,5 +1,5 @@
 /* linux.c: os.h for Linux on x86-64. */
-#include "os/os.h"
+#include "os/linux.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,6 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
-
-static ldr_status status_of_errno(void)
-{
-    return errno == ENOMEM || errno == ENOSPC ? LDR_NO_MEMORY : LDR_OS_ERROR;
-}
 
 /* ---- Memory ---- */
 
@@ -125,20 +120,25 @@ void ldr__os_close(ldr__handle handle)
 
 /* ---- Segments ---- */
 
-ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment)
+ldr_status ldr__linux_segment(const char *name, uint64_t size, ldr__handle *ret_segment)
 {
-    int fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
     if (fd < 0 && errno == EINVAL)
-        fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
-        return status_of_errno();
+        return ldr__linux_status();
     if (ftruncate(fd, (off_t)((size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))) != 0) {
-        ldr_status status = status_of_errno();
+        ldr_status status = ldr__linux_status();
         close(fd);
         return status;
     }
     *ret_segment = (ldr__handle){fd};
     return LDR_OK;
+}
+
+ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment)
+{
+    return ldr__linux_segment("peload", size, ret_segment);
 }
 
 ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const void *bytes,
@@ -148,7 +148,7 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
         ssize_t count = pwrite((int)segment.value, (const char *)bytes + done, size - done,
                                (off_t)(offset + done));
         if (count < 0 && errno != EINTR)
-            return status_of_errno();
+            return ldr__linux_status();
         if (count > 0)
             done += (size_t)count;
     }
@@ -158,7 +158,7 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
 ldr_status ldr__os_segment_seal(ldr__handle segment)
 {
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-    return fcntl((int)segment.value, F_ADD_SEALS, seals) == 0 ? LDR_OK : status_of_errno();
+    return fcntl((int)segment.value, F_ADD_SEALS, seals) == 0 ? LDR_OK : ldr__linux_status();
 }
 
 /* ---- Address space ---- */
@@ -198,7 +198,7 @@ static ldr_status reserve_anywhere(uint64_t size, uint64_t alignment, void **ret
         return LDR_NO_MEMORY;
     char *start = reserve_with(0, size + slack, 0);
     if (start == MAP_FAILED)
-        return status_of_errno();
+        return ldr__linux_status();
     uint64_t before = -(uint64_t)(uintptr_t)start & (alignment - 1);
     if (before > 0)
         munmap(start, before);
@@ -221,7 +221,7 @@ static ldr_status map_fixed(void *address, uint64_t size, int access, int flags,
 {
     void *mapped =
         mmap(address, size, protection_of(access), flags | MAP_FIXED, (int)fd, (off_t)offset);
-    return mapped != MAP_FAILED ? LDR_OK : status_of_errno();
+    return mapped != MAP_FAILED ? LDR_OK : ldr__linux_status();
 }
 
 ldr_status ldr__os_map_private(void *address, uint64_t size, ldr__handle source, uint64_t offset,
@@ -243,7 +243,7 @@ ldr_status ldr__os_map_zero(void *address, uint64_t size, int access)
 
 ldr_status ldr__os_protect(void *address, uint64_t size, int access)
 {
-    return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : status_of_errno();
+    return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : ldr__linux_status();
 }
 
 void ldr__os_unmap(void *address, uint64_t size)

@@ -87,6 +87,79 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
 /* Nobody can change the segment from now on; it is not mapped shared. */
 ldr_status ldr__os_segment_seal(ldr__handle segment);
 
+/* ---- Segments that processes find ---- */
+
+/*
+ * Processes of one user find each other's segments by key. Nobody keeps the register: an entry is
+ * the name of a socket that its process holds and that goes with it, so that nothing is left behind
+ * however processes end. Children of fork hold what their parent held. Where the system refuses
+ * what this takes (sandboxes; /proc not mounted) nothing is found and nothing published, and all
+ * functions succeed: memory is then that of the process alone.
+ *
+ * Other users can see names, and can take some: that keeps processes from sharing, or a lock from
+ * being had. What is found is checked before it is given out: a segment of this user, made under
+ * this key, complete. Processes in other PID or network namespaces are not found, nor are those
+ * whose first thread has ended.
+ */
+
+/* Stands for bytes of any length; no two of them that anybody knows have the same. */
+typedef struct ldr__registry_key {
+    uint64_t words[2];
+} ldr__registry_key;
+
+void ldr__os_registry_key(const void *bytes, size_t size, ldr__registry_key *ret_key);
+
+/* A segment of zeros as ldr__os_segment_create makes it, to be published under `key`; only its
+ * owner can open it. */
+ldr_status ldr__os_registry_create(const ldr__registry_key *key, uint64_t size,
+                                   ldr__handle *ret_segment);
+
+/* What a segment is looked for. */
+typedef enum ldr__registry_use {
+    /* Sealed content that the caller can make itself: looks where that costs microseconds, and may
+       miss it. */
+    LDR__REGISTRY_COPY,
+    /* Memory that is written to and must not exist twice: looks everywhere, opens it for writing.
+       For holders of the key's lock. */
+    LDR__REGISTRY_MEMORY,
+} ldr__registry_use;
+
+/*
+ * Opens what is published under `key`: `count` (1 or 2) handles, to be closed by the caller. The
+ * first is checked. Of the second (opened with the rights that its holder has) only that it is a
+ * regular file: who it belongs to, and that it is the right one, is for the caller to see.
+ * LDR_FILE_NOT_FOUND; LDR_NO_MEMORY, LDR_OS_ERROR when it cannot be known whether there is one.
+ */
+ldr_status ldr__os_registry_find(const ldr__registry_key *key, ldr__registry_use use,
+                                 uint32_t count, ldr__handle *ret_handles);
+
+/* What keeps an entry published; `entry` is LDR__NO_HANDLE where the system refused it. */
+typedef struct ldr__registry_mark {
+    ldr__handle entry, first;
+} ldr__registry_mark;
+#define LDR__NO_MARK ((ldr__registry_mark){LDR__NO_HANDLE, LDR__NO_HANDLE})
+
+/*
+ * Publishes `count` (1 or 2) handles, the first of them a segment of ldr__os_registry_create, or
+ * one that was found. It is complete from now on: its size cannot change any more. They have to
+ * stay open until ldr__os_registry_unpublish. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_registry_publish(const ldr__registry_key *key, const ldr__handle *handles,
+                                    uint32_t count, ldr__registry_mark *ret_mark);
+
+/* LDR__NO_MARK is allowed. */
+void ldr__os_registry_unpublish(ldr__registry_mark mark);
+
+/*
+ * The lock of a key, held by one thread of all the user's processes: between looking for memory and
+ * publishing it. It ends with the process, and does not pass to children of fork. Waits some
+ * seconds, then LDR_BUSY. LDR_NO_MEMORY, LDR_OS_ERROR. Where the system refuses it there is nobody
+ * to keep out, and *ret_lock becomes NULL.
+ */
+typedef struct ldr__registry_lock ldr__registry_lock;
+ldr_status ldr__os_registry_lock(const ldr__registry_key *key, ldr__registry_lock **ret_lock);
+void ldr__os_registry_unlock(ldr__registry_lock *lock); /* NULL is allowed */
+
 /* ---- Address space ---- */
 
 /*

@@ -196,6 +196,66 @@ ldr_status WRAP(segment_create)(uint64_t size, ldr__handle *ret_segment)
                                                 : REAL(segment_create)(size, ret_segment));
 }
 
+ldr_status REAL(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret);
+ldr_status WRAP(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret);
+ldr_status WRAP(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret)
+{
+    return count_handle(fails("registry_create") ? LDR_OS_ERROR
+                                                 : REAL(registry_create)(key, size, ret));
+}
+
+ldr_status REAL(registry_find)(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                               ldr__handle *ret_handles);
+ldr_status WRAP(registry_find)(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                               ldr__handle *ret_handles);
+ldr_status WRAP(registry_find)(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                               ldr__handle *ret_handles)
+{
+    ldr_status status =
+        fails("registry_find") ? LDR_OS_ERROR : REAL(registry_find)(key, use, count, ret_handles);
+    os.handles += status == LDR_OK ? count : 0;
+    return status;
+}
+
+ldr_status REAL(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
+                                  uint32_t count, ldr__registry_mark *ret_mark);
+ldr_status WRAP(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
+                                  uint32_t count, ldr__registry_mark *ret_mark);
+ldr_status WRAP(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
+                                  uint32_t count, ldr__registry_mark *ret_mark)
+{
+    ldr_status status = fails("registry_publish")
+                            ? LDR_OS_ERROR
+                            : REAL(registry_publish)(key, handles, count, ret_mark);
+    os.handles += status == LDR_OK && ret_mark->entry.value >= 0;
+    return status;
+}
+
+void REAL(registry_unpublish)(ldr__registry_mark mark);
+void WRAP(registry_unpublish)(ldr__registry_mark mark);
+void WRAP(registry_unpublish)(ldr__registry_mark mark)
+{
+    os.handles -= mark.entry.value >= 0;
+    REAL(registry_unpublish)(mark);
+}
+
+ldr_status REAL(registry_lock)(const ldr__registry_key *key, ldr__registry_lock **ret_lock);
+ldr_status WRAP(registry_lock)(const ldr__registry_key *key, ldr__registry_lock **ret_lock);
+ldr_status WRAP(registry_lock)(const ldr__registry_key *key, ldr__registry_lock **ret_lock)
+{
+    ldr_status status = fails("registry_lock") ? LDR_BUSY : REAL(registry_lock)(key, ret_lock);
+    os.handles += status == LDR_OK && *ret_lock != NULL;
+    return status;
+}
+
+void REAL(registry_unlock)(ldr__registry_lock *lock);
+void WRAP(registry_unlock)(ldr__registry_lock *lock);
+void WRAP(registry_unlock)(ldr__registry_lock *lock)
+{
+    os.handles -= lock != NULL;
+    REAL(registry_unlock)(lock);
+}
+
 void REAL(close)(ldr__handle handle);
 void WRAP(close)(ldr__handle handle);
 void WRAP(close)(ldr__handle handle)
