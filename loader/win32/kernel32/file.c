@@ -223,8 +223,7 @@ static void complete(OVERLAPPED *overlapped, ssize_t count, DWORD *ret_count)
     if (event == NULL)
         return;
     ldr__wait_lock(process);
-    event->signaled = true;
-    ldr__waitable_changed(&event->waitable);
+    ldr__event_set(event, true);
     ldr__wait_unlock(process);
     ldr__object_release(&event->waitable.object);
 }

@@ -142,17 +142,7 @@ static HANDLE LDR_WINAPI guest_OpenFileMappingW(DWORD access, BOOL inherit, cons
 {
     ldr__process *process = ldr__process_self();
     const ldr__handle_facts facts = {access, inherit};
-    if (name == NULL)
-        return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
-    ldr__wait_lock(process);
-    ldr__waitable *found = ldr__waitable_find(process, name);
-    ldr__wait_unlock(process);
-    if (found == NULL)
-        return ldr__win_error(ERROR_FILE_NOT_FOUND), NULL;
-    if (found->object.type == LDR__OBJECT_SECTION)
-        return ldr__handle_new_with(process, &found->object, &facts);
-    ldr__object_release(&found->object);
-    return ldr__win_error(ERROR_INVALID_HANDLE), NULL;
+    return ldr__waitable_open(process, LDR__OBJECT_SECTION, sizeof(section), name, &facts);
 }
 
 static HANDLE LDR_WINAPI guest_OpenFileMappingA(DWORD access, BOOL inherit, const char *name)
