@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define PAGE_BYTES     UINT64_C(4096)
@@ -159,6 +161,48 @@ ldr_status ldr__os_segment_seal(ldr__handle segment)
 {
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
     return fcntl((int)segment.value, F_ADD_SEALS, seals) == 0 ? LDR_OK : ldr__linux_status();
+}
+
+ldr_status ldr__os_segment_fix_size(ldr__handle segment)
+{
+    return fcntl((int)segment.value, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0
+               ? LDR_OK
+               : ldr__linux_status();
+}
+
+static bool has_large_pages(void)
+{
+    unsigned long count = 0;
+    FILE *file = fopen("/proc/sys/vm/nr_hugepages", "re");
+    if (file == NULL)
+        return false;
+    bool known = fscanf(file, "%lu", &count) == 1;
+    fclose(file);
+    return known && count > 0;
+}
+
+/* The pages are taken at once: a large page that is missing later would be a signal. */
+ldr_status ldr__os_segment_create_large(uint64_t size, ldr__handle *ret_segment)
+{
+    if (!has_large_pages())
+        return LDR_ACCESS_DENIED;
+    int fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+    if (fd < 0)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_ACCESS_DENIED;
+    if (ftruncate(fd, (off_t)size) != 0 || fallocate(fd, 0, 0, (off_t)size) != 0) {
+        ldr_status status = ldr__linux_status();
+        close(fd);
+        return status;
+    }
+    *ret_segment = (ldr__handle){fd};
+    return LDR_OK;
+}
+
+uint64_t ldr__os_memory_limit(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit
+                               : UINT64_MAX;
 }
 
 /* ---- Address space ---- */

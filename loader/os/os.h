@@ -62,6 +62,61 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
  */
 bool ldr__os_file_executable(ldr__handle file);
 
+/* What a file is opened for, and whether it may be made. */
+typedef enum ldr__disposition {
+    LDR__OPEN_EXISTING,
+    LDR__OPEN_OR_CREATE,
+    LDR__CREATE_NEW,
+} ldr__disposition;
+
+/*
+ * Opens a regular file for reading, and for writing as well with `writes`. *ret_created: it was
+ * made. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_EXISTS (LDR__CREATE_NEW), LDR_ACCESS_DENIED,
+ * LDR_IO_ERROR, LDR_NO_MEMORY.
+ */
+ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr__disposition disposition,
+                                 ldr__handle *ret_file, bool *ret_created);
+
+/* A second opening of the same file, whatever has become of its path: it shares neither locks nor
+ * lifetime with the first. LDR_ACCESS_DENIED, LDR_OS_ERROR, LDR_NO_MEMORY. */
+ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_file);
+
+/* The size in bytes now, and which file it is; either may be NULL. LDR_IO_ERROR. */
+ldr_status ldr__os_file_facts(ldr__handle file, uint64_t *ret_size, ldr__file_id *ret_id);
+
+/*
+ * Cuts an open file, or makes it longer by zeros that the disk has room for. LDR_DISK_FULL,
+ * LDR_TOO_BIG (for the file system), LDR_ACCESS_DENIED, LDR_IO_ERROR; the size is as before then.
+ */
+ldr_status ldr__os_file_resize(ldr__handle file, uint64_t size);
+
+/* Removes `path` if it still leads to that file. LDR_FILE_NOT_FOUND, LDR_ACCESS_DENIED,
+ * LDR_IO_ERROR. */
+ldr_status ldr__os_file_remove(ldr__handle file, const char *path);
+
+/*
+ * Marks on a file: ranges of bytes, up to 2^63, that need not exist, held by this opening (and
+ * those who inherited it) until it is closed, and seen from all processes. Any number of openings
+ * may hold one. Where the file system has none nothing is marked, and nothing found.
+ */
+void ldr__os_file_mark(ldr__handle file, uint64_t offset, uint64_t size);
+/* Whether another opening holds a mark in the range. */
+bool ldr__os_file_is_marked(ldr__handle file, uint64_t offset, uint64_t size);
+
+/*
+ * Between the two no other opening of the file is between them: for marking a file and looking at
+ * its marks. Waits for some milliseconds at the most, then goes on: somebody may hold the file's
+ * lock (flock) for good. The end is implied by closing.
+ */
+void ldr__os_file_exclude(ldr__handle file);
+void ldr__os_file_include(ldr__handle file);
+
+/*
+ * Starts writing the pages of a range that were changed, and waits until the disk has taken them;
+ * with `through` it has also stored them for good, and the file's size. LDR_IO_ERROR.
+ */
+ldr_status ldr__os_file_flush(ldr__handle file, uint64_t offset, uint64_t size, bool through);
+
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
 
@@ -86,6 +141,18 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
 
 /* Nobody can change the segment from now on; it is not mapped shared. */
 ldr_status ldr__os_segment_seal(ldr__handle segment);
+
+/* Its size cannot change any more; it can be mapped shared and written. LDR_OS_ERROR. */
+ldr_status ldr__os_segment_fix_size(ldr__handle segment);
+
+/*
+ * A segment of large pages, all of which are there. LDR_ACCESS_DENIED when the system has none to
+ * give, LDR_NO_MEMORY when they are not enough, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_segment_create_large(uint64_t size, ldr__handle *ret_segment);
+
+/* Bytes of the memory and the swap space of the system. */
+uint64_t ldr__os_memory_limit(void);
 
 /* ---- Segments that processes find ---- */
 

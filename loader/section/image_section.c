@@ -1,4 +1,6 @@
+#include "section/image_section.h"
 #include "section/diag.h"
+#include "section/file.h"
 #include "section/object.h"
 #include "section/options.h"
 #include "section/source.h"
@@ -77,7 +79,7 @@ static ldr_status make_segments(ldr_section *section, const ldr__source *source,
 
 /* ---- Options ---- */
 
-static ldr_section_options complete(const ldr_section_options *options)
+ldr_section_options ldr__image_options(const ldr_section_options *options)
 {
     ldr_section_options all;
     ldr__options_read(options, &all, sizeof all);
@@ -134,7 +136,7 @@ static ldr_status section_make(const char *name, const ldr__source *source, cons
                                const ldr_section_options *options, ldr_section **ret_section,
                                ldr_diag *diag)
 {
-    ldr_section_options all = complete(options);
+    ldr_section_options all = ldr__image_options(options);
     if (!options_are_valid(&all))
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
     ldr_section *section = ldr__section_new(name);
@@ -154,26 +156,49 @@ static ldr_status section_make(const char *name, const ldr__source *source, cons
     return LDR_OK;
 }
 
+/* Whoever opens the file to write to it can see that there is an image of it (H.8). */
+static void keep_file(ldr_section *section, ldr__handle file, uint64_t size)
+{
+    section->file = file;
+    ldr__os_file_mark(file, LDR__MARK_IMAGE, 1);
+    ldr__os_file_mark(file, LDR__MARK_DATA, size);
+}
+
+ldr_status ldr__image_of_file(const char *name, ldr__handle file,
+                              const ldr_section_options *options, ldr_section **ret_section,
+                              ldr_diag *diag)
+{
+    ldr__source source = {.file = file};
+    ldr__file_id id;
+    ldr_section *section;
+    ldr_status status = ldr__os_file_facts(file, &source.size, &id);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
+    status = section_make(name, &source, &id, options, &section, diag);
+    if (status != LDR_OK)
+        return status;
+    if (ldr__plan_uses(&section->plan, LDR_BACKING_FILE) ||
+        ldr__image_options(options).source == LDR_SOURCE_FILE_BACKED)
+        keep_file(section, file, source.size);
+    else
+        ldr__os_close(file);
+    *ret_section = section;
+    return LDR_OK;
+}
+
 ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                  ldr_section **ret_section, ldr_diag *diag)
 {
-    ldr__source source = {0};
+    ldr__handle file;
+    uint64_t size;
     ldr__file_id id;
-    ldr_status status = ldr__os_file_open(path, &source.file, &source.size, &id);
+    ldr_status status = ldr__os_file_open(path, &file, &size, &id);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), path);
-    ldr_section *section;
-    status = section_make(path, &source, &id, options, &section, diag);
-    if (status != LDR_OK) {
-        ldr__os_close(source.file);
-        return status;
-    }
-    if (ldr__plan_uses(&section->plan, LDR_BACKING_FILE))
-        section->file = source.file;
-    else
-        ldr__os_close(source.file);
-    *ret_section = section;
-    return LDR_OK;
+    status = ldr__image_of_file(path, file, options, ret_section, diag);
+    if (status != LDR_OK)
+        ldr__os_close(file);
+    return status;
 }
 
 ldr_status ldr_section_from_memory(const char *name, const void *bytes, size_t size,

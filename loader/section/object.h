@@ -4,6 +4,7 @@
 
 #include "section/aslr.h"
 #include "section/plan.h"
+#include "section/runs.h"
 
 #include <stdatomic.h>
 
@@ -28,11 +29,32 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
     ldr__os_free(copy);
 }
 
-/* Nothing in a section changes after it is made but what is atomic: views on several threads share
- * it. */
+/* What processes that have one section share of it: descriptor.h. */
+typedef struct ldr__descriptor ldr__descriptor;
+
+/* What a section is that is no image: the data of a file, or memory of the paging file. */
+typedef struct ldr__data {
+    uint64_t size;       /* bytes, as H14 has it */
+    uint32_t protect;    /* LDR_PAGE_* */
+    uint32_t attributes; /* LDR_SEC_* */
+    bool is_file;
+    ldr__handle backing; /* the file, opened for this section alone, or a segment */
+    ldr__lock *lock;     /* of the views and what they may do: one view commits for all */
+    ldr_view *views;
+} ldr__data;
+
+/* Nothing in a section changes after it is made but what is atomic or has a lock: views on several
+ * threads share it. */
 struct ldr_section {
     atomic_uint references; /* the caller's and one for each view */
-    uint8_t *headers;       /* the copy that was judged; `image` borrows it */
+    bool is_data;           /* else an image: the fields from `headers` on */
+    uint32_t access;        /* LDR_SECTION_*, of the caller */
+    uint64_t maximum_size;  /* of an image, if the caller has set one (A0.8) */
+    ldr__data data;
+    ldr__handle descriptor_segment; /* named and reserved sections have one */
+    ldr__descriptor *descriptor;    /* mapped, or NULL */
+    ldr__registry_mark mark;        /* the name, or LDR__NO_MARK */
+    uint8_t *headers;               /* the copy that was judged; `image` borrows it */
     pe_image image;
     pe_profile profile; /* that judged it */
     uint64_t file_size; /* bytes, when it was judged */
@@ -52,9 +74,17 @@ struct ldr_section {
 /* A section of no kind yet, with one reference; NULL when out of memory. `name` is copied. */
 ldr_section *ldr__section_new(const char *name);
 
+/* Gives up one reference. */
+void ldr__section_release(ldr_section *section);
+
 struct ldr_view {
     ldr_section *section;
     uint8_t *base;
+    uint64_t size;    /* bytes, whole pages */
+    ldr__runs *runs;  /* what pages may do; NULL: as the plan of the image says */
+    uint64_t offset;  /* of data, from the start of the section */
+    uint32_t protect; /* of data: the one it was mapped with */
+    ldr_view *next;   /* of data: the section's next view */
     pe_image image;
     uint16_t machine;  /* that the image is still to be converted for, or 0 */
     bool is_converted; /* it shows other bytes than its section */

@@ -27,7 +27,8 @@ static inline const char *ldr__view_name(const ldr_view *view)
  */
 ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size);
 
-/* Restores the protections of the plan. LDR_NO_MEMORY, LDR_OS_ERROR: the rest is still restored. */
+/* Restores the protections of the plan, or of ldr_view_protect. LDR_NO_MEMORY, LDR_OS_ERROR: the
+ * rest is still restored. */
 ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size);
 
 /* The page of a view at an RVA, and how far those after it are like it. */

@@ -1,4 +1,5 @@
 /* write.c: opening pages of a view for writing. */
+#include "section/rights.h"
 #include "section/view.h"
 
 /* The part of the range that starts at `rva` and has one access. */
@@ -8,7 +9,16 @@ typedef struct access_run {
     bool reserved; /* no page of it can be used */
 } access_run;
 
-static access_run run_at(const ldr__plan *plan, uint64_t rva, uint64_t end)
+/* By what ldr_view_protect has made of the pages. */
+static access_run run_of_list(const ldr__runs *runs, uint64_t rva, uint64_t end)
+{
+    const ldr__run *run = &runs->items[ldr__runs_find(runs, rva)];
+    return (access_run){.end = run->end < end ? run->end : end,
+                        .access = ldr__protect_mapping(run->protect),
+                        .reserved = run->protect == 0};
+}
+
+static access_run run_of_plan(const ldr__plan *plan, uint64_t rva, uint64_t end)
 {
     uint32_t i = ldr__plan_find(plan, rva);
     const ldr__subsection *first = &plan->subsections[i];
@@ -24,6 +34,12 @@ static access_run run_at(const ldr__plan *plan, uint64_t rva, uint64_t end)
     return run;
 }
 
+static access_run run_at(const ldr_view *view, uint64_t rva, uint64_t end)
+{
+    return view->runs != NULL ? run_of_list(view->runs, rva, end)
+                              : run_of_plan(&view->section->plan, rva, end);
+}
+
 static ldr_status set_access(const ldr_view *view, uint64_t rva, uint64_t end, int access)
 {
     return ldr__os_protect(view->base + rva, end - rva, access);
@@ -33,7 +49,7 @@ static ldr_status restore(const ldr_view *view, uint64_t start, uint64_t end)
 {
     ldr_status result = LDR_OK;
     for (uint64_t rva = start; rva < end;) {
-        access_run run = run_at(&view->section->plan, rva, end);
+        access_run run = run_at(view, rva, end);
         ldr_status status = LDR_OK;
         if (!run.reserved && (run.access & LDR__WRITE) == 0)
             status = set_access(view, rva, run.end, run.access);
@@ -60,7 +76,7 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size)
     uint64_t start = rva & ~(LDR__PAGE - 1);
     uint64_t end = (rva + size + LDR__PAGE - 1) & ~(LDR__PAGE - 1);
     for (uint64_t at = start; at < end;) {
-        access_run run = run_at(&view->section->plan, at, end);
+        access_run run = run_at(view, at, end);
         ldr_status status = open_run(view, at, &run);
         if (status != LDR_OK) {
             restore(view, start, run.end);

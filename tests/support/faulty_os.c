@@ -102,6 +102,13 @@ FORWARD(segment_write, LDR_NO_MEMORY,
         (ldr__handle segment, uint64_t offset, const void *bytes, size_t size),
         (segment, offset, bytes, size))
 FORWARD(segment_seal, LDR_OS_ERROR, (ldr__handle segment), (segment))
+FORWARD(segment_fix_size, LDR_OS_ERROR, (ldr__handle segment), (segment))
+FORWARD(file_facts, LDR_IO_ERROR, (ldr__handle file, uint64_t *ret_size, ldr__file_id *ret_id),
+        (file, ret_size, ret_id))
+FORWARD(file_resize, LDR_DISK_FULL, (ldr__handle file, uint64_t size), (file, size))
+FORWARD(file_remove, LDR_IO_ERROR, (ldr__handle file, const char *path), (file, path))
+FORWARD(file_flush, LDR_IO_ERROR, (ldr__handle file, uint64_t offset, uint64_t size, bool through),
+        (file, offset, size, through))
 FORWARD(map_private, LDR_NO_MEMORY,
         (void *address, uint64_t size, ldr__handle source, uint64_t offset, int access),
         (address, size, source, offset, access))
@@ -186,6 +193,35 @@ ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *re
 {
     return count_handle(fails("file_open") ? LDR_NO_MEMORY
                                            : REAL(file_open)(path, ret_file, ret_size, ret_id));
+}
+
+ldr_status REAL(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+                               ldr__handle *ret_file, bool *ret_created);
+ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+                               ldr__handle *ret_file, bool *ret_created);
+ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+                               ldr__handle *ret_file, bool *ret_created)
+{
+    return count_handle(fails("file_open_for") ? LDR_IO_ERROR
+                                               : REAL(file_open_for)(path, writes, disposition,
+                                                                     ret_file, ret_created));
+}
+
+ldr_status REAL(file_reopen)(ldr__handle file, bool writes, ldr__handle *ret_file);
+ldr_status WRAP(file_reopen)(ldr__handle file, bool writes, ldr__handle *ret_file);
+ldr_status WRAP(file_reopen)(ldr__handle file, bool writes, ldr__handle *ret_file)
+{
+    return count_handle(fails("file_reopen") ? LDR_OS_ERROR
+                                             : REAL(file_reopen)(file, writes, ret_file));
+}
+
+ldr_status REAL(segment_create_large)(uint64_t size, ldr__handle *ret_segment);
+ldr_status WRAP(segment_create_large)(uint64_t size, ldr__handle *ret_segment);
+ldr_status WRAP(segment_create_large)(uint64_t size, ldr__handle *ret_segment)
+{
+    return count_handle(fails("segment_create_large")
+                            ? LDR_OS_ERROR
+                            : REAL(segment_create_large)(size, ret_segment));
 }
 
 ldr_status REAL(segment_create)(uint64_t size, ldr__handle *ret_segment);
