@@ -91,6 +91,9 @@ ldr_module *ldr__module_from_address(ldr_context *ctx, const void *address);
 /* The module that ldr_run runs, or NULL. */
 ldr_module *ldr__module_main(ldr_context *ctx);
 
+/* The module's view, for what the guest does to its own pages; NULL for host modules. */
+ldr_view *ldr__module_view(ldr_module *module);
+
 /* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
 void ldr__module_add_reference(ldr_module *module, bool pin);
 

@@ -174,7 +174,6 @@ static ldr_status environment_module_added(void *state, ldr_module *module)
 static void environment_module_removed(void *state, ldr_module *module)
 {
     ldr__seh_module_removed(state, module);
-    ldr__memory_module_removed(state, module);
 }
 
 /* ---- Running ---- */

@@ -225,9 +225,13 @@ bool ldr__handle_close(ldr__process *process, HANDLE handle)
 static void file_destroy(ldr__object *object)
 {
     ldr__file *file = (ldr__file *)object;
-    if (file->delete_on_close && file->path != NULL)
+    if (file->delete_on_close && file->open != NULL)
+        ldr_file_delete(file->open, NULL);
+    else if (file->delete_on_close && file->path != NULL)
         unlink(file->path);
-    if (!file->borrowed)
+    if (file->open != NULL)
+        ldr_file_close(file->open);
+    else if (!file->borrowed)
         close(file->fd);
     free(file->path);
     free(file);
@@ -248,6 +252,7 @@ ldr__file *ldr__file_new(int fd, bool borrowed, const char *path)
     file->object = (ldr__object){LDR__OBJECT_FILE, 1, file_destroy};
     file->fd = fd;
     file->borrowed = borrowed;
+    file->reads = file->writes = true; /* as far as the descriptor can */
     return file;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "section/file.h"
 #include "win32/kernel32/mapping.h"
 #include "win32/state.h"
 
@@ -38,9 +39,12 @@ static int copy_descriptor(int fd)
 
 static void bundle_release(bundle *all)
 {
-    for (uint32_t i = 0; i < all->count; i++)
+    for (uint32_t i = 0; i < all->count; i++) {
         if (all->handles[i].fd >= STANDARD)
             close(all->handles[i].fd);
+        if (all->handles[i].descriptor >= 0)
+            close(all->handles[i].descriptor);
+    }
     for (int i = 0; i < STANDARD; i++)
         if (all->standard[i] >= 0)
             close(all->standard[i]);
@@ -64,14 +68,14 @@ static bool reserve_handle(bundle *all)
     return true;
 }
 
-static void describe_file(const ldr__object *object, ldr__start_handle *ret_description)
+static bool describe_file(const ldr__object *object, ldr__start_handle *ret_description)
 {
     const ldr__file *file = (const ldr__file *)object;
     ret_description->fd = file->fd;
-    ret_description->share = file->share;
-    ret_description->uses = (file->shares ? LDR__START_SHARES : 0U) |
-                            (file->reads ? LDR__START_READS : 0U) |
-                            (file->writes ? LDR__START_WRITES : 0U);
+    ret_description->reads = file->reads;
+    ret_description->writes = file->writes;
+    ret_description->file_access = file->open ? file->open->access : 0;
+    return true;
 }
 
 /* The standard handle that it is one of, -1 if of none. */
@@ -83,32 +87,47 @@ static int standard_index(const bundle *all, HANDLE handle)
     return i < STANDARD ? i : -1;
 }
 
-/* Files and sections are inherited; what can only be waited for is not. */
+/* Files and sections of data are inherited; what can only be waited for is not. */
+static bool describe(const ldr__object *object, ldr__start_handle *ret_description)
+{
+    if (object->type == LDR__OBJECT_FILE)
+        return describe_file(object, ret_description);
+    return object->type == LDR__OBJECT_SECTION && ldr__section_describe(object, ret_description);
+}
+
+/* One of the standard streams has no second descriptor: who closes it closes the pipe. */
+static bool copy_descriptors(const bundle *all, ldr__start_handle *added)
+{
+    HANDLE handle = (HANDLE)(uintptr_t)added->handle;
+    int standard = added->type == LDR__OBJECT_FILE ? standard_index(all, handle) : -1;
+    added->fd = standard >= 0 ? standard : copy_descriptor(added->fd);
+    if (added->fd < 0 || added->descriptor < 0)
+        return added->fd >= 0;
+    added->descriptor = copy_descriptor(added->descriptor);
+    if (added->descriptor >= 0)
+        return true;
+    if (added->fd >= STANDARD)
+        close(added->fd);
+    return false;
+}
+
 static bool add_handle(HANDLE handle, ldr__object *object, const ldr__handle_facts *facts,
                        void *user)
 {
     bundle *all = user;
-    ldr__start_handle added = {
-        .handle = (uint64_t)(uintptr_t)handle, .access = facts->access, .type = object->type};
-    if (object->type == LDR__OBJECT_FILE)
-        describe_file(object, &added);
-    else if (object->type == LDR__OBJECT_SECTION)
-        ldr__section_describe(object, &added);
-    else
+    ldr__start_handle added = {.handle = (uint64_t)(uintptr_t)handle,
+                               .access = facts->access,
+                               .type = object->type,
+                               .descriptor = -1};
+    if (!describe(object, &added))
         return true;
-    int standard = object->type == LDR__OBJECT_FILE ? standard_index(all, handle) : -1;
-    if (!reserve_handle(all)) {
+    if (!reserve_handle(all))
         all->error = ERROR_NOT_ENOUGH_MEMORY;
-        return false;
-    }
-    /* One of the standard streams has no second descriptor: who closes it closes the pipe. */
-    added.fd = standard >= 0 ? standard : copy_descriptor(added.fd);
-    if (added.fd < 0) {
+    else if (!copy_descriptors(all, &added))
         all->error = ldr__error_from_errno(errno);
-        return false;
-    }
-    all->handles[all->count++] = added;
-    return true;
+    else
+        all->handles[all->count++] = added;
+    return all->error == ERROR_SUCCESS;
 }
 
 static bool is_inherited(const bundle *all, HANDLE handle)

@@ -1,7 +1,9 @@
 #include "win32/start.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "win32/kernel32/files.h"
+#include "section/file.h"
 #include "win32/kernel32/mapping.h"
 
 struct ldr__start {
@@ -99,22 +101,35 @@ const char *const *ldr__start_arguments(const struct ldr__start *start, int *ret
 
 /* ---- Handles ---- */
 
+/* The file of an opening that the parent made with CreateFile. */
+static bool adopt_opening(ldr__file *file, const ldr__start_handle *from)
+{
+    char link[32], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", from->fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    return ldr__file_from_handle((ldr__handle){from->fd}, from->file_access, path, &file->open) ==
+           LDR_OK;
+}
+
 static ldr__object *adopt_file(const ldr__start_handle *from)
 {
-    ldr__file_facts facts;
     bool standard = from->fd < 3; /* its number is the host's standard stream: it stays open */
     ldr__file *file = ldr__file_new(from->fd, standard, NULL);
     if (file == NULL)
         return NULL;
-    if (ldr__file_facts_get(from->fd, NULL, &facts)) {
-        file->device = facts.device;
-        file->inode = facts.inode;
-    }
-    file->share = from->share;
-    file->shares = (from->uses & LDR__START_SHARES) != 0;
-    file->reads = (from->uses & LDR__START_READS) != 0;
-    file->writes = (from->uses & LDR__START_WRITES) != 0;
-    return &file->object;
+    file->reads = from->reads;
+    file->writes = from->writes;
+    if (from->file_access == 0 || standard || adopt_opening(file, from))
+        return &file->object;
+    ldr__object_release(&file->object);
+    return NULL;
+}
+
+static void keep_to_this_process(int fd)
+{
+    if (fd >= 3)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 static ldr_status adopt(ldr__process *process, const ldr__start_handle *from)
@@ -122,8 +137,8 @@ static ldr_status adopt(ldr__process *process, const ldr__start_handle *from)
     const ldr__handle_facts facts = {from->access, true};
     if (from->fd < 0 || fcntl(from->fd, F_GETFD) < 0)
         return LDR_INVALID_ARGUMENT;
-    if (from->fd >= 3)
-        fcntl(from->fd, F_SETFD, FD_CLOEXEC);
+    keep_to_this_process(from->fd);
+    keep_to_this_process(from->descriptor);
     ldr__object *object =
         from->type == LDR__OBJECT_SECTION ? ldr__section_adopt(process, from) : adopt_file(from);
     if (object == NULL)

@@ -9,21 +9,20 @@
 #ifndef PELOAD_WIN32_START_H
 #define PELOAD_WIN32_START_H
 
+#include "section/descriptor.h"
 #include "win32/win32.h"
 
 /* A handle that the new process has from the start, under the same value. */
 typedef struct ldr__start_handle {
     uint64_t handle;
     uint32_t access;
-    uint32_t type;  /* LDR__OBJECT_FILE or LDR__OBJECT_SECTION */
-    int32_t fd;     /* in the new process */
-    uint32_t share; /* file: FILE_SHARE_*; section: its protection */
-    uint32_t uses;  /* file: LDR__START_* */
-    uint32_t unused;
-    uint64_t size; /* section: in bytes */
+    uint32_t type;          /* LDR__OBJECT_FILE or LDR__OBJECT_SECTION */
+    int32_t fd;             /* in the new process; of a section: its memory or file */
+    int32_t descriptor;     /* of a section, or -1 */
+    uint32_t file_access;   /* LDR_FILE_*, of a file that CreateFile opened; 0: of another */
+    uint32_t reads, writes; /* what a file was opened for */
+    ldr__facts facts;       /* of a section */
 } ldr__start_handle;
-
-enum { LDR__START_SHARES = 1, LDR__START_READS = 2, LDR__START_WRITES = 4 };
 
 /* One of the three standard handles. Closed: the value is there, but nothing behind it. */
 typedef struct ldr__start_standard {

@@ -23,8 +23,6 @@ ldr_status ldr__standard_handles_create(ldr__process *process);
 
 ldr_status ldr__memory_create(ldr__process *process);
 void ldr__memory_destroy(ldr__process *process);
-/* Forgets what VirtualProtect noted about a module that is about to be unmapped. */
-void ldr__memory_module_removed(ldr__process *process, ldr_module *module);
 
 ldr_status ldr__heaps_create(ldr__process *process);
 void ldr__heaps_destroy(ldr__process *process);

@@ -23,6 +23,7 @@
     X(ldr__kernel32_memory)      \
     X(ldr__kernel32_message)     \
     X(ldr__kernel32_module)      \
+    X(ldr__kernel32_open)        \
     X(ldr__kernel32_process)     \
     X(ldr__kernel32_refused)     \
     X(ldr__kernel32_sync)        \

@@ -88,7 +88,8 @@ void ldr__naming_unlock(ldr__process *process);
 
 /*
  * An allocated copy without "Local\\", which changes nothing; NULL for no name. A Win32 error:
- * ERROR_PATH_NOT_FOUND for a backslash behind anything but "Global".
+ * ERROR_PATH_NOT_FOUND for a backslash behind anything but "Global", ERROR_BAD_PATHNAME for one
+ * at the start.
  */
 DWORD ldr__name_canonical(const WCHAR *name, WCHAR **ret_name);
 
@@ -99,10 +100,25 @@ DWORD ldr__name_canonical(const WCHAR *name, WCHAR **ret_name);
  */
 HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name, bool inherit);
 
-/* A handle for an object that has that name; `size` is that of the type. NULL with the last error.
+/* A handle for an event, semaphore or mutex of that name; `size` is that of the type. NULL with the
+ * last error.
  */
 HANDLE ldr__waitable_open(ldr__process *process, ldr__object_type type, size_t size,
                           const WCHAR *name, const ldr__handle_facts *facts);
+
+/*
+ * What an object has besides its name: makes it, or takes what other processes have under that name
+ * (canonical, or NULL), which *ret_existed tells. `may_create` false: only the latter. A Win32
+ * error.
+ */
+typedef DWORD (*ldr__maker)(ldr__waitable *fresh, const WCHAR *name, bool may_create, void *user,
+                            bool *ret_existed);
+/*
+ * The same for any type. With a `user` an object is made by `make` also when this process has one
+ * of that name, to have the arguments looked at.
+ */
+HANDLE ldr__waitable_name(ldr__waitable *fresh, const WCHAR *name, bool may_create, ldr__maker make,
+                          void *user, const ldr__handle_facts *facts);
 
 /*
  * Waits until one (or all) of the objects are signalled and takes them, as WaitForMultipleObjects;

@@ -298,10 +298,8 @@ typedef struct ldr__file {
     bool borrowed; /* the host's standard streams: not closed with the object */
     char *path;    /* host path, or NULL */
     bool delete_on_close;
-    bool shares; /* what follows counts: it was opened with CreateFile */
-    bool reads, writes;
-    DWORD share; /* FILE_SHARE_* */
-    uint64_t device, inode;
+    bool reads, writes;    /* what it was opened for */
+    struct ldr_file *open; /* a regular file that CreateFile has opened, which owns fd; or NULL */
 } ldr__file;
 
 /* What a handle has besides its object. */

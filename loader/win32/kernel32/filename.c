@@ -32,12 +32,32 @@ static BOOL with_path_a(const char *name, path_action action)
 
 /* ---- Making and removing ---- */
 
+/* Not while somebody has it open who does not share that, or runs it (H.8). */
+static BOOL delete_regular(const char *path)
+{
+    const ldr_file_options options = {.size = sizeof options,
+                                      .access = LDR_FILE_DELETE,
+                                      .share = LDR_SHARE_READ | LDR_SHARE_WRITE | LDR_SHARE_DELETE};
+    ldr_file *file;
+    ldr_diag diag;
+    ldr_status status = ldr_file_open(path, &options, &file, NULL, &diag);
+    if (status == LDR_FILE_NOT_FOUND)
+        return ldr__file_error(ENOENT, path);
+    if (status == LDR_OK) {
+        status = ldr_file_delete(file, &diag);
+        ldr_file_close(file);
+    }
+    return status == LDR_OK ? true : ldr__win_error(ldr__error_from_nt_status(diag.why.nt_status));
+}
+
 static BOOL delete_file(const char *path)
 {
     struct stat host;
     if (lstat(path, &host) == 0 && !S_ISLNK(host.st_mode) && (host.st_mode & 0222) == 0)
         return ldr__win_error(ERROR_ACCESS_DENIED); /* read-only files stay */
-    return unlink(path) == 0 ? true : ldr__file_error(errno, path);
+    if (lstat(path, &host) != 0 || !S_ISREG(host.st_mode))
+        return unlink(path) == 0 ? true : ldr__file_error(errno, path);
+    return delete_regular(path);
 }
 
 static BOOL create_folder(const char *path)

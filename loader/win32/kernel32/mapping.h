@@ -6,9 +6,10 @@
 
 #include "win32/start.h"
 
-/* Fills what is a section's own; the descriptor is the section's, borrowed. */
-void ldr__section_describe(const ldr__object *section, ldr__start_handle *ret_description);
-/* A section from its description, which takes over the descriptor; NULL when out of memory. */
+/* Fills what is a section's own; the descriptors are the section's, borrowed. False for an image,
+ * which is not inherited. */
+bool ldr__section_describe(const ldr__object *section, ldr__start_handle *ret_description);
+/* A section from its description, which takes over the descriptors; NULL when out of memory. */
 ldr__object *ldr__section_adopt(ldr__process *process, const ldr__start_handle *description);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef PELOAD_WIN32_PAGES_H
 #define PELOAD_WIN32_PAGES_H
 
+#include "section/data.h"
 #include "win32/win32.h"
 
 enum {
@@ -36,7 +37,8 @@ typedef struct ldr__memory_info {
 /* Host protection for LDR_PAGE_*; -1 for what is not exactly one of them. */
 int ldr__host_protection(DWORD protect);
 
-/* VirtualAlloc, VirtualFree (pages.c), VirtualProtect (page_query.c): a Win32 error. */
+/* VirtualAlloc, VirtualFree (pages.c), VirtualProtect (page_query.c), also of views: a Win32 error.
+ */
 DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, DWORD type,
                            DWORD protect, void **ret_address);
 DWORD ldr__memory_free(ldr__process *process, void *address, uint64_t size, DWORD type);
@@ -51,9 +53,18 @@ bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_i
  */
 void *ldr__memory_reserve(uint64_t base, uint64_t size);
 
-/* Notes a view of a file that is mapped at `base`, so that queries know it. A Win32 error. */
-DWORD ldr__memory_add_view(ldr__process *process, void *base, uint64_t size, DWORD protect);
+/* ---- Views that the guest has mapped ---- */
+
+/* Takes the view over, so that queries know it. A Win32 error; then it is the caller's still. */
+DWORD ldr__memory_add_view(ldr__process *process, ldr_view *view);
 /* Unmaps the view that holds `address`; false if none does. */
 bool ldr__memory_remove_view(ldr__process *process, const void *address);
+/* FlushViewOfFile: a Win32 error. */
+DWORD ldr__memory_flush(ldr__process *process, const void *address, uint64_t size);
+/*
+ * What a touch of `address` that was not allowed comes to (ldr__view_fault); LDR__FAULT_DENIED also
+ * where there is no view. For the handler of the signal, under the same conditions.
+ */
+ldr__fault ldr__memory_view_fault(ldr__process *process, const void *address, int access);
 
 #endif
