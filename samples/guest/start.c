@@ -147,7 +147,8 @@ static void standard_handles(void)
     for (char *c = text; *c; c++)
         if (*c != '\r')
             putchar(*c);
-    printf("then error %lu, exit code %lu\n", GetLastError(), finish(&made));
+    DWORD error = GetLastError(), code = finish(&made);
+    printf("then error %lu, exit code %lu\n", error, code);
 }
 
 static void inherited_handles(void)

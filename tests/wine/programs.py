@@ -16,7 +16,8 @@ import tempfile
 import differences
 from wine import Wine, find, text_lines
 
-PROGRAMS = ["start"]
+PROGRAMS = ["start", "instances", "exchange", "grow", "copy", "coherent", "base", "sharing",
+            "errors"]
 SECONDS = 60
 
 
