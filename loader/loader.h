@@ -165,6 +165,9 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
 /* The module of that base name ("zlib1.dll", case-insensitive), borrowed, or NULL. */
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
 
+/* The module whose image holds `address`, borrowed, or NULL: host modules have no image. */
+LDR_API ldr_module *ldr_module_at(ldr_context *ctx, const void *address);
+
 LDR_API const char *ldr_module_name(const ldr_module *module); /* base name, as first asked for */
 LDR_API const char *
 ldr_module_path(const ldr_module *module); /* absolute; the name if from memory */

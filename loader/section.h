@@ -199,6 +199,7 @@ LDR_API ldr_status ldr_section_from_memory(const char *name, const void *bytes, 
                                            ldr_section **ret_section, ldr_diag *diag);
 
 /* What a section is of, and how its memory is kept: SEC_*, as in winnt.h. */
+#define LDR_SEC_FILE             UINT32_C(0x00800000) /* told, not asked for */
 #define LDR_SEC_IMAGE            UINT32_C(0x01000000)
 #define LDR_SEC_RESERVE          UINT32_C(0x04000000)
 #define LDR_SEC_COMMIT           UINT32_C(0x08000000)
@@ -444,6 +445,83 @@ LDR_API ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t siz
  */
 LDR_API ldr_status ldr_view_flush(ldr_view *view, uint64_t offset, uint64_t size, bool through,
                                   ldr_diag *diag);
+
+/* ---- Control areas ---- */
+
+/*
+ * What stands behind a section (B.5): the control area of its segment, as a kernel debugger shows
+ * it. Plain data; counts are those of the moment.
+ */
+typedef struct ldr_control_area {
+    uint32_t attributes;       /* LDR_SEC_* */
+    uint64_t segment_base;     /* of an image: where its views go first, preferred or by ASLR */
+    uint64_t segment_size;     /* bytes, whole pages */
+    uint64_t page_count;       /* prototype PTEs: pages that views have, reserved ones left out */
+    uint32_t subsection_count; /* see ldr_section_subsection */
+    uint32_t section_count;    /* references to the section object that are no views */
+    uint32_t view_count;
+    uint64_t relocated_pages; /* kept with the section for its base (LDR_BACKING_RELOCATED) */
+    bool has_file;            /* its identity is known: it was made from a file */
+    uint64_t file_device;
+    uint64_t file_index; /* inode */
+    uint64_t file_size;  /* bytes, when the section was made */
+} ldr_control_area;
+
+LDR_API void ldr_section_describe(const ldr_section *section, ldr_control_area *ret_area);
+
+/*
+ * A subsection, of which Windows makes one for the headers and one for each PE section that has
+ * pages, or a single one for a flat image (B7) and for data.
+ */
+typedef struct ldr_subsection {
+    int32_t pe_section;     /* an index into the section table, or -1 */
+    uint64_t rva;           /* bytes */
+    uint64_t page_count;    /* with a protection */
+    uint64_t unused_pages;  /* reserved behind them, up to the next subsection (B17, B18) */
+    uint32_t protect;       /* LDR_PAGE_* */
+    uint64_t file_offset;   /* bytes, a multiple of the sector; 0 without content */
+    uint64_t file_size;     /* bytes */
+    uint64_t first_sector;  /* of 512 bytes, in the file */
+    uint64_t sector_count;  /* begun ones count */
+    uint64_t file_pages;    /* of page_count: the file's own, */
+    uint64_t segment_pages; /* those of the copy in image layout, */
+    uint64_t zero_pages;    /* zero fill, */
+    uint64_t shared_pages;  /* and those that are one memory for all views */
+} ldr_subsection;
+
+/* Subsection `index`. LDR_INVALID_ARGUMENT beyond the last one. */
+LDR_API ldr_status ldr_section_subsection(const ldr_section *section, uint32_t index,
+                                          ldr_subsection *ret_subsection);
+
+/* What the page cache holds of a section's file (on Windows its shared cache map). */
+typedef struct ldr_file_cache {
+    uint64_t cached_pages;
+    uint64_t dirty_pages; /* not written back yet */
+} ldr_file_cache;
+
+/* LDR_FILE_NOT_FOUND when the section does not use a file, LDR_OS_ERROR when the system does not
+ * tell (Linux does from 6.5 on). */
+LDR_API ldr_status ldr_section_file_cache(const ldr_section *section, ldr_file_cache *ret_cache);
+
+/* The way from an address of a view to what is there. */
+typedef struct ldr_location {
+    uint64_t address;
+    uint64_t rva;                /* bytes from the view's base */
+    uint32_t subsection;         /* an index for ldr_section_subsection */
+    int32_t pe_section;          /* an index into the section table, or -1 */
+    uint32_t protect;            /* LDR_PAGE_*; 0 when reserved */
+    ldr_backing backing;         /* of its page */
+    bool has_file_offset;        /* the byte came from the file, whatever has become of it */
+    uint64_t file_offset;        /* bytes */
+    uint16_t pml4, pdpt, pd, pt; /* indices into the four levels of page tables of x86-64 */
+    uint16_t page_offset;        /* bytes */
+    bool is_present;             /* the page is in memory, and this process's tables say where */
+    bool has_frame;              /* and the system tells where (Linux: CAP_SYS_ADMIN only) */
+    uint64_t frame;              /* physical address / 4096 */
+} ldr_location;
+
+/* LDR_INVALID_ARGUMENT beyond the view's end, LDR_OS_ERROR as for ldr_view_query. */
+LDR_API ldr_status ldr_view_locate(const ldr_view *view, uint64_t rva, ldr_location *ret_location);
 
 #ifdef __cplusplus
 }

@@ -19,9 +19,11 @@ static const command commands[] = {
      "  peload map [--json] [--dump OUT] [--svg OUT] [--base ADDR]\n"
      "             [--profile winxp|win7|win10] [--platform x64|arm64|any]\n"
      "             [--machine own|x64|arm64] [--aslr off|on|force] [--no-execute] [--snapshot]\n"
-     "             [--no-relocate] FILE\n"
+     "             [--no-relocate] [--control-area] [--locate ADDR]... FILE\n"
      "      Map the image as Windows would and show each region. Runs nothing. --svg draws the\n"
-     "      file beside the memory that it fills.\n"},
+     "      file beside the memory that it fills. --control-area shows what stands behind the\n"
+     "      view: segment, subsections, views, file. --locate shows where an address or RVA is:\n"
+     "      section, file offset, page tables, physical frame.\n"},
     {"call", cli_call,
      "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"
      "              [--base ADDR] FILE EXPORT ARG...\n"

@@ -84,9 +84,8 @@ void *ldr__context_environment(const ldr_context *ctx);
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_module,
                            ldr_diag *diag);
 
-/* The module of that HMODULE (base address), or whose image holds the address; NULL if none. */
+/* The module of that HMODULE (base address), NULL if none. */
 ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base);
-ldr_module *ldr__module_from_address(ldr_context *ctx, const void *address);
 
 /* The module that ldr_run runs, or NULL. */
 ldr_module *ldr__module_main(ldr_context *ctx);

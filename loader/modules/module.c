@@ -231,7 +231,7 @@ ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
     return find_module(ctx, base, has_base);
 }
 
-ldr_module *ldr__module_from_address(ldr_context *ctx, const void *address)
+ldr_module *ldr_module_at(ldr_context *ctx, const void *address)
 {
     return find_module(ctx, address, holds);
 }

@@ -12,10 +12,15 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE_BYTES     UINT64_C(4096)
 #define USER_SPACE_END UINT64_C(0x7FFFFFFFF000)
+#define NANOSECONDS    UINT64_C(1000000000)
+
+/* Two ticks of the slowest kernel clock, which file systems take their times from. */
+#define SETTLED UINT64_C(20000000)
 
 /* Newer than the C library's headers; kernels before 6.3 refuse it, and then do not need it. */
 #ifndef MFD_NOEXEC_SEAL
@@ -105,6 +110,27 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
             count += (size_t)got;
     }
     *ret_count = count;
+    return LDR_OK;
+}
+
+static uint64_t nanoseconds(struct timespec time)
+{
+    return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp)
+{
+    struct stat info;
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || fstat((int)file.value, &info) != 0)
+        return LDR_OS_ERROR;
+    ldr__file_stamp stamp = {.id = {.device = info.st_dev, .inode = info.st_ino},
+                             .size = (uint64_t)info.st_size,
+                             .modified = nanoseconds(info.st_mtim),
+                             .changed = nanoseconds(info.st_ctim)};
+    uint64_t time = nanoseconds(now);
+    stamp.is_settled = time > stamp.changed && time - stamp.changed > SETTLED;
+    *ret_stamp = stamp;
     return LDR_OK;
 }
 
@@ -293,58 +319,6 @@ ldr_status ldr__os_protect(void *address, uint64_t size, int access)
 void ldr__os_unmap(void *address, uint64_t size)
 {
     munmap(address, size);
-}
-
-/* ---- Which pages are copies: Documentation/admin-guide/mm/pagemap.rst ---- */
-
-#define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
-#define PAGEMAP_FILE      (UINT64_C(1) << 61)
-#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
-#define PAGEMAP_CHUNK     512
-
-/*
- * A page of zero fill that was only read is present as the kernel's one zero page, which is not
- * ours; what tells it from a copy is that it is never mapped exclusively. (Nor is a copy as long as
- * a child shares it; only of zero fill the two cannot be told apart.)
- */
-static bool is_own_copy(uint64_t entry, bool of_zero_fill)
-{
-    if (entry & PAGEMAP_FILE)
-        return false;
-    return (entry & PAGEMAP_SWAPPED) != 0 ||
-           ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
-}
-
-static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t count,
-                               bool of_zero_fill, bool *ret_private)
-{
-    uint64_t entries[PAGEMAP_CHUNK];
-    size_t got;
-    ldr_status status = ldr__os_file_read(pagemap, page * sizeof entries[0], entries,
-                                          count * sizeof entries[0], &got);
-    if (status != LDR_OK || got != count * sizeof entries[0])
-        return LDR_OS_ERROR;
-    for (uint64_t i = 0; i < count; i++)
-        ret_private[i] = is_own_copy(entries[i], of_zero_fill);
-    return LDR_OK;
-}
-
-ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
-                                 bool *ret_private)
-{
-    ldr__handle pagemap = {open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
-    if (pagemap.value < 0)
-        return LDR_OS_ERROR;
-    ldr_status status = LDR_OK;
-    uint64_t first = (uintptr_t)address / PAGE_BYTES;
-    for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
-        uint64_t left = page_count - done;
-        status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
-                              of_zero_fill, ret_private + done);
-    }
-    ldr__os_close(pagemap);
-    return status;
 }
 
 /* ---- Threads ---- */

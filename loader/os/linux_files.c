@@ -112,18 +112,6 @@ ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_f
 
 /* ---- Size and name ---- */
 
-ldr_status ldr__os_file_facts(ldr__handle file, uint64_t *ret_size, ldr__file_id *ret_id)
-{
-    struct stat info;
-    if (fstat((int)file.value, &info) != 0)
-        return LDR_IO_ERROR;
-    if (ret_size != NULL)
-        *ret_size = (uint64_t)info.st_size;
-    if (ret_id != NULL)
-        *ret_id = (ldr__file_id){.device = info.st_dev, .inode = info.st_ino};
-    return LDR_OK;
-}
-
 /* Not all file systems can set room aside: the others make the file longer all the same. */
 static int grow(int fd, off_t old_size, off_t size)
 {

@@ -30,6 +30,19 @@ typedef struct ldr__file_id {
     uint64_t device, inode;
 } ldr__file_id;
 
+/*
+ * What tells one state of an open file from another; times are nanoseconds since 1970. A change
+ * that is made less than some milliseconds after another may leave the times as they are: a file
+ * that is settled had no change that recently.
+ */
+typedef struct ldr__file_stamp {
+    ldr__file_id id;
+    uint64_t size;
+    uint64_t modified; /* the content, as far as nobody has set that time */
+    uint64_t changed;  /* anything: this nobody can set */
+    bool is_settled;
+} ldr__file_stamp;
+
 /* ---- Memory ---- */
 
 /* `size` zeroed bytes, or NULL. Released with ldr__os_free, which takes NULL. */
@@ -56,6 +69,9 @@ ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *
 ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
                              size_t *ret_count);
 
+/* LDR_OS_ERROR. */
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp);
+
 /*
  * Whether pages of an open file may be mapped with LDR__EXECUTE: not on a file system mounted
  * noexec, nor where the system does not tell.
@@ -80,9 +96,6 @@ ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr__disposition
 /* A second opening of the same file, whatever has become of its path: it shares neither locks nor
  * lifetime with the first. LDR_ACCESS_DENIED, LDR_OS_ERROR, LDR_NO_MEMORY. */
 ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_file);
-
-/* The size in bytes now, and which file it is; either may be NULL. LDR_IO_ERROR. */
-ldr_status ldr__os_file_facts(ldr__handle file, uint64_t *ret_size, ldr__file_id *ret_id);
 
 /*
  * Cuts an open file, or makes it longer by zeros that the disk has room for. LDR_DISK_FULL,
@@ -116,6 +129,8 @@ void ldr__os_file_include(ldr__handle file);
  * with `through` it has also stored them for good, and the file's size. LDR_IO_ERROR.
  */
 ldr_status ldr__os_file_flush(ldr__handle file, uint64_t offset, uint64_t size, bool through);
+/* What the page cache holds of an open file. LDR_OS_ERROR when the system does not tell. */
+ldr_status ldr__os_file_cache(ldr__handle file, ldr_file_cache *ret_cache);
 
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
@@ -275,6 +290,15 @@ void ldr__os_unmap(void *address, uint64_t size);
  */
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
                                  bool *ret_private);
+
+/* Where a page of this process is. `frame` is a physical page number, if the system tells it. */
+typedef struct ldr__os_page {
+    bool is_present, has_frame;
+    uint64_t frame;
+} ldr__os_page;
+
+/* `address` lies in a mapping, at any byte of the page. LDR_OS_ERROR. */
+ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page);
 
 /* ---- Threads ---- */
 

@@ -50,6 +50,16 @@ ldr_status ldr__data_view_sync(const ldr_view *view)
     return LDR_OK;
 }
 
+uint64_t ldr__data_committed(const ldr_section *section)
+{
+    uint64_t count = 0, last = ldr__data_pages(section), page = 0, stop = last;
+    if (!ldr__data_is_reserved(section))
+        return last;
+    for (; ldr__committed_find(section, true, &page, &stop); page = stop, stop = last)
+        count += stop - page;
+    return count;
+}
+
 /* ---- Committing: for holders of the lock ---- */
 
 static ldr_status sync_all(const ldr__data *data)

@@ -58,21 +58,20 @@ static ldr_status fail_backing(const ldr_create_options *options, ldr_status sta
     return fail(diag, status, subject);
 }
 
-static ldr__facts facts_of(const ldr_section *section)
-{
-    ldr__facts facts = {.size = section->data.size,
-                        .protect = section->data.protect,
-                        .attributes = section->data.attributes,
-                        .is_file = section->data.is_file};
-    ldr__os_file_facts(section->data.backing, NULL, &facts.backing);
-    return facts;
-}
-
 static ldr_status make_descriptor(ldr_section *section, const ldr__registry_key *key)
 {
+    const ldr__data *data = &section->data;
     if (key == NULL && !ldr__data_is_reserved(section))
         return LDR_OK;
-    ldr__facts facts = facts_of(section);
+    ldr__facts facts = {.size = data->size,
+                        .protect = data->protect,
+                        .attributes = data->attributes,
+                        .is_file = data->is_file};
+    ldr__file_stamp stamp;
+    ldr_status status = ldr__os_file_stamp(data->backing, &stamp);
+    if (status != LDR_OK)
+        return status;
+    facts.backing = stamp.id;
     return ldr__descriptor_make(section, &facts, key);
 }
 
@@ -91,8 +90,8 @@ static ldr_status grow(ldr__handle file, uint64_t size, growth *done)
 /* Unless somebody relies on the new size by now. */
 static void shrink(ldr__handle file, uint64_t size, const growth *done)
 {
-    uint64_t now;
-    if (done->is_done && ldr__os_file_facts(file, &now, NULL) == LDR_OK && now == size &&
+    ldr__file_stamp now;
+    if (done->is_done && ldr__os_file_stamp(file, &now) == LDR_OK && now.size == size &&
         !ldr__os_file_is_marked(file, LDR__MARK_DATA + done->old_size, size - done->old_size))
         ldr__os_file_resize(file, done->old_size);
 }
@@ -126,13 +125,17 @@ static ldr_status make_of_file(ldr_section *section, const ldr_create_options *o
                                const ldr__registry_key *key, const char *subject, ldr_diag *diag)
 {
     ldr__data *data = &section->data;
-    growth done = {0};
-    ldr_status status = ldr__os_file_facts(data->backing, &done.old_size, NULL);
+    ldr__file_stamp stamp;
+    ldr_status status = ldr__os_file_stamp(data->backing, &stamp);
     if (status != LDR_OK)
         return fail(diag, status, subject);
-    status = size_of_file_section(options, done.old_size, &data->size, subject, diag);
+    status = size_of_file_section(options, stamp.size, &data->size, subject, diag);
     if (status != LDR_OK)
         return status;
+    growth done = {.old_size = stamp.size};
+    section->has_id = true;
+    section->id = stamp.id;
+    section->file_size = data->size > stamp.size ? data->size : stamp.size;
     status = complete(section, key, &done);
     return status == LDR_OK ? LDR_OK : fail(diag, status, subject);
 }
@@ -173,6 +176,9 @@ ldr_status ldr__data_attach(ldr_section *section, const ldr__facts *facts, ldr__
     data->attributes = facts->attributes;
     data->is_file = facts->is_file != 0;
     data->backing = backing;
+    section->has_id = data->is_file;
+    section->id = facts->backing;
+    section->file_size = facts->size;
     if (data->is_file)
         ldr__os_file_mark(backing, LDR__MARK_DATA, data->size);
     return LDR_OK;

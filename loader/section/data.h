@@ -24,6 +24,13 @@ static inline bool ldr__data_is_reserved(const ldr_section *section)
     return !section->data.is_file && (section->data.attributes & LDR_SEC_RESERVE) != 0;
 }
 
+/* Pages of the section, and how many of them are committed. */
+static inline uint64_t ldr__data_pages(const ldr_section *section)
+{
+    return section->data.size / LDR__PAGE + (section->data.size % LDR__PAGE != 0);
+}
+uint64_t ldr__data_committed(const ldr_section *section);
+
 /* What has not been made is passed over. */
 void ldr__data_release(ldr_section *section);
 

@@ -50,7 +50,8 @@ static uint32_t judge_arguments(const ldr_view_options *options)
         return PE_NT_INVALID_PAGE_PROTECTION;
     if ((options->allocation_type & ~types) != 0)
         return PE_NT_INVALID_PARAMETER_9;
-    if (!pe_range_ok(LDR__USER_END, options->base, options->length))
+    if (options->base >= LDR__USER_END ||
+        !pe_range_ok(LDR__USER_END, options->base, options->length))
         return PE_NT_INVALID_PARAMETER_3;
     if (limit == 0 || (options->base != 0 && options->base >= limit))
         return PE_NT_INVALID_PARAMETER_4;

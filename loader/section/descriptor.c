@@ -79,14 +79,14 @@ ldr_status ldr__descriptor_make(ldr_section *section, const ldr__facts *facts,
 ldr_status ldr__descriptor_read(ldr__handle segment, ldr__facts *ret_facts)
 {
     ldr__descriptor copy;
-    uint64_t size = 0;
+    ldr__file_stamp stamp;
     size_t got = 0;
-    ldr_status status = ldr__os_file_facts(segment, &size, NULL);
+    ldr_status status = ldr__os_file_stamp(segment, &stamp);
     if (status == LDR_OK)
         status = ldr__os_file_read(segment, 0, &copy, sizeof copy, &got);
     if (status != LDR_OK)
         return status;
-    if (got != sizeof copy || copy.magic != MAGIC || bytes_of(&copy.facts) != size)
+    if (got != sizeof copy || copy.magic != MAGIC || bytes_of(&copy.facts) != stamp.size)
         return LDR_IO_ERROR;
     *ret_facts = copy.facts;
     return LDR_OK;

@@ -171,7 +171,11 @@ void ldr_file_close(ldr_file *file)
 
 ldr_status ldr_file_size(const ldr_file *file, uint64_t *ret_size)
 {
-    return ldr__os_file_facts(file->handle, ret_size, NULL);
+    ldr__file_stamp stamp;
+    if (ldr__os_file_stamp(file->handle, &stamp) != LDR_OK)
+        return LDR_IO_ERROR;
+    *ret_size = stamp.size;
+    return LDR_OK;
 }
 
 ldr_status ldr_file_set_size(ldr_file *file, uint64_t size, ldr_diag *diag)

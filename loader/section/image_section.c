@@ -3,6 +3,7 @@
 #include "section/file.h"
 #include "section/object.h"
 #include "section/options.h"
+#include "section/share.h"
 #include "section/source.h"
 
 /* ---- Headers ---- */
@@ -66,13 +67,10 @@ static ldr_status check_policy(const ldr_section *section, const ldr_section_opt
 }
 
 static ldr_status make_segments(ldr_section *section, const ldr__source *source,
-                                const ldr__headers *headers, ldr_diag *diag)
+                                const ldr__headers *headers, const ldr__plan_rules *rules,
+                                ldr_diag *diag)
 {
-    ldr_status status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SEGMENT,
-                                            &section->segment);
-    if (status == LDR_OK)
-        status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SHARED,
-                                     &section->shared);
+    ldr_status status = ldr__share_segments(section, source, headers, rules);
     return status == LDR_OK ? LDR_OK
                             : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
@@ -109,9 +107,20 @@ static bool is_direct(const ldr__source *source, const ldr_section_options *opti
            (options->no_execute || ldr__os_file_executable(source->file));
 }
 
-static ldr_status build(ldr_section *section, const ldr__source *source,
+/* `given` as far as it can be shared with others. */
+static ldr__source source_for(const ldr__source *given, const ldr_section_options *options)
+{
+    ldr__source source = *given;
+    if (options->source != LDR_SOURCE_FILE_BACKED)
+        source.stamp = NULL;
+    return source;
+}
+
+static ldr_status build(ldr_section *section, const ldr__source *given,
                         const ldr_section_options *options, ldr_diag *diag)
 {
+    ldr__source from = source_for(given, options);
+    const ldr__source *source = &from;
     section->profile = options->profile;
     section->file_size = source->size;
     ldr__headers headers = {0};
@@ -127,7 +136,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
     if (status == LDR_OK)
         status = check_policy(section, options, diag);
     if (status == LDR_OK)
-        status = make_segments(section, source, &headers, diag);
+        status = make_segments(section, source, &headers, &rules, diag);
     return status;
 }
 
@@ -168,13 +177,13 @@ ldr_status ldr__image_of_file(const char *name, ldr__handle file,
                               const ldr_section_options *options, ldr_section **ret_section,
                               ldr_diag *diag)
 {
-    ldr__source source = {.file = file};
-    ldr__file_id id;
+    ldr__file_stamp stamp; /* before anything is read: that is of this state or a later one */
     ldr_section *section;
-    ldr_status status = ldr__os_file_facts(file, &source.size, &id);
+    ldr_status status = ldr__os_file_stamp(file, &stamp);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), name);
-    status = section_make(name, &source, &id, options, &section, diag);
+    ldr__source source = {.file = file, .size = stamp.size, .stamp = &stamp};
+    status = section_make(name, &source, &stamp.id, options, &section, diag);
     if (status != LDR_OK)
         return status;
     if (ldr__plan_uses(&section->plan, LDR_BACKING_FILE) ||

@@ -86,15 +86,14 @@ ldr_status ldr__image_publish(ldr_section *section, const ldr_create_options *op
 /* Those who share a segment are of one user, but may have written what they like to it. */
 static bool facts_are_right(const ldr__facts *facts, ldr__handle backing)
 {
-    uint64_t size;
-    ldr__file_id id;
+    ldr__file_stamp stamp;
     bool is_image = (facts->attributes & LDR_SEC_IMAGE) != 0;
-    if (ldr__os_file_facts(backing, &size, &id) != LDR_OK || id.device != facts->backing.device ||
-        id.inode != facts->backing.inode || !ldr__protect_is_single(facts->protect))
+    if (ldr__os_file_stamp(backing, &stamp) != LDR_OK || stamp.id.device != facts->backing.device ||
+        stamp.id.inode != facts->backing.inode || !ldr__protect_is_single(facts->protect))
         return false;
     if (is_image || facts->is_file != 0)
         return facts->size <= LDR__SECTION_MAX && (is_image || facts->size != 0);
-    return facts->size != 0 && facts->size <= size && facts->size % LDR__PAGE == 0;
+    return facts->size != 0 && facts->size <= stamp.size && facts->size % LDR__PAGE == 0;
 }
 
 static ldr_status attach_image(const ldr__facts *facts, ldr__handle file, const char *name,

@@ -8,6 +8,19 @@
 
 #include <stdatomic.h>
 
+/* Who has the memory of a segment of a section. */
+typedef enum ldr__sharing {
+    LDR__SHARING_NONE = 0,  /* this section object alone; or there is no such segment */
+    LDR__SHARING_PUBLISHED, /* made for this one, and others can find it */
+    LDR__SHARING_FOUND,     /* made for another section object, maybe of another process */
+} ldr__sharing;
+
+/* How a segment is shared with other section objects, of this process and of others. */
+typedef struct ldr__shared_by {
+    ldr__sharing sharing;
+    ldr__registry_mark mark;
+} ldr__shared_by;
+
 /*
  * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
  * a sealed segment. Made once and shared by all later views at that base.
@@ -46,10 +59,11 @@ typedef struct ldr__data {
 /* Nothing in a section changes after it is made but what is atomic or has a lock: views on several
  * threads share it. */
 struct ldr_section {
-    atomic_uint references; /* the caller's and one for each view */
-    bool is_data;           /* else an image: the fields from `headers` on */
-    uint32_t access;        /* LDR_SECTION_*, of the caller */
-    uint64_t maximum_size;  /* of an image, if the caller has set one (A0.8) */
+    atomic_uint references; /* the callers' and one for each view */
+    atomic_uint views;
+    bool is_data;          /* else an image: the fields from `headers` on */
+    uint32_t access;       /* LDR_SECTION_*, of the caller */
+    uint64_t maximum_size; /* of an image, if the caller has set one (A0.8) */
     ldr__data data;
     ldr__handle descriptor_segment; /* named and reserved sections have one */
     ldr__descriptor *descriptor;    /* mapped, or NULL */
@@ -60,9 +74,10 @@ struct ldr_section {
     uint64_t file_size; /* bytes, when it was judged */
     ldr__plan plan;
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
-    ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed */
-    ldr__handle shared;  /* for LDR_BACKING_SHARED: never sealed, views write to it */
-    bool has_id;         /* made from a file: which one */
+    ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed */
+    ldr__handle shared;  /* for LDR_BACKING_SHARED: views write to it */
+    ldr__shared_by segment_by, shared_by;
+    bool has_id; /* made from a file: which one */
     ldr__file_id id;
     char name[256]; /* for diagnostics */
     bool no_execute;
@@ -90,6 +105,7 @@ struct ldr_view {
     bool is_converted; /* it shows other bytes than its section */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
+    uint8_t *own; /* a bit for each page: of a SHARED PE section, but the view's own; may be NULL */
 };
 
 #endif

@@ -1,13 +1,38 @@
 #include "section/pages.h"
 #include "section/rights.h"
+#include "section/view.h"
 
 /* ---- The list of an image ---- */
 
-static ldr__run run_of(const ldr__subsection *subsection)
+/* How far the pages from `rva` on are alike; `subsection` is theirs. */
+static ldr__run run_of(const ldr_view *view, const ldr__subsection *subsection, uint64_t rva)
 {
-    return (ldr__run){.end = subsection->rva + subsection->size,
-                      .protect = subsection->protect,
-                      .is_private = subsection->backing != LDR_BACKING_SHARED};
+    ldr__run run = {.end = subsection->rva + subsection->size,
+                    .protect = subsection->protect,
+                    .is_private = true};
+    if (subsection->backing != LDR_BACKING_SHARED)
+        return run;
+    run.is_private = ldr__view_owns(view, rva);
+    for (uint64_t page = rva; page < run.end; page += LDR__PAGE) {
+        if (ldr__view_owns(view, page) != run.is_private)
+            run.end = page;
+    }
+    return run;
+}
+
+static ldr_status append_subsection(const ldr_view *view, ldr__runs *runs,
+                                    const ldr__subsection *subsection)
+{
+    uint64_t end = subsection->rva + subsection->size;
+    ldr_status status = LDR_OK;
+    for (uint64_t rva = subsection->rva; rva < end && status == LDR_OK;) {
+        ldr__run run = run_of(view, subsection, rva);
+        status = ldr__runs_reserve(runs, 1);
+        if (status == LDR_OK)
+            ldr__runs_append(runs, &run);
+        rva = run.end;
+    }
+    return status;
 }
 
 ldr_status ldr__pages_list(ldr_view *view)
@@ -16,16 +41,12 @@ ldr_status ldr__pages_list(ldr_view *view)
     if (view->runs != NULL)
         return LDR_OK;
     ldr__runs *runs = ldr__os_alloc(sizeof *runs);
-    if (runs == NULL)
-        return LDR_NO_MEMORY;
-    ldr_status status = ldr__runs_reserve(runs, plan->count);
+    ldr_status status = runs != NULL ? LDR_OK : LDR_NO_MEMORY;
+    for (uint32_t i = 0; i < plan->count && status == LDR_OK; i++)
+        status = append_subsection(view, runs, &plan->subsections[i]);
     if (status != LDR_OK) {
         ldr__runs_free(runs);
         return status;
-    }
-    for (uint32_t i = 0; i < plan->count; i++) {
-        ldr__run run = run_of(&plan->subsections[i]);
-        ldr__runs_append(runs, &run);
     }
     view->runs = runs;
     return LDR_OK;
@@ -108,6 +129,20 @@ ldr_status ldr__pages_change(const ldr_view *view, uint64_t start, uint64_t end,
     }
     ldr__runs_merge(runs);
     return status;
+}
+
+ldr_status ldr__pages_own(const ldr_view *view, uint64_t start, uint64_t end)
+{
+    ldr__runs *runs = view->runs;
+    ldr_status status = runs != NULL ? ldr__runs_reserve(runs, 2) : LDR_OK;
+    if (runs == NULL || status != LDR_OK)
+        return status;
+    uint32_t first = ldr__runs_split(runs, start);
+    uint32_t last = ldr__runs_split(runs, end);
+    for (uint32_t i = first; i < last; i++)
+        runs->items[i].is_private = true;
+    ldr__runs_merge(runs);
+    return LDR_OK;
 }
 
 bool ldr__pages_of(const ldr_view *view, uint64_t offset, uint64_t size, ldr__page_range *ret_range)

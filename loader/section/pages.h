@@ -7,6 +7,10 @@
 /* The list of a view of an image, made from the plan when it is needed first. LDR_NO_MEMORY. */
 ldr_status ldr__pages_list(ldr_view *view);
 
+/* Pages are mapped so that writing copies them from now on; of a view without a list nothing is
+ * noted. LDR_NO_MEMORY. */
+ldr_status ldr__pages_own(const ldr_view *view, uint64_t start, uint64_t end);
+
 /*
  * Gives pages of a view that has its list a protection; where writing makes a copy, READWRITE
  * becomes WRITECOPY, and where it does not, WRITECOPY makes it so from now on. `only_reserved`:

@@ -54,14 +54,24 @@ ldr_status ldr__place(ldr_section *section, uint64_t base, void **ret_address, l
                           diag);
 }
 
-/* The highest address below `limit` that is free, among so many that looking does not take long. */
-static ldr_status place_below(const ldr__room *room, void **ret_address)
+/* A free address in the highest part of what lies below `limit`. */
+static ldr_status place_near(const ldr__room *room, uint64_t limit, void **ret_address)
 {
-    enum { ATTEMPTS = 0x10000 };
-    uint64_t highest = room->limit > room->size ? room->limit - room->size : 0;
+    enum { ATTEMPTS = 0x1000 };
+    uint64_t highest = limit > room->size ? limit - room->size : 0;
     uint64_t base = highest & ~(room->alignment - 1);
     for (unsigned i = 0; i < ATTEMPTS && base != 0; i++, base -= room->alignment) {
         if (ldr__os_reserve(base, room->size, room->alignment, ret_address) == LDR_OK)
+            return LDR_OK;
+    }
+    return LDR_NO_MEMORY;
+}
+
+/* Not everywhere, so that looking does not take long. */
+static ldr_status place_below(const ldr__room *room, void **ret_address)
+{
+    for (uint64_t limit = room->limit; limit > room->size; limit /= 2) {
+        if (place_near(room, limit, ret_address) == LDR_OK)
             return LDR_OK;
     }
     return LDR_NO_MEMORY;

@@ -43,25 +43,38 @@ static uint32_t current(const ldr_view *view, uint64_t start)
     return is_own ? ldr__protect_after_write(protect) : protect;
 }
 
-/* For holders of the lock. */
+/* For holders of the lock, where the view has its list. */
 static ldr_status change(ldr_view *view, const ldr__page_range *range, uint32_t protect,
                          uint32_t *ret_old, ldr_diag *diag)
 {
     const char *name = view->section->name;
-    ldr_status status = view->section->is_data ? ldr__data_view_sync(view) : ldr__pages_list(view);
-    if (status != LDR_OK)
-        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
     if (!is_committed(view, range))
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_NOT_COMMITTED, name);
     if (!is_allowed(view, protect))
         return ldr__fail(diag, LDR_ACCESS_DENIED, PE_NT_SECTION_PROTECTION, name);
     uint32_t old = current(view, range->start);
-    status = ldr__pages_change(view, range->start, range->end, protect, false);
+    ldr_status status = ldr__pages_change(view, range->start, range->end, protect, false);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), name);
     if (ret_old != NULL)
         *ret_old = old;
     return LDR_OK;
+}
+
+/* A list that is made for nothing goes again. */
+static ldr_status change_with_list(ldr_view *view, const ldr__page_range *range, uint32_t protect,
+                                   uint32_t *ret_old, ldr_diag *diag)
+{
+    bool is_new = view->runs == NULL;
+    ldr_status status = view->section->is_data ? ldr__data_view_sync(view) : ldr__pages_list(view);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), view->section->name);
+    status = change(view, range, protect, ret_old, diag);
+    if (status != LDR_OK && is_new) {
+        ldr__runs_free(view->runs);
+        view->runs = NULL;
+    }
+    return status;
 }
 
 ldr_status ldr_view_protect(ldr_view *view, uint64_t offset, uint64_t size, uint32_t protect,
@@ -74,7 +87,7 @@ ldr_status ldr_view_protect(ldr_view *view, uint64_t offset, uint64_t size, uint
     if (!ldr__pages_of(view, offset, size, &range))
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_CONFLICTING_ADDRESSES, name);
     ldr__pages_lock(view);
-    ldr_status status = change(view, &range, protect, ret_old, diag);
+    ldr_status status = change_with_list(view, &range, protect, ret_old, diag);
     ldr__pages_unlock(view);
     return status;
 }

@@ -38,10 +38,23 @@ static const ldr__run *run_at(const ldr_view *view, uint64_t rva)
     return view->runs != NULL ? &view->runs->items[ldr__runs_find(view->runs, rva)] : NULL;
 }
 
-static bool can_be_copied(const ldr__subsection *subsection, const ldr__run *run)
+/* Of memory that is SHARED there are no copies, but pages that are the view's own from the start,
+ * and those that ldr_view_protect has made so. */
+static bool can_be_copied(const ldr__subsection *subsection, const ldr__page_state *state,
+                          const ldr__run *run)
 {
     return subsection->backing != LDR_BACKING_NONE &&
-           (subsection->backing != LDR_BACKING_SHARED || (run != NULL && run->is_private));
+           (subsection->backing != LDR_BACKING_SHARED || state->is_relocated ||
+            (run != NULL && run->is_private));
+}
+
+static void find_own(const ldr_view *view, uint64_t rva, ldr__page_state *state)
+{
+    uint64_t end = rva + LDR__PAGE;
+    state->is_own = ldr__view_owns(view, rva);
+    while (end < state->end && ldr__view_owns(view, end) == state->is_own)
+        end += LDR__PAGE;
+    state->end = end;
 }
 
 /* Whether the view shows the section's relocated copy at `rva`, and up to where that is so. */
@@ -74,12 +87,14 @@ ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_st
     state.is_relocated = is_relocated(view, rva, &state.end);
     if (run != NULL && run->end < state.end)
         state.end = run->end;
-    if (can_be_copied(subsection, run)) {
+    if (can_be_copied(subsection, &state, run)) {
         ldr_status status =
             ldr__pages_measure(view, rva, state.end, subsection->backing == LDR_BACKING_ZERO,
                                &state.is_own, &state.end);
         if (status != LDR_OK)
             return status;
+    } else if (subsection->backing == LDR_BACKING_SHARED) {
+        find_own(view, rva, &state);
     }
     *ret_state = state;
     return LDR_OK;

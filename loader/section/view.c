@@ -109,9 +109,11 @@ ldr_status ldr_view_map(ldr_section *section, const ldr_view_options *options, l
     ldr__options_read(options, &all, sizeof all);
     ldr_status status = section->is_data ? ldr__data_view_map(section, &all, ret_view, diag)
                                          : map_image(section, &all, ret_view, diag);
-    if (status == LDR_OK)
-        atomic_fetch_add(&section->references, 1);
-    return status;
+    if (status != LDR_OK)
+        return status;
+    atomic_fetch_add(&section->references, 1);
+    atomic_fetch_add(&section->views, 1);
+    return LDR_OK;
 }
 
 void ldr_view_unmap(ldr_view *view)
@@ -121,8 +123,10 @@ void ldr_view_unmap(ldr_view *view)
     if (view->section->is_data)
         ldr__data_view_leave(view);
     ldr__os_unmap(view->base, view->size);
+    atomic_fetch_sub(&view->section->views, 1);
     ldr__section_release(view->section);
     ldr__runs_free(view->runs);
+    ldr__os_free(view->own);
     ldr__os_free(view);
 }
 

@@ -1,4 +1,5 @@
 /* write.c: opening pages of a view for writing. */
+#include "section/pages.h"
 #include "section/rights.h"
 #include "section/view.h"
 
@@ -60,6 +61,53 @@ static ldr_status restore(const ldr_view *view, uint64_t start, uint64_t end)
     return result;
 }
 
+/* ---- Pages that are SHARED ---- */
+
+ldr_status ldr__view_own(ldr_view *view, uint64_t rva, uint64_t size)
+{
+    if (view->own == NULL)
+        view->own = ldr__os_alloc(view->section->plan.size / LDR__PAGE / 8 + 1);
+    if (view->own == NULL || ldr__pages_own(view, rva, rva + size) != LDR_OK)
+        return LDR_NO_MEMORY;
+    for (uint64_t page = rva / LDR__PAGE; page < (rva + size) / LDR__PAGE; page++)
+        view->own[page / 8] = (uint8_t)(view->own[page / 8] | 1u << page % 8);
+    return LDR_OK;
+}
+
+/* Because ldr_view_protect has made it so. */
+static bool is_private(const ldr_view *view, uint64_t rva)
+{
+    const ldr__runs *runs = view->runs;
+    return runs != NULL && runs->items[ldr__runs_find(runs, rva)].is_private;
+}
+
+static ldr_status own_page(ldr_view *view, const ldr__subsection *subsection, uint64_t rva)
+{
+    if (ldr__view_owns(view, rva) || is_private(view, rva))
+        return LDR_OK;
+    ldr_status status = ldr__os_map_private(view->base + rva, LDR__PAGE, view->section->segment,
+                                            rva, ldr__protect_access(subsection->protect));
+    return status == LDR_OK ? ldr__view_own(view, rva, LDR__PAGE) : status;
+}
+
+static ldr_status own_pages(ldr_view *view, uint64_t start, uint64_t end)
+{
+    const ldr__plan *plan = &view->section->plan;
+    ldr_status status = LDR_OK;
+    for (uint64_t rva = start; rva < end && status == LDR_OK;) {
+        const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
+        uint64_t next = subsection->rva + subsection->size;
+        if (subsection->backing == LDR_BACKING_SHARED) {
+            status = own_page(view, subsection, rva);
+            next = rva + LDR__PAGE;
+        }
+        rva = next;
+    }
+    return status;
+}
+
+/* ---- All pages ---- */
+
 static ldr_status open_run(const ldr_view *view, uint64_t rva, const access_run *run)
 {
     if (run->reserved)
@@ -84,7 +132,10 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size)
         }
         at = run.end;
     }
-    return LDR_OK;
+    ldr_status status = own_pages(view, start, end);
+    if (status != LDR_OK)
+        restore(view, start, end);
+    return status;
 }
 
 ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size)

@@ -98,13 +98,12 @@ static bool fails(const char *name)
         return fails(#name) ? (failure) : REAL(name) arguments; \
     }
 
+FORWARD(file_stamp, LDR_OS_ERROR, (ldr__handle file, ldr__file_stamp *ret_stamp), (file, ret_stamp))
 FORWARD(segment_write, LDR_NO_MEMORY,
         (ldr__handle segment, uint64_t offset, const void *bytes, size_t size),
         (segment, offset, bytes, size))
 FORWARD(segment_seal, LDR_OS_ERROR, (ldr__handle segment), (segment))
 FORWARD(segment_fix_size, LDR_OS_ERROR, (ldr__handle segment), (segment))
-FORWARD(file_facts, LDR_IO_ERROR, (ldr__handle file, uint64_t *ret_size, ldr__file_id *ret_id),
-        (file, ret_size, ret_id))
 FORWARD(file_resize, LDR_DISK_FULL, (ldr__handle file, uint64_t size), (file, size))
 FORWARD(file_remove, LDR_IO_ERROR, (ldr__handle file, const char *path), (file, path))
 FORWARD(file_flush, LDR_IO_ERROR, (ldr__handle file, uint64_t offset, uint64_t size, bool through),
@@ -124,6 +123,8 @@ FORWARD(poke, LDR_IO_ERROR, (void *address, const void *bytes, size_t size), (ad
 FORWARD(pages_private, LDR_OS_ERROR,
         (const void *address, uint64_t page_count, bool of_zero_fill, bool *ret_private),
         (address, page_count, of_zero_fill, ret_private))
+FORWARD(page_at, LDR_OS_ERROR, (const void *address, ldr__os_page *ret_page), (address, ret_page))
+FORWARD(file_cache, LDR_OS_ERROR, (ldr__handle file, ldr_file_cache *ret_cache), (file, ret_cache))
 FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))
 
 /* ---- Memory ---- */

@@ -81,7 +81,7 @@ static bool query_view(const ldr_view *view, uint64_t address, ldr__memory_info 
 
 static ldr_view *module_view_at(ldr__process *process, uint64_t address)
 {
-    ldr_module *module = ldr__module_from_address(process->ctx, pointer(address));
+    ldr_module *module = ldr_module_at(process->ctx, pointer(address));
     ldr_view *view = module ? ldr__module_view(module) : NULL;
     uint64_t base = view ? (uint64_t)(uintptr_t)ldr_view_base(view) : 0;
     return view && address >= base && address - base < ldr_view_size(view) ? view : NULL;

@@ -138,7 +138,7 @@ DWORD ldr__memory_flush(ldr__process *process, const void *address, uint64_t siz
                     : ldr__error_from_nt_status(diag.why.nt_status);
     }
     pthread_mutex_unlock(&process->memory->lock);
-    if (view == NULL && ldr__module_from_address(process->ctx, address) != NULL)
+    if (view == NULL && ldr_module_at(process->ctx, address) != NULL)
         return ERROR_SUCCESS;
     return error;
 }

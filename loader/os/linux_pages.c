@@ -1,0 +1,105 @@
+/* linux_pages.c: what the kernel tells about single pages. */
+#include "os/os.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGE_BYTES UINT64_C(4096)
+
+/* ---- Which pages are copies: Documentation/admin-guide/mm/pagemap.rst ---- */
+
+#define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
+#define PAGEMAP_FILE      (UINT64_C(1) << 61)
+#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+#define PAGEMAP_FRAME     ((UINT64_C(1) << 55) - 1)
+#define PAGEMAP_CHUNK     512
+
+/*
+ * A page of zero fill that was only read is present as the kernel's one zero page, which is not
+ * ours; what tells it from a copy is that it is never mapped exclusively. (Nor is a copy as long as
+ * a child shares it; only of zero fill the two cannot be told apart.)
+ */
+static bool is_own_copy(uint64_t entry, bool of_zero_fill)
+{
+    if (entry & PAGEMAP_FILE)
+        return false;
+    return (entry & PAGEMAP_SWAPPED) != 0 ||
+           ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
+}
+
+/* The entries of `count` pages from number `page` on. */
+static ldr_status read_pagemap(int pagemap, uint64_t page, uint64_t count, uint64_t *ret_entries)
+{
+    size_t size = count * sizeof *ret_entries;
+    ssize_t got = pread(pagemap, ret_entries, size, (off_t)(page * sizeof *ret_entries));
+    return got == (ssize_t)size ? LDR_OK : LDR_OS_ERROR;
+}
+
+static ldr_status find_copies(int pagemap, uint64_t page, uint64_t count, bool of_zero_fill,
+                              bool *ret_private)
+{
+    uint64_t entries[PAGEMAP_CHUNK];
+    ldr_status status = read_pagemap(pagemap, page, count, entries);
+    if (status != LDR_OK)
+        return status;
+    for (uint64_t i = 0; i < count; i++)
+        ret_private[i] = is_own_copy(entries[i], of_zero_fill);
+    return LDR_OK;
+}
+
+ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
+                                 bool *ret_private)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    ldr_status status = LDR_OK;
+    uint64_t first = (uintptr_t)address / PAGE_BYTES;
+    for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
+        uint64_t left = page_count - done;
+        status = find_copies(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
+                             of_zero_fill, ret_private + done);
+    }
+    close(pagemap);
+    return status;
+}
+
+ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    uint64_t entry;
+    ldr_status status = read_pagemap(pagemap, (uintptr_t)address / PAGE_BYTES, 1, &entry);
+    close(pagemap);
+    if (status != LDR_OK)
+        return status;
+    bool is_present = (entry & PAGEMAP_PRESENT) != 0;
+    uint64_t frame = is_present ? entry & PAGEMAP_FRAME : 0;
+    /* Frame 0 is never a program's: the kernel shows it to those who may not know. */
+    *ret_page = (ldr__os_page){.is_present = is_present, .has_frame = frame != 0, .frame = frame};
+    return LDR_OK;
+}
+
+/* ---- What is cached of a file: cachestat(2) ---- */
+
+/* Newer than the C library's headers. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+ldr_status ldr__os_file_cache(ldr__handle file, ldr_file_cache *ret_cache)
+{
+    struct {
+        uint64_t offset, size;
+    } all = {0, 0};
+    struct {
+        uint64_t cached, dirty, written_back, evicted, recently_evicted;
+    } pages;
+    if (syscall(SYS_cachestat, (int)file.value, &all, &pages, 0) != 0)
+        return LDR_OS_ERROR;
+    *ret_cache = (ldr_file_cache){.cached_pages = pages.cached, .dirty_pages = pages.dirty};
+    return LDR_OK;
+}

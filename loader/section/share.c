@@ -1,0 +1,166 @@
+#include "section/share.h"
+
+/* What both segments are made from. */
+typedef struct sharer {
+    ldr_section *section;
+    const ldr__source *source;
+    const ldr__headers *headers;
+    ldr__registry_key key; /* valid when the source has a stamp */
+} sharer;
+
+/* ---- Keys ---- */
+
+/* From the signature to the end of the section table: all that decides where bytes go. */
+static ldr__registry_key key_of_headers(const ldr_section *section)
+{
+    enum { ENTRY_SIZE = 40 };
+    const pe_image *image = &section->image;
+    uint64_t start = image->file.offset.value;
+    uint64_t end = image->section_table.value + ENTRY_SIZE * (uint64_t)image->file.section_count;
+    ldr__registry_key key;
+    ldr__os_registry_key(section->headers + start, end - start, &key);
+    return key;
+}
+
+/* SHARED memory is the same whatever the section object is for; the rules decide what else is in
+ * the segment. NULL: SHARED. */
+static ldr__registry_key make_key(const sharer *s, const ldr__plan_rules *rules)
+{
+    const ldr__file_stamp *stamp = s->source->stamp;
+    ldr__registry_key headers = key_of_headers(s->section);
+    ldr__registry_key key;
+    uint64_t parts[] = {stamp->id.device,
+                        stamp->id.inode,
+                        stamp->size,
+                        stamp->modified,
+                        headers.words[0],
+                        headers.words[1],
+                        rules == NULL,
+                        rules != NULL ? stamp->changed : 0,
+                        rules != NULL ? (uint64_t)rules->profile : 0,
+                        rules != NULL && rules->direct};
+    ldr__os_registry_key(parts, sizeof parts, &key);
+    return key;
+}
+
+/* ---- Both ---- */
+
+static ldr_status make(const sharer *s, ldr_backing backing, const ldr__registry_key *key,
+                       ldr__handle *ret_segment)
+{
+    return ldr__source_segment(s->source, s->headers, &s->section->plan, backing, key, ret_segment);
+}
+
+/* A segment that is as large as this image. */
+static ldr_status find(const sharer *s, ldr__registry_use use, ldr__handle *ret_segment)
+{
+    ldr__handle found;
+    ldr__file_stamp stamp;
+    ldr_status status = ldr__os_registry_find(&s->key, use, 1, &found);
+    if (status != LDR_OK)
+        return status;
+    status = ldr__os_file_stamp(found, &stamp);
+    if (status != LDR_OK || stamp.size != s->section->plan.size) {
+        ldr__os_close(found);
+        return LDR_OS_ERROR;
+    }
+    *ret_segment = found;
+    return LDR_OK;
+}
+
+/* Whether what was read since the stamp was taken is all of one state of the file. */
+static bool is_unchanged(const sharer *s)
+{
+    const ldr__file_stamp *then = s->source->stamp;
+    ldr__file_stamp now;
+    return ldr__os_file_stamp(s->source->file, &now) == LDR_OK && now.size == then->size &&
+           now.modified == then->modified && now.changed == then->changed;
+}
+
+static ldr_status publish(const sharer *s, ldr__handle segment, ldr__sharing sharing,
+                          ldr__shared_by *ret_by)
+{
+    ldr__shared_by by = {.sharing = sharing};
+    ldr_status status = ldr__os_registry_publish(&s->key, &segment, 1, &by.mark);
+    if (status != LDR_OK)
+        return status;
+    if (sharing == LDR__SHARING_PUBLISHED && by.mark.entry.value < 0)
+        by.sharing = LDR__SHARING_NONE;
+    *ret_by = by;
+    return LDR_OK;
+}
+
+/* ---- The segment in image layout ---- */
+
+/* What cannot be shared is had alone. */
+static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
+{
+    const ldr__file_stamp *stamp = s->source->stamp;
+    ldr_section *section = s->section;
+    if (stamp == NULL || !stamp->is_settled)
+        return make(s, LDR_BACKING_SEGMENT, NULL, &section->segment);
+    s->key = make_key(s, rules);
+    ldr__sharing sharing = LDR__SHARING_FOUND;
+    if (find(s, LDR__REGISTRY_COPY, &section->segment) != LDR_OK) {
+        ldr_status status = make(s, LDR_BACKING_SEGMENT, &s->key, &section->segment);
+        if (status != LDR_OK)
+            return status;
+        sharing = is_unchanged(s) ? LDR__SHARING_PUBLISHED : LDR__SHARING_NONE;
+    }
+    if (sharing != LDR__SHARING_NONE)
+        publish(s, section->segment, sharing, &section->segment_by);
+    return LDR_OK;
+}
+
+/* ---- What is SHARED ---- */
+
+static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr__sharing *ret_sharing)
+{
+    ldr_status status = find(s, LDR__REGISTRY_MEMORY, ret_segment);
+    if (status != LDR_FILE_NOT_FOUND) {
+        *ret_sharing = LDR__SHARING_FOUND;
+        return status;
+    }
+    ldr__handle made;
+    status = make(s, LDR_BACKING_SHARED, &s->key, &made);
+    if (status != LDR_OK)
+        return status;
+    if (!is_unchanged(s)) {
+        ldr__os_close(made);
+        return LDR_IO_ERROR;
+    }
+    *ret_segment = made;
+    *ret_sharing = LDR__SHARING_PUBLISHED;
+    return LDR_OK;
+}
+
+static ldr_status take_shared(sharer *s)
+{
+    ldr_section *section = s->section;
+    if (s->source->stamp == NULL)
+        return make(s, LDR_BACKING_SHARED, NULL, &section->shared);
+    s->key = make_key(s, NULL);
+    ldr__registry_lock *lock;
+    ldr__sharing sharing;
+    ldr_status status = ldr__os_registry_lock(&s->key, &lock);
+    if (status != LDR_OK)
+        return status;
+    status = find_or_make(s, &section->shared, &sharing);
+    if (status == LDR_OK)
+        status = publish(s, section->shared, sharing, &section->shared_by);
+    ldr__os_registry_unlock(lock);
+    return status;
+}
+
+ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
+                               const ldr__headers *headers, const ldr__plan_rules *rules)
+{
+    sharer s = {.section = section, .source = source, .headers = headers};
+    bool is_shared = ldr__plan_uses(&section->plan, LDR_BACKING_SHARED);
+    ldr_status status = LDR_OK;
+    if (is_shared || ldr__plan_uses(&section->plan, LDR_BACKING_SEGMENT))
+        status = take_segment(&s, rules);
+    if (status == LDR_OK && is_shared)
+        status = take_shared(&s);
+    return status;
+}
