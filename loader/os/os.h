@@ -279,6 +279,8 @@ ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
  */
 void ldr__os_guard_begin(void);
 bool ldr__os_guard_end(void);
+/* Whether this thread is between the two. May be called in a signal handler. */
+bool ldr__os_guard_is_active(void);
 
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);

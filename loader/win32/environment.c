@@ -121,6 +121,7 @@ static ldr_status environment_create(ldr_context *ctx, const ldr_context_options
         ldr__heaps_create,       ldr__handles_create, ldr__standard_handles_create,
         ldr__seh_create,         ldr__crt_create,
     };
+    ldr__faults_install();
     ldr__process *process = process_new(ctx);
     if (process == NULL)
         return LDR_NO_MEMORY;

@@ -70,6 +70,13 @@ void ldr__thread_leave(ldr__process *process, ldr_thread_scope *scope);
  * to it refer to (a reference is taken over), NULL for a thread of the host. NULL: out of memory.
  */
 ldr__thread *ldr__thread_new(ldr__process *process, struct ldr__thread_object *object);
+/*
+ * live.c: the blocks in use, with the host thread of each. ldr__live_thread_here is the one that GS
+ * points at if it is the calling thread's, else NULL; it may be called in a signal handler.
+ */
+bool ldr__live_thread_add(ldr__thread *thread);
+void ldr__live_thread_remove(const ldr__thread *thread);
+ldr__thread *ldr__live_thread_here(void);
 /* Points the calling thread's GS at a thread block, and back. */
 uint64_t ldr__gs_get(void);
 void ldr__gs_set(uint64_t base);

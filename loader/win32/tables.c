@@ -11,6 +11,7 @@
     X(ldr__kernel32_create)      \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \
+    X(ldr__kernel32_fault)       \
     X(ldr__kernel32_file)        \
     X(ldr__kernel32_filename)    \
     X(ldr__kernel32_find)        \

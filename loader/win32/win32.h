@@ -146,10 +146,16 @@ struct ldr__thread {
                                           jumps out over some puts back what was there before */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
-    bool exit_pending;                 /* it is on its way out, through exit_jump after exit_jump */
-    int64_t host_id;                   /* the kernel's number of the thread */
-    uint32_t depth;                    /* scopes entered and not left */
-    bool made_by_guest;                /* else it is the host's */
+    bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
+    int64_t host_id;                /* the kernel's number of the thread */
+    uint32_t depth;                 /* scopes entered and not left */
+    bool made_by_guest;             /* else it is the host's */
+    bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */
+    bool stack_reserve_closed;      /* fault/stack.c's own: what an overflow opens */
+    uint64_t mended_rip, mended_at; /* fault/dispatch.c's own: the last fault that was mended */
+    uint32_t mended_times;
+    uint32_t stack_guarantee;          /* SetThreadStackGuarantee, in bytes */
+    void *alternate_stack;             /* fault/stack.c's own: for signal handlers, or NULL */
     atomic_bool ended;                 /* its last use of this block is over */
     struct ldr__thread_object *object; /* what handles to it refer to */
 };
@@ -401,6 +407,24 @@ void ldr__seh_module_removed(ldr__process *process, ldr_module *module);
  */
 bool ldr__seh_call(void *function, void *a, uint64_t b, void *c, uint64_t *ret_result,
                    uint32_t *ret_exception);
+
+/*
+ * fault/handler.c. Gives the process its handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP,
+ * once. What faults in a guest is an exception of the guest from now on.
+ */
+void ldr__faults_install(void);
+/* fault/stack.c. The first and the last that a guest thread does with its stack. */
+void ldr__fault_thread_begin(ldr__thread *thread);
+void ldr__fault_thread_end(ldr__thread *thread);
+/*
+ * Whether `address` is in the last pages of the thread's stack, which nobody could use before:
+ * they can be used now. For signal handlers.
+ */
+bool ldr__fault_stack_overflowed(ldr__thread *thread, uint64_t address);
+/* How much of these pages a guest may count on for its handlers: bytes. */
+enum { LDR__STACK_GUARANTEE = 0x10000 };
+/* _resetstkoflw: the next overflow is noticed again. False while the stack is still too full. */
+bool ldr__fault_stack_reset(void);
 
 /* Raises a non-continuable software exception in the guest, as RaiseException does. */
 void ldr__seh_raise(uint32_t code, uint32_t flags, uint32_t count, const uint64_t *arguments);

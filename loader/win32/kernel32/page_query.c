@@ -149,11 +149,11 @@ static DWORD protect_pages(ldr__process *process, ldr_view *module_view, uint64_
     ldr_view *view = at && (*at)->view ? (*at)->view : module_view;
     if (view != NULL)
         return protect_view(view, base, size, protect, ret_old);
-    if (ldr__host_protection(protect) < 0)
+    if (ldr__page_protection(protect) < 0)
         return ERROR_INVALID_PARAMETER;
     if (!query(process, NULL, base, &info) || !all_committed(process, base, size))
         return ERROR_INVALID_ADDRESS;
-    if (mprotect(pointer(base), size, ldr__host_protection(protect)) != 0)
+    if (mprotect(pointer(base), size, ldr__page_protection(protect)) != 0)
         return errno == ENOMEM ? ERROR_NOT_ENOUGH_MEMORY : ERROR_ACCESS_DENIED;
     if (at != NULL && ldr__range_find(process->memory, base, size) == at)
         ldr__range_set(*at, base, size, protect);

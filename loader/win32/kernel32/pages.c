@@ -56,7 +56,8 @@ ldr__range **ldr__range_find(struct ldr__memory *memory, uint64_t address, uint6
 
 ldr__range *ldr__range_new(uint64_t base, uint64_t size, DWORD allocation_protect, ldr_view *view)
 {
-    ldr__range *entry = calloc(1, sizeof *entry + (view == NULL ? size / LDR__PAGE_SIZE : 0));
+    size_t pages = view == NULL ? size / LDR__PAGE_SIZE : 0;
+    ldr__range *entry = calloc(1, sizeof *entry + pages * sizeof entry->pages[0]);
     if (entry != NULL) {
         entry->base = base;
         entry->size = size;
@@ -74,8 +75,9 @@ void ldr__range_insert(struct ldr__memory *memory, ldr__range *entry)
 
 void ldr__range_set(ldr__range *entry, uint64_t base, uint64_t size, DWORD protect)
 {
-    memset(entry->pages + (base - entry->base) / LDR__PAGE_SIZE, (int)protect,
-           size / LDR__PAGE_SIZE);
+    uint16_t *page = entry->pages + (base - entry->base) / LDR__PAGE_SIZE;
+    for (uint64_t i = 0; i < size / LDR__PAGE_SIZE; i++)
+        page[i] = (uint16_t)protect;
 }
 
 /* The range of memory that starts at `address`, or the view that holds it. */
@@ -143,16 +145,6 @@ DWORD ldr__memory_flush(ldr__process *process, const void *address, uint64_t siz
     return error;
 }
 
-ldr__fault ldr__memory_view_fault(ldr__process *process, const void *address, int access)
-{
-    uint64_t offset;
-    pthread_mutex_lock(&process->memory->lock);
-    ldr_view *view = view_of(process->memory, (uint64_t)(uintptr_t)address, &offset);
-    ldr__fault fault = view != NULL ? ldr__view_fault(view, address, access) : LDR__FAULT_DENIED;
-    pthread_mutex_unlock(&process->memory->lock);
-    return fault;
-}
-
 int ldr__host_protection(DWORD protect)
 {
     switch (protect) {
@@ -172,6 +164,23 @@ int ldr__host_protection(DWORD protect)
     default:
         return -1;
     }
+}
+
+bool ldr__memory_holds(ldr__process *process, uint64_t address)
+{
+    struct ldr__memory *memory = process->memory;
+    pthread_mutex_lock(&memory->lock);
+    bool holds = ldr__range_find(memory, address, 1) != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return holds;
+}
+
+int ldr__page_protection(DWORD protect)
+{
+    int access = ldr__host_protection(protect & ~(DWORD)PAGE_GUARD);
+    if ((protect & PAGE_GUARD) == 0 || access < 0)
+        return access;
+    return access == PROT_NONE ? -1 : PROT_NONE;
 }
 
 /* ---- Allocation ---- */
@@ -223,7 +232,7 @@ static DWORD commit(struct ldr__memory *memory, uint64_t base, uint64_t size, DW
         return ERROR_INVALID_ADDRESS;
     if ((*at)->view != NULL)
         return commit_view(*at, base, size, protect);
-    if (mprotect(pointer(base), size, ldr__host_protection(protect)) != 0)
+    if (mprotect(pointer(base), size, ldr__page_protection(protect)) != 0)
         return ERROR_NOT_ENOUGH_MEMORY;
     ldr__range_set(*at, base, size, protect);
     return ERROR_SUCCESS;
@@ -252,7 +261,7 @@ DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, 
     uint64_t base, bytes, start = (uint64_t)(uintptr_t)address;
     bool reserves = (type & MEM_RESERVE) != 0 || address == NULL;
     if ((type & ~(DWORD)(MEM_COMMIT | MEM_RESERVE | MEM_TOP_DOWN)) != 0 ||
-        (type & (MEM_COMMIT | MEM_RESERVE)) == 0 || ldr__host_protection(protect) < 0 ||
+        (type & (MEM_COMMIT | MEM_RESERVE)) == 0 || ldr__page_protection(protect) < 0 ||
         (protect & (LDR_PAGE_WRITECOPY | LDR_PAGE_EXECUTE_WRITECOPY)) != 0)
         return ERROR_INVALID_PARAMETER;
     if (!ldr__page_bounds(start, size, reserves ? LDR__GRANULARITY : LDR__PAGE_SIZE, &base, &bytes))

@@ -7,16 +7,16 @@
 #include "win32/kernel32/pages.h"
 
 /*
- * What VirtualAlloc reserved, with a protection for each page (0: reserved, not committed), or what
- * MapViewOfFile mapped, of which the view knows all. The eight page protections are one bit each,
- * so one fits in a byte.
+ * What VirtualAlloc reserved, with a protection for each page (0: reserved, not committed; with
+ * PAGE_GUARD beside what the page has once it is touched), or what MapViewOfFile mapped, of which
+ * the view knows all.
  */
 typedef struct ldr__range {
     struct ldr__range *next;
     uint64_t base, size;
     ldr_view *view; /* or NULL: memory of its own */
     DWORD allocation_protect;
-    uint8_t pages[];
+    uint16_t pages[];
 } ldr__range;
 
 struct ldr__memory {
