@@ -1,9 +1,11 @@
 /*
  * grow.exe: how does a large table grow without being copied, for all who see it? Its section is
  * reserved only (SEC_RESERVE); pages come into being one by one when somebody commits them, and
- * then they do so in every view.
+ * then they do so in every view, also of other processes. Who touches one too early gets an
+ * exception, and may commit it then.
  */
 #include <stdio.h>
+#include <string.h>
 #include <windows.h>
 
 enum { PAGE = 0x1000, PAGES = 64 };
@@ -17,14 +19,73 @@ static void show(const char *what, const char *at)
            (unsigned long long)(info.RegionSize / PAGE), info.AllocationProtect, info.Type);
 }
 
-int main(void)
+static char *table;
+static int touched;
+
+static LONG CALLBACK commit_touched(EXCEPTION_POINTERS *exception)
+{
+    const EXCEPTION_RECORD *record = exception->ExceptionRecord;
+    char *address = (char *)record->ExceptionInformation[1];
+    if (record->ExceptionCode != EXCEPTION_ACCESS_VIOLATION || address < table ||
+        address >= table + PAGES * PAGE)
+        return EXCEPTION_CONTINUE_SEARCH;
+    touched++;
+    return VirtualAlloc(address, 1, MEM_COMMIT, PAGE_READWRITE) ? EXCEPTION_CONTINUE_EXECUTION
+                                                                : EXCEPTION_CONTINUE_SEARCH;
+}
+
+/* Fills pages as if they were all there. */
+static void fill_by_touching(void)
+{
+    void *handler = AddVectoredExceptionHandler(1, commit_touched);
+    for (int i = 16; i < 32; i++) {
+        *(volatile char *)(table + i * PAGE) = 0;
+        sprintf(table + i * PAGE, "page %d", i);
+    }
+    RemoveVectoredExceptionHandler(handler);
+    printf("filled by touching: %d exceptions, %s to %s\n", touched, table + 16 * PAGE,
+           table + 31 * PAGE);
+}
+
+/* Another process: commits a page of the section. */
+static int commit_elsewhere(const char *name)
+{
+    HANDLE section = OpenFileMappingA(FILE_MAP_WRITE, FALSE, name);
+    char *view = MapViewOfFile(section, FILE_MAP_WRITE, 0, 0, 0);
+    char *page = view ? VirtualAlloc(view + 40 * PAGE, 1, MEM_COMMIT, PAGE_READWRITE) : NULL;
+    if (page == NULL)
+        return 1;
+    strcpy(page, "by another process");
+    return 0;
+}
+
+static void see_what_another_commits(const char *name)
+{
+    char self[MAX_PATH], line[MAX_PATH + 40];
+    STARTUPINFOA startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION made;
+    GetModuleFileNameA(NULL, self, sizeof self);
+    snprintf(line, sizeof line, "\"%s\" \"%s\"", self, name);
+    fflush(stdout);
+    if (!CreateProcessA(self, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &made))
+        return;
+    WaitForSingleObject(made.hProcess, INFINITE);
+    char first = *(volatile char *)(table + 40 * PAGE); /* nobody has asked about it before */
+    printf("page 40: %c, %s\n", first, table + 40 * PAGE);
+    show("page 40", table + 40 * PAGE);
+}
+
+int main(int argc, char **argv)
 {
     DWORD old;
+    char name[32];
+    if (argc > 1)
+        return commit_elsewhere(argv[1]);
+    snprintf(name, sizeof name, "grow %lu", GetCurrentProcessId());
     HANDLE section = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE | SEC_RESERVE, 0,
-                                        PAGES * PAGE, NULL);
-    char *table = MapViewOfFile(section, FILE_MAP_WRITE, 0, 0, 0);
+                                        PAGES * PAGE, name);
+    table = MapViewOfFile(section, FILE_MAP_WRITE, 0, 0, 0);
     char *other = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
-    CloseHandle(section); /* the views keep it */
     show("at first", table);
     for (int i = 0; i < 8; i++) {
         char *page = VirtualAlloc(table + i * PAGE, 1, MEM_COMMIT, PAGE_READWRITE);
@@ -53,5 +114,8 @@ int main(void)
     printf("protect a committed page: %d, it was %#lx\n", done, old);
     show("protected", table);
     show("behind it", table + PAGE);
+    fill_by_touching();
+    see_what_another_commits(name);
+    CloseHandle(section);
     return 0;
 }

@@ -192,6 +192,66 @@ static void lifetime(void)
     printf("resumed from %lu: exit code %lu\n", count, code);
 }
 
+/* ---- What cannot be started ---- */
+
+static void refuse(const char *what, const char *application, const char *line, const char *folder)
+{
+    STARTUPINFOA startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION made;
+    char copy[2 * MAX_PATH];
+    snprintf(copy, sizeof copy, "%s", line ? line : "");
+    fflush(stdout);
+    BOOL done = CreateProcessA(application, line ? copy : NULL, NULL, NULL, FALSE, 0, NULL, folder,
+                               &startup, &made);
+    DWORD error = GetLastError();
+    if (!done)
+        printf("%s: error %lu\n", what, error);
+    else
+        printf("%s: exit code %lu\n", what, finish(&made));
+}
+
+static void write_file(const char *name, const void *bytes, DWORD size)
+{
+    DWORD count;
+    HANDLE file = CreateFileA(name, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
+    WriteFile(file, bytes, size, &count, NULL);
+    CloseHandle(file);
+}
+
+static void refusals(void)
+{
+    write_file("text.exe", "this is no program", 18);
+    write_file("empty.exe", "", 0);
+    CreateDirectoryA("folder.exe", NULL);
+    refuse("no such file", NULL, "no_such_program", NULL);
+    refuse("no such application", "no_such_program.exe", NULL, NULL);
+    refuse("no such folder", "no_such_folder\\program.exe", NULL, NULL);
+    refuse("a text", "text.exe", NULL, NULL);
+    refuse("a text, found by its name", NULL, "text", NULL);
+    refuse("an empty file", "empty.exe", NULL, NULL);
+    refuse("a folder", "folder.exe", NULL, NULL);
+    refuse("an empty name", "", NULL, NULL);
+    refuse("a current folder that is none", self, "x", "no_such_folder");
+    RemoveDirectoryA("folder.exe");
+    DeleteFileA("empty.exe");
+    DeleteFileA("text.exe");
+}
+
+/* A copy whose name has a space, and none of it in quotes: the words are tried one by one. */
+static void spaces(void)
+{
+    DWORD size;
+    HANDLE file = CreateFileA(self, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
+    DWORD length = GetFileSize(file, NULL);
+    char *bytes = malloc(length);
+    ReadFile(file, bytes, length, &size, NULL);
+    CloseHandle(file);
+    write_file("with space.exe", bytes, size);
+    free(bytes);
+    refuse("a name with a space", NULL, "with space show found", NULL);
+    DeleteFileA("with space.exe");
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -200,6 +260,8 @@ int main(int argc, char **argv)
         standard_handles();
         inherited_handles();
         lifetime();
+        refusals();
+        spaces();
         return 0;
     }
     if (strcmp(argv[1], "echo") == 0)

@@ -131,6 +131,9 @@ PAGES = [
 Line = namedtuple("Line", "rule program windows wine why")
 
 PROGRAM_LINES = [
+    Line("-", "start", "a folder: error 5", "a folder: error 6", "the error of a later step"),
+    Line("H43", "grow", "filled by touching: 16 exceptions, page 16 to page 31",
+         "filled by touching: 0 exceptions, page 16 to page 31", "reserved pages can be used"),
     Line("H.5", "copy", "page 0: protect 0x8, 1 pages, allocated with 0x8",
          "page 0: protect 0x8, 4 pages, allocated with 0x8", "a written page stays WRITECOPY"),
     Line("H.5", "copy", "page 1: protect 0x4, 1 pages, allocated with 0x8",
