@@ -108,21 +108,24 @@ static DWORD prepare(ldr_file *file, const open_request *request, bool existed)
     return existed && empties ? empty(file) : ERROR_SUCCESS;
 }
 
-/* A handle for an open file, which it takes over in every case. */
+/* A handle for an open file, which it takes over if it succeeds. */
 static DWORD adopt(ldr_file *open, const char *path, const open_request *request,
                    HANDLE *ret_handle)
 {
     ldr__file *file = ldr__file_new((int)ldr__file_handle(open).value, true, path);
-    if (file == NULL) {
-        ldr_file_close(open);
+    if (file == NULL)
         return ERROR_NOT_ENOUGH_MEMORY;
-    }
-    file->borrowed = false;
     file->open = open;
     file->reads = (request->access & LDR_FILE_READ) != 0;
     file->writes = (request->access & LDR_FILE_WRITE) != 0;
     file->delete_on_close = (request->flags & FILE_FLAG_DELETE_ON_CLOSE) != 0;
+    atomic_fetch_add(&file->object.references, 1); /* to give the file back if there is no handle */
     HANDLE handle = ldr__handle_new(ldr__process_self(), &file->object);
+    if (handle == NULL) {
+        file->open = NULL;
+        file->delete_on_close = false;
+    }
+    ldr__object_release(&file->object);
     if (handle == NULL)
         return ERROR_NOT_ENOUGH_MEMORY;
     *ret_handle = handle;
@@ -194,7 +197,11 @@ static DWORD open_path(const char *path, const open_request *request, HANDLE *re
         existed && (request->disposition == CREATE_ALWAYS || request->disposition == OPEN_ALWAYS);
     error = prepare(file, request, existed);
     if (error == ERROR_SUCCESS)
-        return adopt(file, path, request, ret_handle);
+        error = adopt(file, path, request, ret_handle);
+    if (error == ERROR_SUCCESS)
+        return ERROR_SUCCESS;
+    if (!existed)
+        ldr__os_file_remove(ldr__file_handle(file), path);
     ldr_file_close(file);
     return error;
 }
