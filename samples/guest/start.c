@@ -49,6 +49,14 @@ static int inherit(char **argv)
     return GetHandleInformation(kept, &flags) ? 2 : 0;
 }
 
+static int *volatile nowhere = (int *)16;
+
+static int crash(void)
+{
+    *nowhere = 1;
+    return 0;
+}
+
 static int wait_forever(void)
 {
     Sleep(INFINITE);
@@ -184,6 +192,8 @@ static void lifetime(void)
     TerminateProcess(made.hProcess, 0xC0FFEE);
     printf("terminated: %#lx, ", WaitForMultipleObjects(2, both, TRUE, INFINITE));
     printf("exit code %#lx, ", finish(&made));
+    made = start("crash", FALSE, 0, NULL, NULL, NULL);
+    printf("crashed: exit code %#lx, ", finish(&made));
     made = start("show suspended", FALSE, CREATE_SUSPENDED, NULL, NULL, NULL);
     printf("suspended: %#lx\n", WaitForSingleObject(made.hProcess, 100));
     fflush(stdout);
@@ -268,5 +278,7 @@ int main(int argc, char **argv)
         return echo();
     if (strcmp(argv[1], "inherit") == 0)
         return inherit(argv);
+    if (strcmp(argv[1], "crash") == 0)
+        return crash();
     return strcmp(argv[1], "wait") == 0 ? wait_forever() : show(argc, argv);
 }
