@@ -149,6 +149,7 @@ typedef struct cli_session {
     cli_list search;     /* --search DIR */
     const char *missing; /* --missing refuse|stub */
     const char *base;    /* --base ADDR */
+    const char *process; /* --process FD, of `run`: a guest has started it */
     const char *path;
     ldr_context *ctx;
     ldr_module *module;

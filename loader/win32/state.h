@@ -13,13 +13,16 @@ void ldr__handles_destroy(ldr__process *process);
 /* Calls `visit` for every open object, with the table locked. */
 void ldr__handles_each(ldr__process *process, void (*visit)(ldr__object *object, void *user),
                        void *user);
-/* Opens the host's three standard streams as standard[]. */
+/* The same for every handle that a new process inherits, until one says false. */
+bool ldr__handles_each_inherited(ldr__process *process,
+                                 bool (*visit)(HANDLE handle, ldr__object *object,
+                                               const ldr__handle_facts *facts, void *user),
+                                 void *user);
+/* Opens the host's three standard streams as standard[], or what the process was started with. */
 ldr_status ldr__standard_handles_create(ldr__process *process);
 
 ldr_status ldr__memory_create(ldr__process *process);
 void ldr__memory_destroy(ldr__process *process);
-/* Forgets what VirtualProtect noted about a module that is about to be unmapped. */
-void ldr__memory_module_removed(ldr__process *process, ldr_module *module);
 
 ldr_status ldr__heaps_create(ldr__process *process);
 void ldr__heaps_destroy(ldr__process *process);

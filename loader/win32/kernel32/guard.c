@@ -1,7 +1,9 @@
-/* kernel32/guard.c: pages that give the alarm when they are touched first. */
+/* kernel32/guard.c: pages that give the alarm when they are touched first, and what else a touch of
+ * a page comes to that its keeper knows. */
 #include <sys/mman.h>
 
 #include "win32/kernel32/ranges.h"
+#include "win32/kernel32/touch.h"
 
 static void *pointer(uint64_t address)
 {
@@ -16,8 +18,20 @@ static bool allows(DWORD protect, ldr__fault_access access)
     return protect != 0 && (ldr__page_protection(protect) & needed) != 0;
 }
 
+/* A page of a view may also have been committed by another process meanwhile. */
+static ldr__fault_answer answer_of_view(ldr_view *view, uint64_t page, ldr__fault_access access)
+{
+    bool is_guard;
+    if (!ldr__memory_view_touched(view, pointer(page), access == LDR__FAULT_WRITE,
+                                  access == LDR__FAULT_EXECUTE, &is_guard))
+        return LDR__FAULT_UNKNOWN;
+    return is_guard ? LDR__FAULT_GUARD : LDR__FAULT_MENDED;
+}
+
 static ldr__fault_answer answer_for(ldr__range *entry, uint64_t page, ldr__fault_access access)
 {
+    if (entry->view != NULL)
+        return answer_of_view(entry->view, page, access);
     DWORD protect = entry->pages[(page - entry->base) / LDR__PAGE_SIZE];
     if ((protect & PAGE_GUARD) == 0) /* another thread may have touched the page before */
         return allows(protect, access) ? LDR__FAULT_MENDED : LDR__FAULT_UNKNOWN;

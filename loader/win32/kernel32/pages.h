@@ -39,7 +39,8 @@ int ldr__host_protection(DWORD protect);
 /* The same for what VirtualAlloc and VirtualProtect take: with PAGE_GUARD, no access at first. */
 int ldr__page_protection(DWORD protect);
 
-/* VirtualAlloc, VirtualFree (pages.c), VirtualProtect (page_query.c): a Win32 error. */
+/* VirtualAlloc, VirtualFree (pages.c), VirtualProtect (page_query.c), also of views: a Win32 error.
+ */
 DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, DWORD type,
                            DWORD protect, void **ret_address);
 DWORD ldr__memory_free(ldr__process *process, void *address, uint64_t size, DWORD type);
@@ -74,9 +75,13 @@ bool ldr__memory_holds(ldr__process *process, uint64_t address);
  */
 void *ldr__memory_reserve(uint64_t base, uint64_t size);
 
-/* Notes a view of a file that is mapped at `base`, so that queries know it. A Win32 error. */
-DWORD ldr__memory_add_view(ldr__process *process, void *base, uint64_t size, DWORD protect);
+/* ---- Views that the guest has mapped ---- */
+
+/* Takes the view over, so that queries know it. A Win32 error; then it is the caller's still. */
+DWORD ldr__memory_add_view(ldr__process *process, ldr_view *view);
 /* Unmaps the view that holds `address`; false if none does. */
 bool ldr__memory_remove_view(ldr__process *process, const void *address);
+/* FlushViewOfFile: a Win32 error. */
+DWORD ldr__memory_flush(ldr__process *process, const void *address, uint64_t size);
 
 #endif
