@@ -362,7 +362,7 @@ enum {
     LDR_PAGE_EXECUTE_READWRITE = 0x40,
     LDR_PAGE_EXECUTE_WRITECOPY = 0x80,
     /* With one of those above, but NOACCESS: the first touch is a fault, and ends the guard (H39).
-       Of data views only. */
+       That takes a handler of faults which calls ldr__view_fault, as the guest's does. */
     LDR_PAGE_GUARD = 0x100,
 };
 
