@@ -448,19 +448,33 @@ LDR_API ldr_status ldr_view_flush(ldr_view *view, uint64_t offset, uint64_t size
 
 /* ---- Control areas ---- */
 
+/* Who has the memory of a section object of a file. */
+typedef enum ldr_sharing {
+    LDR_SHARING_NONE = 0,  /* this section object alone; or there is no such memory */
+    LDR_SHARING_PUBLISHED, /* made for this one, and others can find it */
+    LDR_SHARING_FOUND,     /* made for another section object, maybe of another process */
+} ldr_sharing;
+
+/* "none", "published", "found". Static. */
+LDR_API const char *ldr_sharing_name(ldr_sharing sharing);
+
 /*
  * What stands behind a section (B.5): the control area of its segment, as a kernel debugger shows
- * it. Plain data; counts are those of the moment.
+ * it. Plain data; counts are those of the moment, and of this section object.
  */
 typedef struct ldr_control_area {
-    uint32_t attributes;       /* LDR_SEC_* */
-    uint64_t segment_base;     /* of an image: where its views go first, preferred or by ASLR */
-    uint64_t segment_size;     /* bytes, whole pages */
-    uint64_t page_count;       /* prototype PTEs: pages that views have, reserved ones left out */
+    uint32_t attributes;   /* LDR_SEC_* */
+    uint32_t protect;      /* LDR_PAGE_* of data; 0 of an image, whose subsections have theirs */
+    uint64_t segment_base; /* of an image: where its views go first, preferred or by ASLR */
+    uint64_t segment_size; /* bytes; of images and memory whole pages */
+    uint64_t page_count;   /* pages that can be used; reserved ones left out */
     uint32_t subsection_count; /* see ldr_section_subsection */
     uint32_t section_count;    /* references to the section object that are no views */
     uint32_t view_count;
+    uint64_t flush_count;     /* calls of ldr_view_flush that succeeded */
     uint64_t relocated_pages; /* kept with the section for its base (LDR_BACKING_RELOCATED) */
+    ldr_sharing segment;      /* of an image: its pages of LDR_BACKING_SEGMENT */
+    ldr_sharing shared;       /* and those of LDR_BACKING_SHARED */
     bool has_file;            /* its identity is known: it was made from a file */
     uint64_t file_device;
     uint64_t file_index; /* inode */
@@ -471,20 +485,21 @@ LDR_API void ldr_section_describe(const ldr_section *section, ldr_control_area *
 
 /*
  * A subsection, of which Windows makes one for the headers and one for each PE section that has
- * pages, or a single one for a flat image (B7) and for data.
+ * pages; a single one for a flat image (B7) and for data.
  */
 typedef struct ldr_subsection {
     int32_t pe_section;     /* an index into the section table, or -1 */
     uint64_t rva;           /* bytes */
     uint64_t page_count;    /* with a protection */
-    uint64_t unused_pages;  /* reserved behind them, up to the next subsection (B17, B18) */
+    uint64_t unused_pages;  /* reserved: behind them, up to the next subsection (B17, B18); of
+                               memory those that are not committed */
     uint32_t protect;       /* LDR_PAGE_* */
     uint64_t file_offset;   /* bytes, a multiple of the sector; 0 without content */
     uint64_t file_size;     /* bytes */
     uint64_t first_sector;  /* of 512 bytes, in the file */
     uint64_t sector_count;  /* begun ones count */
     uint64_t file_pages;    /* of page_count: the file's own, */
-    uint64_t segment_pages; /* those of the copy in image layout, */
+    uint64_t segment_pages; /* those of the copy in image layout, or of the paging file, */
     uint64_t zero_pages;    /* zero fill, */
     uint64_t shared_pages;  /* and those that are one memory for all views */
 } ldr_subsection;
@@ -493,15 +508,17 @@ typedef struct ldr_subsection {
 LDR_API ldr_status ldr_section_subsection(const ldr_section *section, uint32_t index,
                                           ldr_subsection *ret_subsection);
 
-/* What the page cache holds of a section's file (on Windows its shared cache map). */
-typedef struct ldr_file_cache {
-    uint64_t cached_pages;
-    uint64_t dirty_pages; /* not written back yet */
-} ldr_file_cache;
+/* What becomes of a section's file elsewhere: on Windows its section object pointers. */
+typedef struct ldr_file_use {
+    bool has_image;        /* another section object of the file is an image of it (A0.10, H.8) */
+    bool has_section;      /* there is another section object of it, whatever it is */
+    bool is_cache_known;   /* the system tells what its page cache has (Linux: from 6.5 on) */
+    uint64_t cached_pages; /* on Windows: the shared cache map */
+    uint64_t dirty_pages;  /* not written back yet */
+} ldr_file_use;
 
-/* LDR_FILE_NOT_FOUND when the section does not use a file, LDR_OS_ERROR when the system does not
- * tell (Linux does from 6.5 on). */
-LDR_API ldr_status ldr_section_file_cache(const ldr_section *section, ldr_file_cache *ret_cache);
+/* LDR_FILE_NOT_FOUND when the section does not use a file. */
+LDR_API ldr_status ldr_section_file_use(const ldr_section *section, ldr_file_use *ret_use);
 
 /* The way from an address of a view to what is there. */
 typedef struct ldr_location {

@@ -37,7 +37,8 @@ static const command commands[] = {
     {"run", cli_run,
      "  peload run [--json] [--search DIR]... [--missing refuse|stub] [--base ADDR]\n"
      "             FILE ARG...\n"
-     "      Run an EXE with these arguments; its exit status becomes this command's.\n"},
+     "      Run an EXE with these arguments; its exit status becomes this command's. Programs\n"
+     "      that it starts are run the same way (by --process FD, which is not for other use).\n"},
     {"scan", cli_scan,
      "  peload scan [--only PART,...] [--items] [--contents] [--jobs N] PATH...\n"
      "      One line of JSON for each file, in the order of the paths; folders with all that is\n"

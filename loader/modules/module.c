@@ -194,6 +194,11 @@ size_t ldr_module_size(const ldr_module *module)
     return module->view ? ldr_view_size(module->view) : 0;
 }
 
+ldr_view *ldr__module_view(ldr_module *module)
+{
+    return module->view;
+}
+
 const ldr_view *ldr_module_view(const ldr_module *module)
 {
     return module->view;

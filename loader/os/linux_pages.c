@@ -90,7 +90,7 @@ ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page)
 #define SYS_cachestat 451
 #endif
 
-ldr_status ldr__os_file_cache(ldr__handle file, ldr_file_cache *ret_cache)
+ldr_status ldr__os_file_cache(ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty)
 {
     struct {
         uint64_t offset, size;
@@ -100,6 +100,7 @@ ldr_status ldr__os_file_cache(ldr__handle file, ldr_file_cache *ret_cache)
     } pages;
     if (syscall(SYS_cachestat, (int)file.value, &all, &pages, 0) != 0)
         return LDR_OS_ERROR;
-    *ret_cache = (ldr_file_cache){.cached_pages = pages.cached, .dirty_pages = pages.dirty};
+    *ret_cached = pages.cached;
+    *ret_dirty = pages.dirty;
     return LDR_OK;
 }

@@ -129,8 +129,9 @@ void ldr__os_file_include(ldr__handle file);
  * with `through` it has also stored them for good, and the file's size. LDR_IO_ERROR.
  */
 ldr_status ldr__os_file_flush(ldr__handle file, uint64_t offset, uint64_t size, bool through);
-/* What the page cache holds of an open file. LDR_OS_ERROR when the system does not tell. */
-ldr_status ldr__os_file_cache(ldr__handle file, ldr_file_cache *ret_cache);
+/* How many pages of an open file the page cache holds, and how many of them are not written back.
+ * LDR_OS_ERROR when the system does not tell. */
+ldr_status ldr__os_file_cache(ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty);
 
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
@@ -288,6 +289,8 @@ ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
  */
 void ldr__os_guard_begin(void);
 bool ldr__os_guard_end(void);
+/* Whether this thread is between the two. May be called in a signal handler. */
+bool ldr__os_guard_is_active(void);
 
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);

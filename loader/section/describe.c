@@ -1,10 +1,11 @@
 /* describe.c: what stands behind a section and behind an address. */
 #include "section/data.h"
+#include "section/file.h"
 #include "section/view.h"
 
 #define SECTOR UINT64_C(512)
 
-/* ---- Subsections ---- */
+/* ---- Subsections of images ---- */
 
 /* A plan's subsections are cut by backing; those of Windows hold all pages of a PE section. */
 static bool is_reserved(const ldr__subsection *s)
@@ -67,6 +68,11 @@ static void add_part(ldr_subsection *group, const ldr__subsection *part)
     add_pages(group, part);
 }
 
+static uint64_t sectors_of(uint64_t size)
+{
+    return (size + SECTOR - 1) / SECTOR;
+}
+
 static ldr_subsection describe_group(const ldr__plan *plan, uint32_t first)
 {
     const ldr__subsection *head = &plan->subsections[first];
@@ -76,38 +82,14 @@ static ldr_subsection describe_group(const ldr__plan *plan, uint32_t first)
     for (uint32_t i = first; i < end; i++)
         add_part(&group, &plan->subsections[i]);
     group.first_sector = group.file_offset / SECTOR;
-    group.sector_count = (group.file_size + SECTOR - 1) / SECTOR;
+    group.sector_count = sectors_of(group.file_size);
     return group;
 }
 
-/* All pages of data are of one kind; those that are reserved are still unused. */
-static ldr_status describe_data(const ldr_section *section, uint32_t index,
-                                ldr_subsection *ret_subsection)
+static ldr_status subsection_of_image(const ldr__plan *plan, uint32_t index,
+                                      ldr_subsection *ret_subsection)
 {
-    const ldr__data *data = &section->data;
-    uint64_t all = ldr__data_pages(section), used = ldr__data_committed(section);
-    if (index > 0)
-        return LDR_INVALID_ARGUMENT;
-    *ret_subsection = (ldr_subsection){
-        .pe_section = LDR__NO_PE_SECTION,
-        .page_count = used,
-        .unused_pages = all - used,
-        .protect = data->protect,
-        .file_size = data->is_file ? data->size : 0,
-        .sector_count = data->is_file ? (data->size + SECTOR - 1) / SECTOR : 0,
-        .file_pages = data->is_file ? used : 0,
-        .shared_pages = data->is_file ? 0 : used,
-    };
-    return LDR_OK;
-}
-
-ldr_status ldr_section_subsection(const ldr_section *section, uint32_t index,
-                                  ldr_subsection *ret_subsection)
-{
-    const ldr__plan *plan = &section->plan;
     uint32_t first = 0;
-    if (section->is_data)
-        return describe_data(section, index, ret_subsection);
     while (index > 0 && first < plan->count) {
         first = group_end(plan, first);
         index--;
@@ -115,6 +97,36 @@ ldr_status ldr_section_subsection(const ldr_section *section, uint32_t index,
     if (first >= plan->count)
         return LDR_INVALID_ARGUMENT;
     *ret_subsection = describe_group(plan, first);
+    return LDR_OK;
+}
+
+/* ---- Subsections ---- */
+
+static ldr_subsection describe_data(const ldr_section *section)
+{
+    const ldr__data *data = &section->data;
+    ldr_subsection all = {.pe_section = LDR__NO_PE_SECTION,
+                          .page_count = ldr__data_committed(section),
+                          .protect = data->protect};
+    all.unused_pages = ldr__data_pages(section) - all.page_count;
+    if (data->is_file) {
+        all.file_size = data->size;
+        all.sector_count = sectors_of(data->size);
+        all.file_pages = all.page_count;
+    } else {
+        all.segment_pages = all.page_count;
+    }
+    return all;
+}
+
+ldr_status ldr_section_subsection(const ldr_section *section, uint32_t index,
+                                  ldr_subsection *ret_subsection)
+{
+    if (!section->is_data)
+        return subsection_of_image(&section->plan, index, ret_subsection);
+    if (index > 0)
+        return LDR_INVALID_ARGUMENT;
+    *ret_subsection = describe_data(section);
     return LDR_OK;
 }
 
@@ -142,47 +154,75 @@ static uint64_t base_of(const ldr_section *section)
     return chosen != 0 ? chosen : section->image.optional.image_base;
 }
 
-static uint32_t attributes_of(const ldr_section *section)
+static void describe_image(const ldr_section *section, ldr_control_area *area)
 {
-    uint32_t kind = section->is_data      ? section->data.attributes
-                    : section->no_execute ? LDR_SEC_IMAGE_NO_EXECUTE
-                                          : LDR_SEC_IMAGE;
-    return kind | (section->has_id ? LDR_SEC_FILE : 0);
+    area->attributes = section->no_execute ? LDR_SEC_IMAGE_NO_EXECUTE : LDR_SEC_IMAGE;
+    area->segment_base = base_of(section);
+    area->segment_size = section->plan.size;
+    area->page_count = count_pages(&section->plan);
+    area->subsection_count = group_count(&section->plan, section->plan.count);
+    area->relocated_pages = count_relocated(atomic_load(&section->relocated));
+    area->segment = section->segment_by.sharing;
+    area->shared = section->shared_by.sharing;
+}
+
+static void describe_memory(const ldr_section *section, ldr_control_area *area)
+{
+    const ldr__data *data = &section->data;
+    area->attributes = data->attributes;
+    area->protect = data->protect;
+    area->segment_size = data->size;
+    area->page_count = ldr__data_committed(section);
+    area->subsection_count = 1;
 }
 
 void ldr_section_describe(const ldr_section *section, ldr_control_area *ret_area)
 {
-    const ldr__plan *plan = &section->plan;
-    bool is_data = section->is_data;
     uint32_t views = atomic_load(&section->views);
-    *ret_area = (ldr_control_area){
-        .attributes = attributes_of(section),
-        .segment_base = is_data ? 0 : base_of(section),
-        .segment_size = is_data ? ldr__data_pages(section) * LDR__PAGE : plan->size,
-        .page_count = is_data ? ldr__data_committed(section) : count_pages(plan),
-        .subsection_count = is_data ? 1 : group_count(plan, plan->count),
+    ldr_control_area area = {
         .section_count = atomic_load(&section->references) - views,
         .view_count = views,
-        .relocated_pages = count_relocated(atomic_load(&section->relocated)),
+        .flush_count = atomic_load(&section->flushes),
         .has_file = section->has_id,
         .file_device = section->id.device,
         .file_index = section->id.inode,
-        .file_size = section->file_size,
+        .file_size = section->has_id ? section->file_size : 0,
     };
-}
-
-/* An image that is a copy keeps its file for other purposes. */
-static ldr__handle file_of_pages(const ldr_section *section)
-{
     if (section->is_data)
-        return section->data.is_file ? section->data.backing : LDR__NO_HANDLE;
-    return ldr__plan_uses(&section->plan, LDR_BACKING_FILE) ? section->file : LDR__NO_HANDLE;
+        describe_memory(section, &area);
+    else
+        describe_image(section, &area);
+    if (section->has_id)
+        area.attributes |= LDR_SEC_FILE;
+    *ret_area = area;
 }
 
-ldr_status ldr_section_file_cache(const ldr_section *section, ldr_file_cache *ret_cache)
+ldr_status ldr_section_file_use(const ldr_section *section, ldr_file_use *ret_use)
 {
-    ldr__handle file = file_of_pages(section);
-    return file.value >= 0 ? ldr__os_file_cache(file, ret_cache) : LDR_FILE_NOT_FOUND;
+    ldr__handle file =
+        section->is_data && section->data.is_file ? section->data.backing : section->file;
+    if (file.value < 0)
+        return LDR_FILE_NOT_FOUND;
+    ldr_file_use use = {
+        .has_image = ldr__os_file_is_marked(file, LDR__MARK_IMAGE, 1),
+        .has_section = ldr__os_file_is_marked(file, LDR__MARK_DATA, LDR__SECTION_MAX),
+    };
+    use.is_cache_known = ldr__os_file_cache(file, &use.cached_pages, &use.dirty_pages) == LDR_OK;
+    *ret_use = use;
+    return LDR_OK;
+}
+
+const char *ldr_sharing_name(ldr_sharing sharing)
+{
+    switch (sharing) {
+    case LDR_SHARING_PUBLISHED:
+        return "published";
+    case LDR_SHARING_FOUND:
+        return "found";
+    case LDR_SHARING_NONE:
+        break;
+    }
+    return "none";
 }
 
 /* ---- Addresses ---- */
@@ -193,34 +233,21 @@ static uint16_t table_index(uint64_t address, unsigned level)
     return (uint16_t)(address >> (12 + 9 * level) & 0x1FF);
 }
 
-/* Where a byte of a view comes from. */
-typedef struct origin {
-    uint32_t subsection;
-    int32_t pe_section;
-    bool is_in_file;
-    uint64_t offset;
-} origin;
-
-static origin origin_in_data(const ldr_view *view, uint64_t rva)
+/* What the plan of an image says of the byte at `rva`. */
+static void locate_in_image(const ldr__plan *plan, uint64_t rva, ldr_location *at)
 {
-    const ldr__data *data = &view->section->data;
-    uint64_t offset = view->offset + rva;
-    bool is_in_file = data->is_file && offset < data->size;
-    return (origin){.pe_section = LDR__NO_PE_SECTION,
-                    .is_in_file = is_in_file,
-                    .offset = is_in_file ? offset : 0};
-}
-
-static origin origin_in_image(const ldr_view *view, uint64_t rva)
-{
-    const ldr__plan *plan = ldr__view_plan(view);
     uint32_t part = ldr__plan_find(plan, rva);
     const ldr__subsection *s = &plan->subsections[part];
-    bool is_in_file = rva - s->rva < s->content;
-    return (origin){.subsection = group_count(plan, part + 1) - 1,
-                    .pe_section = s->pe_section,
-                    .is_in_file = is_in_file,
-                    .offset = is_in_file ? s->source + (rva - s->rva) : 0};
+    at->subsection = group_count(plan, part + 1) - 1;
+    at->has_file_offset = rva - s->rva < s->content;
+    at->file_offset = at->has_file_offset ? s->source + (rva - s->rva) : 0;
+}
+
+static void locate_in_data(const ldr_view *view, uint64_t offset, ldr_location *at)
+{
+    const ldr__data *data = &view->section->data;
+    at->has_file_offset = data->is_file && view->offset + offset < data->size;
+    at->file_offset = at->has_file_offset ? view->offset + offset : 0;
 }
 
 ldr_status ldr_view_locate(const ldr_view *view, uint64_t rva, ldr_location *ret_location)
@@ -232,17 +259,13 @@ ldr_status ldr_view_locate(const ldr_view *view, uint64_t rva, ldr_location *ret
         status = ldr__os_page_at(view->base + rva, &page);
     if (status != LDR_OK)
         return status;
-    origin from = view->section->is_data ? origin_in_data(view, rva) : origin_in_image(view, rva);
     uint64_t address = (uintptr_t)view->base + rva;
-    *ret_location = (ldr_location){
+    ldr_location at = {
         .address = address,
         .rva = rva,
-        .subsection = from.subsection,
-        .pe_section = from.pe_section,
+        .pe_section = region.pe_section,
         .protect = region.protect,
         .backing = region.backing,
-        .has_file_offset = from.is_in_file,
-        .file_offset = from.offset,
         .pml4 = table_index(address, 3),
         .pdpt = table_index(address, 2),
         .pd = table_index(address, 1),
@@ -252,5 +275,10 @@ ldr_status ldr_view_locate(const ldr_view *view, uint64_t rva, ldr_location *ret
         .has_frame = page.has_frame,
         .frame = page.frame,
     };
+    if (view->section->is_data)
+        locate_in_data(view, rva, &at);
+    else
+        locate_in_image(ldr__view_plan(view), rva, &at);
+    *ret_location = at;
     return LDR_OK;
 }

@@ -2,6 +2,8 @@
 #include "section/diag.h"
 #include "section/options.h"
 
+#include <string.h>
+
 /* ---- Sharing ---- */
 
 #define DATA_ACCESS (LDR_FILE_READ | LDR_FILE_WRITE | LDR_FILE_DELETE)
@@ -135,6 +137,24 @@ ldr_status ldr_file_open(const char *path, const ldr_file_options *options, ldr_
     *ret_file = file;
     if (ret_existed != NULL)
         *ret_existed = !created;
+    return LDR_OK;
+}
+
+ldr_status ldr__file_from_handle(ldr__handle handle, uint32_t access, const char *path,
+                                 ldr_file **ret_file)
+{
+    size_t size = path != NULL ? strlen(path) + 1 : 1;
+    ldr_file *file = ldr__os_alloc(sizeof *file);
+    char *copy = ldr__os_alloc(size);
+    if (file == NULL || copy == NULL) {
+        ldr__os_free(file);
+        ldr__os_free(copy);
+        return LDR_NO_MEMORY;
+    }
+    if (path != NULL)
+        memcpy(copy, path, size);
+    *file = (ldr_file){handle, access, copy};
+    *ret_file = file;
     return LDR_OK;
 }
 

@@ -23,6 +23,13 @@ struct ldr_file {
     char *path;      /* absolute, allocated */
 };
 
+/*
+ * A file of an opening that another process has made and handed over, with all that it is marked
+ * for. `handle` is the file's if it succeeds; `path` may be NULL. LDR_NO_MEMORY.
+ */
+ldr_status ldr__file_from_handle(ldr__handle handle, uint32_t access, const char *path,
+                                 ldr_file **ret_file);
+
 /* The open file; valid as long as `file`. It can be read whatever it was opened for. */
 static inline ldr__handle ldr__file_handle(const ldr_file *file)
 {

@@ -8,16 +8,9 @@
 
 #include <stdatomic.h>
 
-/* Who has the memory of a segment of a section. */
-typedef enum ldr__sharing {
-    LDR__SHARING_NONE = 0,  /* this section object alone; or there is no such segment */
-    LDR__SHARING_PUBLISHED, /* made for this one, and others can find it */
-    LDR__SHARING_FOUND,     /* made for another section object, maybe of another process */
-} ldr__sharing;
-
 /* How a segment is shared with other section objects, of this process and of others. */
 typedef struct ldr__shared_by {
-    ldr__sharing sharing;
+    ldr_sharing sharing;
     ldr__registry_mark mark;
 } ldr__shared_by;
 
@@ -60,6 +53,7 @@ typedef struct ldr__data {
  * threads share it. */
 struct ldr_section {
     atomic_uint references; /* the callers' and one for each view */
+    atomic_uint_fast64_t flushes;
     atomic_uint views;
     bool is_data;          /* else an image: the fields from `headers` on */
     uint32_t access;       /* LDR_SECTION_*, of the caller */

@@ -79,7 +79,7 @@ static bool is_unchanged(const sharer *s)
            now.modified == then->modified && now.changed == then->changed;
 }
 
-static ldr_status publish(const sharer *s, ldr__handle segment, ldr__sharing sharing,
+static ldr_status publish(const sharer *s, ldr__handle segment, ldr_sharing sharing,
                           ldr__shared_by *by)
 {
     ldr__registry_mark mark;
@@ -87,7 +87,7 @@ static ldr_status publish(const sharer *s, ldr__handle segment, ldr__sharing sha
     if (status != LDR_OK)
         return status;
     by->mark.entry = mark.entry;
-    if (sharing == LDR__SHARING_FOUND || mark.entry.value >= 0)
+    if (sharing == LDR_SHARING_FOUND || mark.entry.value >= 0)
         by->sharing = sharing;
     return LDR_OK;
 }
@@ -119,23 +119,23 @@ static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
         return make_segment(s, NULL);
     s->key = make_key(s, rules);
     ldr_status status = find_segment(s, &section->segment);
-    ldr__sharing sharing = LDR__SHARING_FOUND;
+    ldr_sharing sharing = LDR_SHARING_FOUND;
     if (status != LDR_OK) {
         status = make_segment(s, &s->key);
-        sharing = LDR__SHARING_PUBLISHED;
+        sharing = LDR_SHARING_PUBLISHED;
     }
-    if (status == LDR_OK && (sharing == LDR__SHARING_FOUND || is_unchanged(s)))
+    if (status == LDR_OK && (sharing == LDR_SHARING_FOUND || is_unchanged(s)))
         publish(s, section->segment, sharing, &section->segment_by);
     return status;
 }
 
 /* ---- What is SHARED ---- */
 
-static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr__sharing *ret_sharing)
+static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr_sharing *ret_sharing)
 {
     ldr_status status = find(s, LDR__REGISTRY_MEMORY, ret_segment);
     if (status != LDR_FILE_NOT_FOUND) {
-        *ret_sharing = LDR__SHARING_FOUND;
+        *ret_sharing = LDR_SHARING_FOUND;
         return status;
     }
     ldr__handle made;
@@ -147,7 +147,7 @@ static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr__s
         return LDR_IO_ERROR;
     }
     *ret_segment = made;
-    *ret_sharing = LDR__SHARING_PUBLISHED;
+    *ret_sharing = LDR_SHARING_PUBLISHED;
     return LDR_OK;
 }
 
@@ -158,7 +158,7 @@ static ldr_status take_shared(sharer *s)
         return make(s, LDR_BACKING_SHARED, NULL, &section->shared);
     s->key = make_key(s, NULL);
     ldr__registry_lock *lock;
-    ldr__sharing sharing;
+    ldr_sharing sharing;
     ldr_status status = ldr__os_registry_lock(&s->key, &lock);
     if (status != LDR_OK)
         return status;

@@ -156,9 +156,9 @@ bool sharer_load(sharer s)
     return !s.state->failed;
 }
 
-ldr__sharing sharer_sharing(sharer s)
+ldr_sharing sharer_sharing(sharer s)
 {
-    return (ldr__sharing)s.state->number;
+    return (ldr_sharing)s.state->number;
 }
 
 uint64_t sharer_frame(sharer s, uint64_t rva)

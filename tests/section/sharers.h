@@ -58,7 +58,7 @@ uint64_t sharer_frame(sharer s, uint64_t rva);
 const char *sharer_read(sharer s);
 void sharer_write(sharer s, const char *text);
 /* How its SHARED memory came about. */
-ldr__sharing sharer_sharing(sharer s);
+ldr_sharing sharer_sharing(sharer s);
 void sharer_unload(sharer s);
 
 /* Ends it: by SIGKILL, or once it has given back all; fails the test if it could not. */

@@ -80,12 +80,12 @@ Test(control_area, of_a_file_and_of_memory_say_which)
                 *of_memory = fixture_memory_section(&image);
     ldr_control_area area;
     ldr_section_describe(of_file, &area);
-    cr_assert_eq(area.attributes, (uint32_t)(LDR_SEC_IMAGE | LDR_SEC_FILE));
+    cr_assert_eq(area.attributes, LDR_SEC_IMAGE | LDR_SEC_FILE);
     cr_assert(area.has_file);
     cr_assert_eq(area.file_size, image.size);
     cr_assert_neq(area.file_index, 0u);
     ldr_section_describe(of_memory, &area);
-    cr_assert_eq(area.attributes, (uint32_t)LDR_SEC_IMAGE);
+    cr_assert_eq(area.attributes, LDR_SEC_IMAGE);
     cr_assert_not(area.has_file);
     cr_assert_eq(area.segment_size, (uint64_t)SIZE);
     cr_assert_eq(area.page_count, (uint64_t)SIZE / 0x1000);
@@ -165,23 +165,83 @@ Test(control_area, pages_that_no_section_has_are_unused_ones_of_the_subsection_b
     img_free(&image);
 }
 
-Test(control_area, a_file_that_the_pages_come_from_is_in_the_page_cache)
+Test(control_area, use_of_the_file_tells_other_sections_and_the_page_cache)
 {
-    ldr_section *direct = section_of_all_kinds(0x1000), *copied = section_of_all_kinds(0x200);
-    ldr_file_cache cache = {.cached_pages = 99};
-    ldr_status status = ldr_section_file_cache(direct, &cache);
-    if (status == LDR_OK) /* Linux 6.5 */
-        cr_assert(cache.cached_pages > 0 && cache.cached_pages <= 5);
-    else
-        cr_assert_eq(status, LDR_OS_ERROR);
+    img_image image = image_of_all_kinds(0x1000);
+    char *path = fixture_file(image.bytes, image.size);
+    ldr_section *sections[2];
+    ldr_file_use use;
+    ldr_diag diag;
+    cr_assert_eq(ldr_section_from_file(path, NULL, &sections[0], &diag), LDR_OK);
+    cr_assert_eq(ldr_section_file_use(sections[0], &use), LDR_OK);
+    cr_assert_not(use.has_image || use.has_section);
+    cr_assert_eq(ldr_section_from_file(path, NULL, &sections[1], &diag), LDR_OK);
+    cr_assert_eq(ldr_section_file_use(sections[0], &use), LDR_OK);
+    cr_assert(use.has_image && use.has_section);
+    if (use.is_cache_known) /* Linux 6.5 */
+        cr_assert(use.cached_pages > 0 && use.cached_pages <= 5);
     faulty_os_fail_at(0, false);
-    cache.cached_pages = 99;
-    cr_assert_eq(ldr_section_file_cache(direct, &cache), LDR_OS_ERROR);
+    cr_assert_eq(ldr_section_file_use(sections[0], &use), LDR_OK);
     faulty_os_stop();
-    cr_assert_eq(cache.cached_pages, 99u);
-    cr_assert_eq(ldr_section_file_cache(copied, &cache), LDR_FILE_NOT_FOUND);
-    ldr_section_close(direct);
-    ldr_section_close(copied);
+    cr_assert_not(use.is_cache_known);
+    for (size_t i = 0; i < 2; i++)
+        ldr_section_close(sections[i]);
+    fixture_remove(path);
+    img_free(&image);
+}
+
+Test(control_area, a_snapshot_uses_no_file)
+{
+    img_image image = image_of_all_kinds(0x200);
+    ldr_section_options options = {.size = sizeof options, .source = LDR_SOURCE_SNAPSHOT};
+    ldr_section *section = fixture_section(&image, &options);
+    ldr_file_use use = {.cached_pages = 99};
+    cr_assert_eq(ldr_section_file_use(section, &use), LDR_FILE_NOT_FOUND);
+    cr_assert_eq(use.cached_pages, 99u);
+    ldr_section_close(section);
+    img_free(&image);
+}
+
+Test(control_area, of_data_has_one_subsection_and_counts_flushes)
+{
+    static const uint8_t bytes[0x1234] = {1};
+    char *path = fixture_file(bytes, sizeof bytes);
+    ldr_file_options access = {.size = sizeof access, .access = LDR_FILE_READ | LDR_FILE_WRITE};
+    ldr_create_options options = {.size = sizeof options, .protect = LDR_PAGE_READWRITE};
+    ldr_section *section;
+    ldr_view *view;
+    ldr_diag diag;
+    ldr_control_area area;
+    cr_assert_eq(ldr_file_open(path, &access, &options.file, NULL, &diag), LDR_OK);
+    cr_assert_eq(ldr_section_create(&options, &section, NULL, &diag), LDR_OK);
+    cr_assert_eq(ldr_view_map(section,
+                              &(ldr_view_options){.size = sizeof(ldr_view_options),
+                                                  .protect = LDR_PAGE_READWRITE},
+                              &view, &diag),
+                 LDR_OK);
+    cr_assert_eq(ldr_view_flush(view, 0, 0, false, &diag), LDR_OK);
+    ldr_section_describe(section, &area);
+    cr_assert_eq(area.attributes, LDR_SEC_COMMIT | LDR_SEC_FILE);
+    cr_assert_eq(area.protect, (uint32_t)LDR_PAGE_READWRITE);
+    cr_assert_eq(area.segment_size, sizeof bytes);
+    cr_assert_eq(area.page_count, 2u);
+    cr_assert_eq(area.flush_count, 1u);
+    cr_assert_eq(area.view_count, 1u);
+    cr_assert(area.has_file);
+    cr_assert_eq(area.file_size, sizeof bytes);
+    cr_assert_eq(area.subsection_count, 1u);
+    ldr_subsection all = subsection(section, 0);
+    cr_assert_eq(all.file_size, sizeof bytes);
+    cr_assert_eq(all.sector_count, 10u);
+    cr_assert_eq(all.file_pages, 2u);
+    cr_assert_eq(ldr_section_subsection(section, 1, &all), LDR_INVALID_ARGUMENT);
+    cr_assert_eq(locate(view, 0x1233).file_offset, 0x1233u);
+    cr_assert(locate(view, 0x1233).has_file_offset);
+    cr_assert_not(locate(view, 0x1234).has_file_offset);
+    ldr_view_unmap(view);
+    ldr_section_close(section);
+    ldr_file_close(options.file);
+    fixture_remove(path);
 }
 
 Test(locate, goes_from_an_address_to_subsection_and_file)

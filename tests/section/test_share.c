@@ -108,8 +108,8 @@ Test(share, large_segment_is_had_from_whoever_is_left)
     ldr_section *second = sharer_section(path, NULL);
     ldr_section_close(first);
     ldr_section *third = sharer_section(path, NULL);
-    cr_assert_eq(second->segment_by.sharing, LDR__SHARING_FOUND);
-    cr_assert_eq(third->segment_by.sharing, LDR__SHARING_FOUND);
+    cr_assert_eq(second->segment_by.sharing, LDR_SHARING_FOUND);
+    cr_assert_eq(third->segment_by.sharing, LDR_SHARING_FOUND);
     ldr_section_close(second);
     ldr_section_close(third);
     fixture_remove(path);
@@ -153,8 +153,8 @@ Test(share, segment_that_is_found_is_not_read_again)
     ldr_section *first, *second;
     cr_assert_gt(reads_of(path, &first), 5u);
     cr_assert_eq(reads_of(path, &second), 1u, "the headers");
-    cr_assert_eq(first->segment_by.sharing, LDR__SHARING_PUBLISHED);
-    cr_assert_eq(second->segment_by.sharing, LDR__SHARING_FOUND);
+    cr_assert_eq(first->segment_by.sharing, LDR_SHARING_PUBLISHED);
+    cr_assert_eq(second->segment_by.sharing, LDR_SHARING_FOUND);
     ldr_section_close(first);
     ldr_section_close(second);
     fixture_remove(path);
@@ -175,7 +175,7 @@ Test(share, file_that_has_just_been_changed_is_not_shared)
     char *path = sharer_file(0x200);
     overwrite(path, 2, "x");
     ldr_section *section = sharer_section(path, NULL);
-    cr_assert_eq(section->segment_by.sharing, LDR__SHARING_NONE);
+    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
     ldr_section_close(section);
     fixture_remove(path);
 }
@@ -227,7 +227,7 @@ Test(share, file_that_changes_while_it_is_read_is_not_shared)
     faulty_os_on_read(change_while_read);
     ldr_section *section = sharer_section(path, NULL);
     faulty_os_on_read(NULL);
-    cr_assert_eq(section->segment_by.sharing, LDR__SHARING_NONE);
+    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
     ldr_section_close(section);
     fixture_remove(path);
     img_free(&image);
@@ -272,9 +272,9 @@ Test(shared, processes_see_what_each_writes)
     char *path = sharer_file(0x200);
     sharer first = sharer_start(path, 0), second = sharer_start(path, 0);
     cr_assert(sharer_load(first));
-    cr_assert_eq(sharer_sharing(first), LDR__SHARING_PUBLISHED);
+    cr_assert_eq(sharer_sharing(first), LDR_SHARING_PUBLISHED);
     cr_assert(sharer_load(second));
-    cr_assert_eq(sharer_sharing(second), LDR__SHARING_FOUND);
+    cr_assert_eq(sharer_sharing(second), LDR_SHARING_FOUND);
     cr_assert_eq(sharer_frame(first, SHARER_SHARED), sharer_frame(second, SHARER_SHARED));
     sharer_write(first, "by the first");
     cr_assert_str_eq(sharer_read(second), "by the first");
@@ -337,8 +337,8 @@ Test(shared, file_in_the_place_of_another_has_its_own)
 
 static void expect_alone(ldr_section *section, const ldr_view *other)
 {
-    cr_assert_eq(section->segment_by.sharing, LDR__SHARING_NONE);
-    cr_assert_eq(section->shared_by.sharing, LDR__SHARING_NONE);
+    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->shared_by.sharing, LDR_SHARING_NONE);
     ldr_view *view = fixture_view(section, 0);
     cr_assert_str_eq(sharer_text(view), SHARER_TEXT);
     cr_assert_neq(frame_of(page(view, SHARER_RDATA)), frame_of(page(other, SHARER_RDATA)));
@@ -370,7 +370,7 @@ Test(shared, another_user_has_memory_of_his_own)
     cr_assert(sharer_load(mine));
     sharer_write(mine, "of root");
     cr_assert(sharer_load(theirs));
-    cr_assert_eq(sharer_sharing(theirs), LDR__SHARING_PUBLISHED);
+    cr_assert_eq(sharer_sharing(theirs), LDR_SHARING_PUBLISHED);
     cr_assert_str_eq(sharer_read(theirs), SHARER_TEXT);
     sharer_write(theirs, "of nobody");
     cr_assert_str_eq(sharer_read(mine), "of root");
@@ -401,8 +401,8 @@ Test(shared, in_a_sandbox_views_of_a_section_object_share_and_it_says_so)
     forbid_sockets();
     fixture_state before = fixture_state_take();
     ldr_section *section = sharer_section(path, NULL);
-    cr_assert_eq(section->segment_by.sharing, LDR__SHARING_NONE);
-    cr_assert_eq(section->shared_by.sharing, LDR__SHARING_NONE);
+    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->shared_by.sharing, LDR_SHARING_NONE);
     ldr_diag diag;
     ldr_view *first, *second;
     cr_assert_eq(ldr_view_map(section, NULL, &first, &diag), LDR_OK);

@@ -124,7 +124,8 @@ FORWARD(pages_private, LDR_OS_ERROR,
         (const void *address, uint64_t page_count, bool of_zero_fill, bool *ret_private),
         (address, page_count, of_zero_fill, ret_private))
 FORWARD(page_at, LDR_OS_ERROR, (const void *address, ldr__os_page *ret_page), (address, ret_page))
-FORWARD(file_cache, LDR_OS_ERROR, (ldr__handle file, ldr_file_cache *ret_cache), (file, ret_cache))
+FORWARD(file_cache, LDR_OS_ERROR, (ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty),
+        (file, ret_cached, ret_dirty))
 FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))
 
 /* ---- Memory ---- */

@@ -20,7 +20,7 @@ static void print_attributes(cli_json *json, uint32_t attributes)
 
 static void print_file(cli_json *json, const ldr_view *view, const ldr_control_area *area)
 {
-    ldr_file_cache cache;
+    ldr_file_use use;
     if (!area->has_file) {
         cli_json_null(json, "file");
         return;
@@ -29,9 +29,13 @@ static void print_file(cli_json *json, const ldr_view *view, const ldr_control_a
     cli_json_number(json, "size", area->file_size);
     cli_json_number(json, "device", area->file_device);
     cli_json_number(json, "index", area->file_index);
-    if (ldr_section_file_cache(ldr_view_section(view), &cache) == LDR_OK) {
-        cli_json_number(json, "cached_pages", cache.cached_pages);
-        cli_json_number(json, "dirty_pages", cache.dirty_pages);
+    if (ldr_section_file_use(ldr_view_section(view), &use) == LDR_OK) {
+        cli_json_bool(json, "other_image", use.has_image);
+        cli_json_bool(json, "other_section", use.has_section);
+        if (use.is_cache_known) {
+            cli_json_number(json, "cached_pages", use.cached_pages);
+            cli_json_number(json, "dirty_pages", use.dirty_pages);
+        }
     }
     cli_json_close(json, '}');
 }
@@ -71,9 +75,12 @@ void map_control_area_json(cli_json *json, const ldr_view *view)
     cli_json_number(json, "size", area.segment_size);
     cli_json_number(json, "pages", area.page_count);
     cli_json_number(json, "relocated_pages", area.relocated_pages);
+    cli_json_text(json, "sharing", ldr_sharing_name(area.segment));
+    cli_json_text(json, "shared_sharing", ldr_sharing_name(area.shared));
     cli_json_close(json, '}');
     cli_json_number(json, "sections", area.section_count);
     cli_json_number(json, "views", area.view_count);
+    cli_json_number(json, "flushes", area.flush_count);
     print_file(json, view, &area);
     cli_json_open(json, "subsections", '[');
     for (uint32_t i = 0; ldr_section_subsection(section, i, &subsection) == LDR_OK; i++)
@@ -84,9 +91,23 @@ void map_control_area_json(cli_json *json, const ldr_view *view)
 
 /* ---- Text ---- */
 
+static void print_file_text(const ldr_section *section, const ldr_control_area *area)
+{
+    ldr_file_use use;
+    printf("  file: 0x%" PRIx64 " bytes, device %" PRIu64 ", index %" PRIu64, area->file_size,
+           area->file_device, area->file_index);
+    if (ldr_section_file_use(section, &use) == LDR_OK) {
+        printf("; other images: %s, other sections: %s", use.has_image ? "yes" : "no",
+               use.has_section ? "yes" : "no");
+        if (use.is_cache_known)
+            printf("; page cache: %" PRIu64 " pages, %" PRIu64 " dirty", use.cached_pages,
+                   use.dirty_pages);
+    }
+    putchar('\n');
+}
+
 static void print_area(const ldr_view *view, const ldr_control_area *area)
 {
-    ldr_file_cache cache;
     printf("\ncontrol area: %s%s, %" PRIu32 " section, %" PRIu32 " view\n",
            (area->attributes & LDR_SEC_IMAGE_NO_EXECUTE) == LDR_SEC_IMAGE_NO_EXECUTE
                ? "SEC_IMAGE_NO_EXECUTE"
@@ -95,12 +116,10 @@ static void print_area(const ldr_view *view, const ldr_control_area *area)
     printf("  segment: base 0x%" PRIx64 ", 0x%" PRIx64 " bytes, %" PRIu64 " pages, %" PRIu64
            " of them relocated and shared\n",
            area->segment_base, area->segment_size, area->page_count, area->relocated_pages);
+    printf("  shared with other sections: copy in image layout %s, SHARED pages %s\n",
+           ldr_sharing_name(area->segment), ldr_sharing_name(area->shared));
     if (area->has_file)
-        printf("  file: 0x%" PRIx64 " bytes, device %" PRIu64 ", index %" PRIu64 "\n",
-               area->file_size, area->file_device, area->file_index);
-    if (ldr_section_file_cache(ldr_view_section(view), &cache) == LDR_OK)
-        printf("  page cache: %" PRIu64 " pages, %" PRIu64 " dirty\n", cache.cached_pages,
-               cache.dirty_pages);
+        print_file_text(ldr_view_section(view), area);
 }
 
 static void print_subsection_text(const ldr_view *view, const ldr_subsection *s)
