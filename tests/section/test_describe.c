@@ -1,5 +1,5 @@
 /* What stands behind a section, and behind an address of a view. */
-#include "section/data_fixture.h"
+#include "section/fixture.h"
 #include "support/faulty_os.h"
 
 #include <criterion/criterion.h>
@@ -312,68 +312,4 @@ Test(locate, a_system_that_tells_nothing_is_a_status)
         cr_assert_eq(at.rva, 7u);
     }
     ldr_view_unmap(view);
-}
-
-/* ---- Data ---- */
-
-static ldr_subsection only_subsection(const ldr_section *section)
-{
-    ldr_subsection found;
-    cr_assert_eq(ldr_section_subsection(section, 0, &found), LDR_OK);
-    cr_assert_eq(ldr_section_subsection(section, 1, &found), LDR_INVALID_ARGUMENT);
-    return found;
-}
-
-Test(control_area, data_of_a_file_is_one_subsection)
-{
-    char *path = data_file(0x22345);
-    ldr_section *section = data_section_at(path, LDR_PAGE_READWRITE);
-    ldr_view *view = data_view(section, UNIT, 0, LDR_PAGE_READONLY);
-    ldr_control_area area;
-    ldr_section_describe(section, &area);
-    cr_expect_eq(area.attributes, LDR_SEC_FILE | LDR_SEC_COMMIT);
-    cr_expect_eq(area.segment_size, 0x23000u);
-    cr_expect_eq(area.page_count, 0x23u);
-    cr_expect_eq(area.subsection_count, 1u);
-    cr_expect_eq(area.section_count, 1u);
-    cr_expect_eq(area.view_count, 1u);
-    cr_expect(area.has_file);
-    cr_expect_eq(area.file_size, 0x22345u);
-    ldr_subsection only = only_subsection(section);
-    cr_expect_eq(only.file_pages, 0x23u);
-    cr_expect_eq(only.sector_count, 0x112u);
-    cr_expect_eq(only.protect, (uint32_t)LDR_PAGE_READWRITE);
-    ldr_location at;
-    cr_assert_eq(ldr_view_locate(view, 0x123, &at), LDR_OK);
-    cr_expect(at.has_file_offset);
-    cr_expect_eq(at.file_offset, UNIT + 0x123);
-    cr_expect_eq(at.backing, LDR_BACKING_FILE);
-    cr_expect_eq(at.subsection, 0u);
-    cr_assert_eq(ldr_view_locate(view, 0x12345, &at), LDR_OK);
-    cr_expect_not(at.has_file_offset, "behind the last byte");
-    ldr_file_cache cache;
-    cr_expect_neq(ldr_section_file_cache(section, &cache), LDR_FILE_NOT_FOUND);
-    ldr_view_unmap(view);
-    ldr_section_close(section);
-    fixture_remove(path);
-}
-
-Test(control_area, reserved_memory_has_the_pages_that_are_committed)
-{
-    ldr_section *section = data_section(NULL, 4 * UNIT, LDR_PAGE_READWRITE, LDR_SEC_RESERVE);
-    ldr_view *view = data_view(section, 0, 0, 0);
-    cr_assert_eq(ldr_view_commit(view, 3 * PAGE, 2 * PAGE, 0, NULL), LDR_OK);
-    ldr_control_area area;
-    ldr_section_describe(section, &area);
-    cr_expect_eq(area.attributes, LDR_SEC_RESERVE);
-    cr_expect_eq(area.page_count, 2u);
-    cr_expect_not(area.has_file);
-    ldr_subsection only = only_subsection(section);
-    cr_expect_eq(only.page_count, 2u);
-    cr_expect_eq(only.unused_pages, 62u);
-    cr_expect_eq(only.shared_pages, 2u);
-    ldr_file_cache cache;
-    cr_expect_eq(ldr_section_file_cache(section, &cache), LDR_FILE_NOT_FOUND);
-    ldr_view_unmap(view);
-    ldr_section_close(section);
 }
