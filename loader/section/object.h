@@ -38,6 +38,9 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
 /* What processes that have one section share of it: descriptor.h. */
 typedef struct ldr__descriptor ldr__descriptor;
 
+/* A page of sections with LDR_SEC_LARGE_PAGES. */
+#define LDR__LARGE_PAGE (UINT64_C(2) << 20)
+
 /* What a section is that is no image: the data of a file, or memory of the paging file. */
 typedef struct ldr__data {
     uint64_t size;       /* bytes, as H14 has it */
