@@ -152,7 +152,7 @@ ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t size, uint3
 
 static ldr__fault fault_at(const ldr_view *view, uint64_t page, int access)
 {
-    if (ldr__data_view_sync(view) != LDR_OK)
+    if (view->section->is_data && ldr__data_view_sync(view) != LDR_OK)
         return LDR__FAULT_DENIED;
     uint32_t protect = view->runs->items[ldr__runs_find(view->runs, page)].protect;
     if ((protect & LDR_PAGE_GUARD) != 0 &&
@@ -163,10 +163,11 @@ static ldr__fault fault_at(const ldr_view *view, uint64_t page, int access)
                                                               : LDR__FAULT_DENIED;
 }
 
+/* Pages of an image that has no list are as they were mapped. */
 ldr__fault ldr__view_fault(ldr_view *view, const void *address, int access)
 {
     uint64_t offset = (uintptr_t)address - (uintptr_t)view->base;
-    if (!view->section->is_data || offset >= view->size)
+    if (view->runs == NULL || offset >= view->size)
         return LDR__FAULT_DENIED;
     ldr__pages_lock(view);
     ldr__fault fault = fault_at(view, offset & ~(LDR__PAGE - 1), access);

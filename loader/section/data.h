@@ -4,9 +4,6 @@
 
 #include "section/descriptor.h"
 
-/* A large page. */
-#define LDR__LARGE_PAGE (UINT64_C(2) << 20)
-
 /*
  * Makes the data of a section that has none yet, and publishes it under `key` if that is not NULL.
  * What the options say without the file or the system has been looked at. `subject` is for

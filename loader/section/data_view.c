@@ -10,7 +10,6 @@
 /* A view that has been found right: what of it there is to map. */
 typedef struct request {
     uint32_t protect;
-    uint64_t length; /* bytes, as asked for or the rest of the section */
     uint64_t backed; /* bytes of whole pages that the section has for it */
     ldr__room room;
 } request;
@@ -95,7 +94,6 @@ static ldr_status measure(const ldr_section *section, const ldr_view_options *op
     if (length > LDR__USER_END)
         return fail(section, diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY);
     uint64_t backed = length < rest ? length : rest;
-    wanted->length = length;
     wanted->backed = (backed + page - 1) & ~(page - 1);
     wanted->room.size = (length + page - 1) & ~(page - 1);
     return LDR_OK;

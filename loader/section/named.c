@@ -91,8 +91,10 @@ static bool facts_are_right(const ldr__facts *facts, ldr__handle backing)
     if (ldr__os_file_stamp(backing, &stamp) != LDR_OK || stamp.id.device != facts->backing.device ||
         stamp.id.inode != facts->backing.inode || !ldr__protect_is_single(facts->protect))
         return false;
-    if (is_image || facts->is_file != 0)
-        return facts->size <= LDR__SECTION_MAX && (is_image || facts->size != 0);
+    if (is_image)
+        return facts->is_file != 0;
+    if (facts->is_file != 0)
+        return facts->size != 0 && facts->size <= LDR__SECTION_MAX;
     return facts->size != 0 && facts->size <= stamp.size && facts->size % LDR__PAGE == 0;
 }
 

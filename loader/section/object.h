@@ -8,12 +8,6 @@
 
 #include <stdatomic.h>
 
-/* How a segment is shared with other section objects, of this process and of others. */
-typedef struct ldr__shared_by {
-    ldr_sharing sharing;
-    ldr__registry_mark mark;
-} ldr__shared_by;
-
 /*
  * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
  * a sealed segment. Made once and shared by all later views at that base.
@@ -37,6 +31,9 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
 
 /* What processes that have one section share of it: descriptor.h. */
 typedef struct ldr__descriptor ldr__descriptor;
+
+/* A page of sections with LDR_SEC_LARGE_PAGES. */
+#define LDR__LARGE_PAGE (UINT64_C(2) << 20)
 
 /* What a section is that is no image: the data of a file, or memory of the paging file. */
 typedef struct ldr__data {
@@ -70,7 +67,8 @@ struct ldr_section {
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
     ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed */
     ldr__handle shared;  /* for LDR_BACKING_SHARED: views write to it */
-    ldr__shared_by segment_by, shared_by;
+    ldr_sharing segment_sharing, shared_sharing;
+    ldr__registry_mark shared_mark;
     bool has_id; /* made from a file: which one */
     ldr__file_id id;
     char name[256]; /* for diagnostics */

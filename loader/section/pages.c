@@ -147,9 +147,10 @@ ldr_status ldr__pages_own(const ldr_view *view, uint64_t start, uint64_t end)
 
 bool ldr__pages_of(const ldr_view *view, uint64_t offset, uint64_t size, ldr__page_range *ret_range)
 {
+    bool is_large = (view->section->data.attributes & LDR_SEC_LARGE_PAGES) != 0;
+    uint64_t page = is_large ? LDR__LARGE_PAGE : LDR__PAGE;
     if (size == 0 || !pe_range_ok(view->size, offset, size))
         return false;
-    *ret_range = (ldr__page_range){offset & ~(LDR__PAGE - 1),
-                                   (offset + size + LDR__PAGE - 1) & ~(LDR__PAGE - 1)};
+    *ret_range = (ldr__page_range){offset & ~(page - 1), (offset + size + page - 1) & ~(page - 1)};
     return true;
 }

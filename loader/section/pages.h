@@ -26,7 +26,8 @@ ldr_status ldr__pages_change(const ldr_view *view, uint64_t start, uint64_t end,
 ldr_status ldr__pages_measure(const ldr_view *view, uint64_t start, uint64_t end, bool of_zero_fill,
                               bool *ret_private, uint64_t *ret_end);
 
-/* The bytes from a view's base of whole pages, for a range that the caller gives by bytes. */
+/* The bytes from a view's base of whole pages, large ones if it has them, for a range that the
+ * caller gives by bytes. */
 typedef struct ldr__page_range {
     uint64_t start, end;
 } ldr__page_range;

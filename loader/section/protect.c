@@ -13,7 +13,7 @@ static bool executes(uint32_t protect)
 static bool is_allowed(const ldr_view *view, uint32_t protect)
 {
     if (!view->section->is_data)
-        return (protect & LDR_PAGE_GUARD) == 0 && !(view->section->no_execute && executes(protect));
+        return !view->section->no_execute || !executes(protect);
     if (ldr__protect_base(view->protect) == LDR_PAGE_NOACCESS)
         return false;
     bool copies = ldr__protect_is_copy(view->protect);

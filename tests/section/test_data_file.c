@@ -322,7 +322,7 @@ Test(data_file, size_that_no_file_has_is_refused)
     char *path = data_file(SIZE);
     ldr_file *file = data_open(path, READ | WRITE);
     expect_set_size(file, UINT64_MAX, PE_NT_SECTION_TOO_BIG);
-    expect_set_size(file, UINT64_C(1) << 60, PE_NT_SECTION_TOO_BIG);
+    expect_set_size(file, UINT64_C(1) << 62, PE_NT_SECTION_TOO_BIG);
     ldr_file_close(file);
     fixture_remove(path);
 }

@@ -1,4 +1,5 @@
 /* ldr_view_protect (rules H.6, B.3) and ldr_view_flush (H.4). */
+#include "section/data.h"
 #include "section/data_fixture.h"
 #include "section/view.h"
 
@@ -217,6 +218,48 @@ Test(data_protect, image_without_execute_rights_gets_none)
     cr_expect_eq(refused(view, 0x1000, 1, XR), (uint32_t)PE_NT_SECTION_PROTECTION);
     protect(view, 0x1000, 1, RW);
     ldr_view_unmap(view);
+    img_free(&image);
+}
+
+Test(data_protect, page_of_an_image_can_be_guarded)
+{
+    img_image image = image_with_sections();
+    ldr_view *view = fixture_view(fixture_memory_section(&image), 0);
+    uint8_t *bytes = ldr_view_base(view);
+    cr_expect_eq(ldr__view_fault(view, bytes + 0x2000, LDR__WRITE), LDR__FAULT_DENIED);
+    protect(view, 0x2000, 1, RW | LDR_PAGE_GUARD);
+    expect_access(view, 0x2000, "---");
+    cr_expect_eq(data_region(view, 0x2000).protect, (uint32_t)(WC | LDR_PAGE_GUARD));
+    cr_expect_eq(ldr__view_fault(view, bytes + 0x2000, LDR__WRITE), LDR__FAULT_GUARD);
+    bytes[0x2000] = 1;
+    cr_expect_eq(data_region(view, 0x2000).protect, (uint32_t)RW);
+    ldr_view_unmap(view);
+    img_free(&image);
+}
+
+/* The loader makes the page the view's own; what was set for it stays, and the other way round. */
+Test(data_protect, shared_page_that_the_loader_writes_to_copies_from_then_on)
+{
+    img_image image = image_with_sections();
+    ldr_section *section = fixture_memory_section(&image);
+    for (int protect_first = 0; protect_first < 2; protect_first++) {
+        ldr_view *view = data_view(section, 0, 0, 0), *others = data_view(section, 0, 0, 0);
+        uint8_t *bytes = ldr_view_base(view), *theirs = ldr_view_base(others);
+        if (protect_first != 0)
+            protect(view, 0x4000, 1, RO);
+        cr_assert_eq(ldr__view_write_begin(view, 0x4000, 1), LDR_OK);
+        bytes[0x4000] = 0x61;
+        cr_assert_eq(ldr__view_write_end(view, 0x4000, 1), LDR_OK);
+        expect_access(view, 0x4000, protect_first != 0 ? "r--" : "rw-");
+        protect(view, 0x4000, 1, RW);
+        bytes[0x4000] = 0x62;
+        cr_expect_eq(theirs[0x4000], 0, "the others do not see it");
+        cr_expect_eq(data_region(view, 0x4000).protect, (uint32_t)RW);
+        cr_expect_eq(data_region(view, 0x4000).backing, LDR_BACKING_PRIVATE);
+        ldr_view_unmap(view);
+        ldr_view_unmap(others);
+    }
+    ldr_section_close(section);
     img_free(&image);
 }
 
