@@ -186,6 +186,17 @@ typedef struct ldr_section_options {
  * of the file is zero (rule B16). A file that is rewritten, cut off, replaced or deleted at the
  * same time gives some status. A FILE_BACKED section goes on using the file: to write to it changes
  * views, and to cut it off takes pages from them, even those that they have written or relocated.
+ *
+ * FILE_BACKED sections of one file in one state (modification time and size) share their pages, in
+ * one process and in all processes of the user: those of the file; the copy in image layout, where
+ * the file system has locks (fcntl) and the file has not been changed within the last 20 ms; and
+ * PE sections that are SHARED and writable, which are one memory that starts as the file has them
+ * and lasts as long as any of these sections. (Where the system refuses what that takes, sockets or
+ * /proc, they are one for the views of this section.) Each other page that is written to becomes
+ * the view's own, and so do pages of SHARED sections that the loader itself has to write to:
+ * relocations, imports, the index of TLS. Snapshots and buffers share nothing.
+ *
+ * LDR_BUSY: another process has kept one from looking for SHARED memory for five seconds.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR.
  */
@@ -375,7 +386,7 @@ LDR_API uint32_t ldr_protect_of_access(uint32_t file_map_access);
 /* What a page of a view is backed by. */
 typedef enum ldr_backing {
     LDR_BACKING_FILE,      /* the file's own pages, of an image or of data */
-    LDR_BACKING_SEGMENT,   /* the section's copy of the file in image layout, shared by its views */
+    LDR_BACKING_SEGMENT,   /* a copy of the file in image layout, shared by its views */
     LDR_BACKING_ZERO,      /* zero fill */
     LDR_BACKING_SHARED,    /* a PE section marked SHARED, or data in memory: one for all views */
     LDR_BACKING_PRIVATE,   /* this view's own copy, because it was written or relocated */

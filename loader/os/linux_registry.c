@@ -3,7 +3,7 @@
  *
  * Who publishes a segment binds a socket to an abstract name that says where it is: the key, the
  * process, the number of its descriptor. The name goes with the last descriptor of the socket,
- * however that comes about. A claim is a name of the key alone.
+ * however that comes about.
  *
  * /proc/net/unix lists the names, those of other users among them: what a name says is only where
  * to look. A segment is taken for one of ours by what the kernel says of the opened file: its
@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRIES        8
+#define TRIES        16
 #define MEMORY_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 #define COPY_SEALS   (MEMORY_SEALS | F_SEAL_WRITE)
 #define OPEN_FLAGS   (O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -75,13 +75,6 @@ ldr_status ldr__linux_name_bind(const ldr__linux_name *name, ldr__handle *ret_so
     }
     *ret_socket = (ldr__handle){fd};
     return LDR_OK;
-}
-
-ldr_status ldr__os_registry_claim(const ldr__registry_key *key, ldr__handle *ret_claim)
-{
-    ldr__linux_name name;
-    ldr__linux_name_make(key, "", &name);
-    return ldr__linux_name_bind(&name, ret_claim);
 }
 
 /* ---- Making and publishing ---- */
@@ -157,7 +150,6 @@ ldr_status ldr__os_registry_publish(const ldr__registry_key *key, const ldr__han
 
 void ldr__os_registry_unpublish(ldr__registry_mark mark)
 {
-    ldr__linux_close(mark.claim);
     ldr__linux_close(mark.entry);
 }
 
@@ -167,7 +159,7 @@ typedef struct seeker {
     ldr__registry_use use;
     uint32_t count;
     char names[128]; /* how names of the key begin, as /proc shows them */
-    char link[96];  /* what the link to a descriptor of the segment says */
+    char link[96];   /* what the link to a descriptor of the segment says */
     ldr__handle *handles;
 } seeker;
 
@@ -324,20 +316,83 @@ static ldr_status search_names(const seeker *s)
     return status;
 }
 
+static seeker seeker_of(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                        ldr__handle *ret_handles)
+{
+    seeker s = {.use = use, .count = count, .handles = ret_handles};
+    ldr__linux_name name;
+    char segment[64];
+    ldr__linux_name_make(key, "/", &name);
+    segment_name(key, segment, sizeof segment);
+    snprintf(s.names, sizeof s.names, "@%s", name.address.sun_path + 1);
+    snprintf(s.link, sizeof s.link, "/memfd:%s (deleted)", segment);
+    return s;
+}
+
 /* The kernel gives the list in pieces, and skips a name when one before it goes at the wrong
  * moment: what must not be missed is looked for again. */
 ldr_status ldr__os_registry_find(const ldr__registry_key *key, ldr__registry_use use,
                                  uint32_t count, ldr__handle *ret_handles)
 {
-    seeker s = {.use = use, .count = count, .handles = ret_handles};
-    ldr__linux_name name;
-    ldr__linux_name_make(key, "/", &name);
-    char segment[64];
-    segment_name(key, segment, sizeof segment);
-    snprintf(s.names, sizeof s.names, "@%s", name.address.sun_path + 1);
-    snprintf(s.link, sizeof s.link, "/memfd:%s (deleted)", segment);
+    seeker s = seeker_of(key, use, count, ret_handles);
     ldr_status status = search_names(&s);
-    for (unsigned i = 1; i < 3 && status == LDR_FILE_NOT_FOUND && use == LDR__REGISTRY_MEMORY; i++)
-        status = search_names(&s);
-    return status;
+    return status == LDR_FILE_NOT_FOUND && use == LDR__REGISTRY_MEMORY ? search_names(&s) : status;
+}
+
+/* ---- Marks on files ---- */
+
+/* A mark lies at the number of the process, and in that at the number of the descriptor. */
+#define DESCRIPTOR_BITS 24
+#define MARKS_END       ((UINT64_C(1) << 63) - 1)
+
+bool ldr__os_copy_mark(ldr__handle file, ldr__handle segment)
+{
+    uint64_t place = (uint64_t)getpid() << DESCRIPTOR_BITS | (uint64_t)segment.value;
+    struct flock mark = {.l_type = F_RDLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = (off_t)(LDR__OS_COPY_MARKS + place),
+                         .l_len = 1};
+    return fcntl((int)file.value, F_OFD_SETLK, &mark) == 0;
+}
+
+/* Some mark in the range; to ask needs no right to write. */
+static bool find_mark(ldr__handle file, uint64_t start, uint64_t end, uint64_t *ret_mark)
+{
+    struct flock range = {.l_type = F_WRLCK,
+                          .l_whence = SEEK_SET,
+                          .l_start = (off_t)start,
+                          .l_len = (off_t)(end - start)};
+    if (start >= end || fcntl((int)file.value, F_OFD_GETLK, &range) != 0 ||
+        range.l_type == F_UNLCK || (uint64_t)range.l_start < start)
+        return false;
+    *ret_mark = (uint64_t)range.l_start;
+    return true;
+}
+
+/* Others' marks may lead nowhere: the rest of the range is on both sides of one. */
+static ldr_status follow_marks(const seeker *s, ldr__handle file, uint64_t start, uint64_t end,
+                               unsigned *tries)
+{
+    uint64_t mark;
+    while (*tries > 0 && find_mark(file, start, end, &mark)) {
+        uint64_t place = mark - LDR__OS_COPY_MARKS;
+        hint at = {.process = (int)(place >> DESCRIPTOR_BITS & INT32_MAX),
+                   .fds = {(int)(place & ((1u << DESCRIPTOR_BITS) - 1)), -1}};
+        --*tries;
+        ldr_status status = follow(s, &at);
+        if (status == LDR_FILE_NOT_FOUND)
+            status = follow_marks(s, file, start, mark, tries);
+        if (status != LDR_FILE_NOT_FOUND)
+            return status;
+        start = mark + 1;
+    }
+    return LDR_FILE_NOT_FOUND;
+}
+
+ldr_status ldr__os_copy_find(ldr__handle file, const ldr__registry_key *key,
+                             ldr__handle *ret_segment)
+{
+    unsigned tries = TRIES;
+    seeker s = seeker_of(key, LDR__REGISTRY_COPY, 1, ret_segment);
+    return follow_marks(&s, file, LDR__OS_COPY_MARKS, MARKS_END, &tries);
 }

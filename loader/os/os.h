@@ -199,11 +199,10 @@ ldr_status ldr__os_registry_create(const ldr__registry_key *key, uint64_t size,
 
 /* What a segment is looked for. */
 typedef enum ldr__registry_use {
-    /* Sealed content that the caller can make itself: opened for reading, and may be missed. For
-       those who could not claim the key. */
+    /* Sealed content that the caller can make itself: opened for reading, and may be missed. */
     LDR__REGISTRY_COPY,
-    /* Memory that is written to and must not exist twice: looks everywhere, opens it for writing.
-       For holders of the key's lock. */
+    /* Memory that is written to and must not exist twice: looked for twice, opened for writing. For
+       holders of the key's lock. */
     LDR__REGISTRY_MEMORY,
 } ldr__registry_use;
 
@@ -216,20 +215,11 @@ typedef enum ldr__registry_use {
 ldr_status ldr__os_registry_find(const ldr__registry_key *key, ldr__registry_use use,
                                  uint32_t count, ldr__handle *ret_handles);
 
-/* What keeps an entry published; `entry` is LDR__NO_HANDLE where the system refused it. `claim` is
- * the caller's to set. */
+/* What keeps an entry published: LDR__NO_HANDLE where the system refused it. */
 typedef struct ldr__registry_mark {
-    ldr__handle entry, claim;
+    ldr__handle entry;
 } ldr__registry_mark;
-#define LDR__NO_MARK ((ldr__registry_mark){LDR__NO_HANDLE, LDR__NO_HANDLE})
-
-/*
- * Before a copy is looked for, which takes longer than to make a small one: has the caller be the
- * only one to have the claim of the key, until it is unpublished as part of a mark. Then nobody has
- * the copy; those who come later look for it. LDR_BUSY: somebody has it, who may have published the
- * copy. LDR_POLICY where the system refuses it; LDR_NO_MEMORY, LDR_OS_ERROR.
- */
-ldr_status ldr__os_registry_claim(const ldr__registry_key *key, ldr__handle *ret_claim);
+#define LDR__NO_MARK ((ldr__registry_mark){LDR__NO_HANDLE})
 
 /*
  * Publishes `count` (1 or 2) handles, the first of them a segment of ldr__os_registry_create, or
@@ -241,6 +231,21 @@ ldr_status ldr__os_registry_publish(const ldr__registry_key *key, const ldr__han
 
 /* LDR__NO_MARK is allowed. */
 void ldr__os_registry_unpublish(ldr__registry_mark mark);
+
+/*
+ * What is made of a file is found through the file, in microseconds: who has a sealed segment of
+ * ldr__os_registry_create marks the file with where it is, as ldr__os_file_mark does, from
+ * LDR__OS_COPY_MARKS on. False where the file system has no marks: nobody will find the segment.
+ */
+#define LDR__OS_COPY_MARKS (UINT64_C(7) << 60)
+bool ldr__os_copy_mark(ldr__handle file, ldr__handle segment);
+
+/*
+ * Opens a segment that a file is marked with and that was made under `key`; it is checked as above,
+ * and may be missed. LDR_FILE_NOT_FOUND, LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_copy_find(ldr__handle file, const ldr__registry_key *key,
+                             ldr__handle *ret_segment);
 
 /*
  * The lock of a key, held by one thread of all the user's processes: between looking for memory and

@@ -162,8 +162,8 @@ static void describe_image(const ldr_section *section, ldr_control_area *area)
     area->page_count = count_pages(&section->plan);
     area->subsection_count = group_count(&section->plan, section->plan.count);
     area->relocated_pages = count_relocated(atomic_load(&section->relocated));
-    area->segment = section->segment_by.sharing;
-    area->shared = section->shared_by.sharing;
+    area->segment = section->segment_sharing;
+    area->shared = section->shared_sharing;
 }
 
 static void describe_memory(const ldr_section *section, ldr_control_area *area)

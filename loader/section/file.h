@@ -14,7 +14,7 @@
 #define LDR__MARK_IMAGE (LDR__MARKS + 6)      /* there is an image section */
 #define LDR__MARK_DATA  (LDR__MARKS + 0x1000) /* of a section's byte 0, and so on */
 
-/* No section is larger: the marks of one end at 2^63. */
+/* No section is larger: the marks of one end before LDR__OS_COPY_MARKS. */
 #define LDR__SECTION_MAX (UINT64_C(1) << 61)
 
 struct ldr_file {

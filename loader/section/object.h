@@ -8,12 +8,6 @@
 
 #include <stdatomic.h>
 
-/* How a segment is shared with other section objects, of this process and of others. */
-typedef struct ldr__shared_by {
-    ldr_sharing sharing;
-    ldr__registry_mark mark;
-} ldr__shared_by;
-
 /*
  * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
  * a sealed segment. Made once and shared by all later views at that base.
@@ -73,7 +67,8 @@ struct ldr_section {
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
     ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed */
     ldr__handle shared;  /* for LDR_BACKING_SHARED: views write to it */
-    ldr__shared_by segment_by, shared_by;
+    ldr_sharing segment_sharing, shared_sharing;
+    ldr__registry_mark shared_mark;
     bool has_id; /* made from a file: which one */
     ldr__file_id id;
     char name[256]; /* for diagnostics */

@@ -12,7 +12,7 @@ ldr_section *ldr__section_new(const char *name)
     section->data.backing = section->descriptor_segment = LDR__NO_HANDLE;
     section->mark = LDR__NO_MARK;
     section->access = LDR_SECTION_ALL_ACCESS;
-    section->segment_by.mark = section->shared_by.mark = LDR__NO_MARK;
+    section->shared_mark = LDR__NO_MARK;
     ldr__copy_text(section->name, sizeof section->name, name);
     return section;
 }
@@ -22,8 +22,7 @@ void ldr__section_release(ldr_section *section)
     if (atomic_fetch_sub(&section->references, 1) > 1)
         return;
     ldr__data_release(section);
-    ldr__os_registry_unpublish(section->segment_by.mark);
-    ldr__os_registry_unpublish(section->shared_by.mark);
+    ldr__os_registry_unpublish(section->shared_mark);
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);

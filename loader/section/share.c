@@ -1,7 +1,5 @@
 #include "section/share.h"
 
-#define LARGE_IMAGE (UINT64_C(1) << 20)
-
 /* What both segments are made from. */
 typedef struct sharer {
     ldr_section *section;
@@ -53,15 +51,11 @@ static ldr_status make(const sharer *s, ldr_backing backing, const ldr__registry
     return ldr__source_segment(s->source, s->headers, &s->section->plan, backing, key, ret_segment);
 }
 
-/* A segment that is as large as this image. */
-static ldr_status find(const sharer *s, ldr__registry_use use, ldr__handle *ret_segment)
+/* Whether a segment that was found is as large as this image. */
+static ldr_status check(const sharer *s, ldr__handle found, ldr__handle *ret_segment)
 {
-    ldr__handle found;
     ldr__file_stamp stamp;
-    ldr_status status = ldr__os_registry_find(&s->key, use, 1, &found);
-    if (status != LDR_OK)
-        return status;
-    status = ldr__os_file_stamp(found, &stamp);
+    ldr_status status = ldr__os_file_stamp(found, &stamp);
     if (status != LDR_OK || stamp.size != s->section->plan.size) {
         ldr__os_close(found);
         return LDR_OS_ERROR;
@@ -70,44 +64,23 @@ static ldr_status find(const sharer *s, ldr__registry_use use, ldr__handle *ret_
     return LDR_OK;
 }
 
-/* Whether what was read since the stamp was taken is all of one state of the file. */
-static bool is_unchanged(const sharer *s)
+/* Whether what was read since the stamp was taken is all of one state of the file. What can be
+ * missed must be sure; to be given another name is no reason to fail. */
+static bool is_unchanged(const sharer *s, bool is_sure)
 {
     const ldr__file_stamp *then = s->source->stamp;
     ldr__file_stamp now;
     return ldr__os_file_stamp(s->source->file, &now) == LDR_OK && now.size == then->size &&
-           now.modified == then->modified && now.changed == then->changed;
-}
-
-static ldr_status publish(const sharer *s, ldr__handle segment, ldr_sharing sharing,
-                          ldr__shared_by *by)
-{
-    ldr__registry_mark mark;
-    ldr_status status = ldr__os_registry_publish(&s->key, &segment, 1, &mark);
-    if (status != LDR_OK)
-        return status;
-    by->mark.entry = mark.entry;
-    if (sharing == LDR_SHARING_FOUND || mark.entry.value >= 0)
-        by->sharing = sharing;
-    return LDR_OK;
+           now.modified == then->modified && (!is_sure || now.changed == then->changed);
 }
 
 /* ---- The segment in image layout ---- */
 
-static ldr_status make_segment(const sharer *s, const ldr__registry_key *key)
-{
-    return make(s, LDR_BACKING_SEGMENT, key, &s->section->segment);
-}
-
-/* The one who had the claim may be gone, and others still have the copy: to look for it takes less
- * than to make a large one. */
 static ldr_status find_segment(const sharer *s, ldr__handle *ret_segment)
 {
-    ldr_section *section = s->section;
-    ldr_status status = ldr__os_registry_claim(&s->key, &section->segment_by.mark.claim);
-    if (status == LDR_BUSY || (status == LDR_OK && section->plan.size >= LARGE_IMAGE))
-        return find(s, LDR__REGISTRY_COPY, ret_segment);
-    return status == LDR_OK ? LDR_FILE_NOT_FOUND : status;
+    ldr__handle found;
+    ldr_status status = ldr__os_copy_find(s->source->file, &s->key, &found);
+    return status == LDR_OK ? check(s, found, ret_segment) : status;
 }
 
 /* What cannot be shared is had alone. */
@@ -116,55 +89,72 @@ static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
     const ldr__file_stamp *stamp = s->source->stamp;
     ldr_section *section = s->section;
     if (stamp == NULL || !stamp->is_settled)
-        return make_segment(s, NULL);
+        return make(s, LDR_BACKING_SEGMENT, NULL, &section->segment);
     s->key = make_key(s, rules);
-    ldr_status status = find_segment(s, &section->segment);
     ldr_sharing sharing = LDR_SHARING_FOUND;
-    if (status != LDR_OK) {
-        status = make_segment(s, &s->key);
-        sharing = LDR_SHARING_PUBLISHED;
+    if (find_segment(s, &section->segment) != LDR_OK) {
+        ldr_status status = make(s, LDR_BACKING_SEGMENT, &s->key, &section->segment);
+        if (status != LDR_OK)
+            return status;
+        sharing = is_unchanged(s, true) ? LDR_SHARING_PUBLISHED : LDR_SHARING_NONE;
     }
-    if (status == LDR_OK && (sharing == LDR_SHARING_FOUND || is_unchanged(s)))
-        publish(s, section->segment, sharing, &section->segment_by);
-    return status;
+    if (sharing != LDR_SHARING_NONE && !ldr__os_copy_mark(s->source->file, section->segment) &&
+        sharing == LDR_SHARING_PUBLISHED)
+        sharing = LDR_SHARING_NONE;
+    section->segment_sharing = sharing;
+    return LDR_OK;
 }
 
 /* ---- What is SHARED ---- */
 
-static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr_sharing *ret_sharing)
+static ldr_status make_shared(const sharer *s, ldr__handle *ret_segment)
 {
-    ldr_status status = find(s, LDR__REGISTRY_MEMORY, ret_segment);
-    if (status != LDR_FILE_NOT_FOUND) {
-        *ret_sharing = LDR_SHARING_FOUND;
-        return status;
-    }
     ldr__handle made;
-    status = make(s, LDR_BACKING_SHARED, &s->key, &made);
+    ldr_status status = make(s, LDR_BACKING_SHARED, &s->key, &made);
     if (status != LDR_OK)
         return status;
-    if (!is_unchanged(s)) {
+    if (!is_unchanged(s, false)) {
         ldr__os_close(made);
         return LDR_IO_ERROR;
     }
     *ret_segment = made;
-    *ret_sharing = LDR_SHARING_PUBLISHED;
     return LDR_OK;
+}
+
+static ldr_status find_or_make(const sharer *s, ldr__handle *ret_segment, ldr_sharing *ret_sharing)
+{
+    ldr__handle found;
+    ldr_status status = ldr__os_registry_find(&s->key, LDR__REGISTRY_MEMORY, 1, &found);
+    if (status == LDR_OK) {
+        *ret_sharing = LDR_SHARING_FOUND;
+        return check(s, found, ret_segment);
+    }
+    *ret_sharing = LDR_SHARING_PUBLISHED;
+    return status == LDR_FILE_NOT_FOUND ? make_shared(s, ret_segment) : status;
+}
+
+static ldr_status find_and_publish(const sharer *s)
+{
+    ldr_section *section = s->section;
+    ldr_sharing sharing;
+    ldr_status status = find_or_make(s, &section->shared, &sharing);
+    if (status == LDR_OK)
+        status = ldr__os_registry_publish(&s->key, &section->shared, 1, &section->shared_mark);
+    if (status == LDR_OK && section->shared_mark.entry.value >= 0)
+        section->shared_sharing = sharing;
+    return status;
 }
 
 static ldr_status take_shared(sharer *s)
 {
-    ldr_section *section = s->section;
     if (s->source->stamp == NULL)
-        return make(s, LDR_BACKING_SHARED, NULL, &section->shared);
+        return make(s, LDR_BACKING_SHARED, NULL, &s->section->shared);
     s->key = make_key(s, NULL);
     ldr__registry_lock *lock;
-    ldr_sharing sharing;
     ldr_status status = ldr__os_registry_lock(&s->key, &lock);
     if (status != LDR_OK)
         return status;
-    status = find_or_make(s, &section->shared, &sharing);
-    if (status == LDR_OK)
-        status = publish(s, section->shared, sharing, &section->shared_by);
+    status = find_and_publish(s);
     ldr__os_registry_unlock(lock);
     return status;
 }

@@ -6,7 +6,7 @@
  * trust others, and a buffer is nobody else's.
  *
  * The segment in image layout is a copy that may exist twice; it is shared where that is easy: not
- * of a file that has just been changed, nor where the system refuses it. What is SHARED is one
+ * of a file that has just been changed, nor on a file system without marks. What is SHARED is one
  * memory for all processes of the user, from the first section object to the last.
  */
 #ifndef PELOAD_SHARE_H

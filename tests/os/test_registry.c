@@ -306,18 +306,134 @@ Test(registry, two_handles_are_found_with_the_rights_they_have)
     ldr__os_registry_unpublish(mark);
 }
 
-/* ---- Claims ---- */
+/* ---- Copies of files ---- */
 
-Test(registry_claim, is_had_by_one_at_a_time)
+static ldr__handle open_again(const char *path)
+{
+    ldr__handle file;
+    ldr__file_id id;
+    uint64_t size;
+    cr_assert_eq(ldr__os_file_open(path, &file, &size, &id), LDR_OK);
+    return file;
+}
+
+/* A file of this test alone, which is removed at once. */
+static void open_file(ldr__handle *ret_files, unsigned times)
+{
+    char path[] = "/tmp/peload-registry-XXXXXX";
+    close(mkstemp(path));
+    for (unsigned i = 0; i < times; i++)
+        ret_files[i] = open_again(path);
+    unlink(path);
+}
+
+/* A segment that can be found, marked on the file. */
+static ldr__handle mark_copy(ldr__handle file)
 {
     ldr__registry_key key = make_key();
-    ldr__handle first, second = {77};
-    cr_assert_eq(ldr__os_registry_claim(&key, &first), LDR_OK);
-    cr_assert_eq(ldr__os_registry_claim(&key, &second), LDR_BUSY);
-    cr_assert_eq(second.value, 77);
-    ldr__os_registry_unpublish((ldr__registry_mark){LDR__NO_HANDLE, first});
-    cr_assert_eq(ldr__os_registry_claim(&key, &second), LDR_OK);
-    ldr__os_registry_unpublish((ldr__registry_mark){LDR__NO_HANDLE, second});
+    ldr__handle segment;
+    cr_assert_eq(ldr__os_registry_create(&key, SIZE, &segment), LDR_OK);
+    cr_assert_eq(ldr__os_segment_seal(segment), LDR_OK);
+    cr_assert(ldr__os_copy_mark(file, segment));
+    return segment;
+}
+
+static ldr_status find_copy(ldr__handle file)
+{
+    ldr__registry_key key = make_key();
+    ldr__handle found;
+    ldr_status status = ldr__os_copy_find(file, &key, &found);
+    if (status == LDR_OK)
+        ldr__os_close(found);
+    return status;
+}
+
+Test(copies, are_found_through_their_file_until_it_is_closed)
+{
+    ldr__handle files[2];
+    open_file(files, 2);
+    cr_assert_eq(find_copy(files[1]), LDR_FILE_NOT_FOUND);
+    ldr__handle segment = mark_copy(files[0]);
+    cr_assert_eq(find_copy(files[1]), LDR_OK);
+    ldr__os_close(files[0]);
+    cr_assert_eq(find_copy(files[1]), LDR_FILE_NOT_FOUND);
+    ldr__os_close(segment);
+    ldr__os_close(files[1]);
+}
+
+Test(copies, of_another_process_are_found_until_it_is_killed)
+{
+    ldr__handle files[2];
+    open_file(files, 2);
+    child c = prepare();
+    c.process = fork();
+    if (c.process == 0) {
+        char path[64];
+        be_child(&c);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", (int)files[0].value);
+        mark_copy((ldr__handle){open(path, O_RDONLY | O_CLOEXEC)});
+        tell(c.ready[1]);
+        wait_for(c.go[0]);
+    }
+    be_parent(&c);
+    wait_for(c.ready[0]);
+    cr_assert_eq(find_copy(files[1]), LDR_OK);
+    kill(c.process, SIGKILL);
+    finish(c.process);
+    cr_assert_eq(find_copy(files[1]), LDR_FILE_NOT_FOUND);
+    ldr__os_close(files[0]);
+    ldr__os_close(files[1]);
+}
+
+static void lock_range(ldr__handle file, uint64_t start, uint64_t size)
+{
+    struct flock range = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)size};
+    cr_assert_eq(fcntl((int)file.value, F_OFD_SETLK, &range), 0);
+}
+
+/* Before it and behind it, and that of a descriptor that is something else. */
+Test(copies, are_found_among_marks_that_lead_nowhere)
+{
+    ldr__handle files[2];
+    open_file(files, 2);
+    ldr__handle segment = mark_copy(files[0]);
+    uint64_t place = LDR__OS_COPY_MARKS + ((uint64_t)getpid() << 24);
+    lock_range(files[0], LDR__OS_COPY_MARKS, 1);
+    lock_range(files[0], LDR__OS_COPY_MARKS + 3, 1);
+    lock_range(files[0], place + 1, 1);
+    lock_range(files[0], place + 1000, 7);
+    lock_range(files[0], LDR__OS_COPY_MARKS + (UINT64_C(1) << 58), 1);
+    cr_assert_eq(find_copy(files[1]), LDR_OK);
+    ldr__os_close(segment);
+    cr_assert_eq(find_copy(files[1]), LDR_FILE_NOT_FOUND);
+    ldr__os_close(files[0]);
+    ldr__os_close(files[1]);
+}
+
+Test(copies, are_missed_where_the_whole_file_is_locked)
+{
+    ldr__handle files[3];
+    open_file(files, 3);
+    lock_range(files[0], 0, INT64_MAX);
+    ldr__handle segment = mark_copy(files[1]);
+    cr_assert_eq(find_copy(files[2]), LDR_FILE_NOT_FOUND);
+    ldr__os_close(segment);
+    for (unsigned i = 0; i < 3; i++)
+        ldr__os_close(files[i]);
+}
+
+Test(copies, of_another_state_of_the_file_are_not_taken)
+{
+    ldr__handle files[2], found;
+    ldr__registry_key other;
+    open_file(files, 2);
+    ldr__handle segment = mark_copy(files[0]);
+    ldr__os_registry_key("another", 7, &other);
+    cr_assert_eq(ldr__os_copy_find(files[1], &other, &found), LDR_FILE_NOT_FOUND);
+    ldr__os_close(segment);
+    ldr__os_close(files[0]);
+    ldr__os_close(files[1]);
 }
 
 /* ---- fork ---- */
@@ -391,14 +507,12 @@ Test(registry, name_that_points_to_another_file_is_not_followed)
     int other = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     cr_assert_eq(ftruncate(other, SIZE), 0);
     fcntl(other, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-    int names[] = {bind_name(name_of(""), SOCK_DGRAM),
-                   bind_name(entry_of(getpid(), other), SOCK_DGRAM)};
+    int first = bind_name(entry_of(getpid(), other), SOCK_DGRAM);
     snprintf(link, sizeof link, "/%d/%d", getpid(), other);
-    int third = bind_name(name_of(link), SOCK_DGRAM);
+    int second = bind_name(name_of(link), SOCK_DGRAM);
     cr_assert_not(is_found_somehow(""));
-    close(names[0]);
-    close(names[1]);
-    close(third);
+    close(first);
+    close(second);
     close(other);
 }
 
@@ -428,10 +542,8 @@ Test(registry, names_that_make_no_sense_are_passed_over)
 /* As another user makes a segment that looks like one of this user's. */
 static void be_an_impostor(const child *c)
 {
-    char rest[64], name[128];
+    char rest[128], name[64];
     ldr__registry_key key = make_key();
-    const char *plain = name_of("");
-    int names = bind_name(plain, SOCK_DGRAM);
     if (setresuid(NOBODY, NOBODY, NOBODY) != 0)
         _exit(1);
     prctl(PR_SET_DUMPABLE, 1);
@@ -444,7 +556,6 @@ static void be_an_impostor(const child *c)
     bind_name(rest, SOCK_DGRAM);
     tell(c->ready[1]);
     wait_for(c->go[0]);
-    close(names);
     _exit(0);
 }
 
@@ -611,10 +722,8 @@ static void expect_nothing_but_success(void)
 {
     ldr__registry_key key = make_key();
     ldr__registry_lock *lock = (ldr__registry_lock *)&key;
-    ldr__handle claim = {77};
     cr_assert_eq(ldr__os_registry_lock(&key, &lock), LDR_OK);
     cr_assert_null(lock);
-    cr_assert_eq(ldr__os_registry_claim(&key, &claim), LDR_POLICY);
     published p = publish("alone", false);
     cr_assert_eq(p.mark.entry.value, -1);
     cr_assert_not(is_found_somehow("alone"));
@@ -640,7 +749,7 @@ Test(registry, process_without_free_descriptors_is_told_so)
     published p = publish("memory", false);
     ldr__registry_key key = make_key();
     struct rlimit none = {0, 64};
-    ldr__registry_mark mark = {{7}, {7}};
+    ldr__registry_mark mark = {{7}};
     ldr__registry_lock *lock = (ldr__registry_lock *)&key;
     ldr__handle segment = {77};
     setrlimit(RLIMIT_NOFILE, &none);

@@ -88,7 +88,7 @@ static void load(struct sharer_state *state, const char *path, ldr_view **view)
     ldr_section_close(section);
     if (state->failed)
         return;
-    state->number = (uint64_t)(*view)->section->shared_by.sharing;
+    state->number = (uint64_t)(*view)->section->shared_sharing;
 }
 
 static void obey(struct sharer_state *state, const char *path, ldr_view **view)

@@ -98,8 +98,8 @@ static void expect_start(const char *path)
 {
     ldr_view *view;
     cr_assert_eq(load(path, &view), LDR_OK);
-    cr_assert_eq(view->section->shared_by.sharing, LDR_SHARING_PUBLISHED);
-    cr_assert_eq(view->section->segment_by.sharing, LDR_SHARING_PUBLISHED);
+    cr_assert_eq(view->section->shared_sharing, LDR_SHARING_PUBLISHED);
+    cr_assert_eq(view->section->segment_sharing, LDR_SHARING_PUBLISHED);
     cr_assert(is_complete(view));
     cr_assert_eq(atomic_load(count_of(view)), 0u);
     atomic_store(count_of(view), 1000000);

@@ -96,36 +96,21 @@ Test(share, flat_image_is_shared_too)
     img_free(&image);
 }
 
-/* Of small images there may be a second copy then. */
-Test(share, large_segment_is_had_from_whoever_is_left)
-{
-    img_builder b;
-    img_start(&b, IMG_PE32_PLUS);
-    img_add_section(&b, ".rdata", IMG_RO, NULL, 0x100000, 0);
-    img_image image = img_finish(&b);
-    char *path = fixture_settled_file(image.bytes, image.size);
-    ldr_section *first = sharer_section(path, NULL);
-    ldr_section *second = sharer_section(path, NULL);
-    ldr_section_close(first);
-    ldr_section *third = sharer_section(path, NULL);
-    cr_assert_eq(second->segment_by.sharing, LDR_SHARING_FOUND);
-    cr_assert_eq(third->segment_by.sharing, LDR_SHARING_FOUND);
-    ldr_section_close(second);
-    ldr_section_close(third);
-    fixture_remove(path);
-    img_free(&image);
-}
-
-Test(share, segment_outlives_the_process_that_made_it)
+Test(share, segment_is_had_from_whoever_is_left)
 {
     char *path = sharer_file(0x200);
-    sharer other = sharer_start(path, 0);
-    ldr_view *first = sharer_view(path);
-    uint64_t frame = frame_of(page(first, SHARER_RDATA));
-    cr_assert(sharer_load(other));
-    ldr_view_unmap(first);
-    cr_assert_eq(sharer_frame(other, SHARER_RDATA), frame);
-    sharer_end(other);
+    sharer first = sharer_start(path, 0), second = sharer_start(path, 0);
+    cr_assert(sharer_load(first));
+    uint64_t frame = sharer_frame(first, SHARER_RDATA);
+    cr_assert(sharer_load(second));
+    sharer_kill(first);
+    cr_assert_eq(sharer_frame(second, SHARER_RDATA), frame);
+    ldr_section *section = sharer_section(path, NULL);
+    cr_assert_eq(section->segment_sharing, LDR_SHARING_FOUND);
+    ldr_view *third = fixture_view(section, 0);
+    cr_assert_eq(frame_of(page(third, SHARER_RDATA)), frame);
+    ldr_view_unmap(third);
+    sharer_end(second);
     fixture_remove(path);
 }
 
@@ -153,8 +138,8 @@ Test(share, segment_that_is_found_is_not_read_again)
     ldr_section *first, *second;
     cr_assert_gt(reads_of(path, &first), 5u);
     cr_assert_eq(reads_of(path, &second), 1u, "the headers");
-    cr_assert_eq(first->segment_by.sharing, LDR_SHARING_PUBLISHED);
-    cr_assert_eq(second->segment_by.sharing, LDR_SHARING_FOUND);
+    cr_assert_eq(first->segment_sharing, LDR_SHARING_PUBLISHED);
+    cr_assert_eq(second->segment_sharing, LDR_SHARING_FOUND);
     ldr_section_close(first);
     ldr_section_close(second);
     fixture_remove(path);
@@ -175,7 +160,7 @@ Test(share, file_that_has_just_been_changed_is_not_shared)
     char *path = sharer_file(0x200);
     overwrite(path, 2, "x");
     ldr_section *section = sharer_section(path, NULL);
-    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->segment_sharing, LDR_SHARING_NONE);
     ldr_section_close(section);
     fixture_remove(path);
 }
@@ -227,7 +212,7 @@ Test(share, file_that_changes_while_it_is_read_is_not_shared)
     faulty_os_on_read(change_while_read);
     ldr_section *section = sharer_section(path, NULL);
     faulty_os_on_read(NULL);
-    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->segment_sharing, LDR_SHARING_NONE);
     ldr_section_close(section);
     fixture_remove(path);
     img_free(&image);
@@ -337,8 +322,8 @@ Test(shared, file_in_the_place_of_another_has_its_own)
 
 static void expect_alone(ldr_section *section, const ldr_view *other)
 {
-    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
-    cr_assert_eq(section->shared_by.sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->segment_sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->shared_sharing, LDR_SHARING_NONE);
     ldr_view *view = fixture_view(section, 0);
     cr_assert_str_eq(sharer_text(view), SHARER_TEXT);
     cr_assert_neq(frame_of(page(view, SHARER_RDATA)), frame_of(page(other, SHARER_RDATA)));
@@ -401,8 +386,7 @@ Test(shared, in_a_sandbox_views_of_a_section_object_share_and_it_says_so)
     forbid_sockets();
     fixture_state before = fixture_state_take();
     ldr_section *section = sharer_section(path, NULL);
-    cr_assert_eq(section->segment_by.sharing, LDR_SHARING_NONE);
-    cr_assert_eq(section->shared_by.sharing, LDR_SHARING_NONE);
+    cr_assert_eq(section->shared_sharing, LDR_SHARING_NONE);
     ldr_diag diag;
     ldr_view *first, *second;
     cr_assert_eq(ldr_view_map(section, NULL, &first, &diag), LDR_OK);

@@ -255,12 +255,14 @@ ldr_status WRAP(registry_find)(const ldr__registry_key *key, ldr__registry_use u
     return status;
 }
 
-ldr_status REAL(registry_claim)(const ldr__registry_key *key, ldr__handle *ret_claim);
-ldr_status WRAP(registry_claim)(const ldr__registry_key *key, ldr__handle *ret_claim);
-ldr_status WRAP(registry_claim)(const ldr__registry_key *key, ldr__handle *ret_claim)
+ldr_status REAL(copy_find)(ldr__handle file, const ldr__registry_key *key,
+                           ldr__handle *ret_segment);
+ldr_status WRAP(copy_find)(ldr__handle file, const ldr__registry_key *key,
+                           ldr__handle *ret_segment);
+ldr_status WRAP(copy_find)(ldr__handle file, const ldr__registry_key *key, ldr__handle *ret_segment)
 {
-    return count_handle(fails("registry_claim") ? LDR_OS_ERROR
-                                                : REAL(registry_claim)(key, ret_claim));
+    return count_handle(fails("copy_find") ? LDR_OS_ERROR
+                                           : REAL(copy_find)(file, key, ret_segment));
 }
 
 ldr_status REAL(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
@@ -281,7 +283,7 @@ void REAL(registry_unpublish)(ldr__registry_mark mark);
 void WRAP(registry_unpublish)(ldr__registry_mark mark);
 void WRAP(registry_unpublish)(ldr__registry_mark mark)
 {
-    os.handles -= (mark.entry.value >= 0) + (mark.claim.value >= 0);
+    os.handles -= mark.entry.value >= 0;
     REAL(registry_unpublish)(mark);
 }
 
