@@ -16,4 +16,20 @@ host: the plugin asks about 2
 host: the plugin asks about 3
 sum of squares: 14
 calls of this thread: 101" "$out"
+
+# One program stays while the other runs.
+counter=$PELOAD_BUILD/samples/shared_counter name=peload-samples-$$
+mkfifo "$work/hold"
+"$counter" "$name" <"$work/hold" >"$work/first" &
+exec 3>"$work/hold"
+until [ -s "$work/first" ]; do sleep 0.05; done
+out=$("$counter" "$name" </dev/null 2>&1)
+exec 3>&-
+wait $!
+same "shared_counter: first" "made: number 1
+there were 2" "$(cat "$work/first")"
+same "shared_counter: second" "found: number 2
+there were 2" "$out"
+same "shared_counter: nothing is left" "made: number 1
+there were 1" "$("$counter" "$name" </dev/null 2>&1)"
 finish
