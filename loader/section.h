@@ -91,6 +91,24 @@ typedef enum ldr_aslr {
     LDR_ASLR_FORCE, /* all that have relocations ("mandatory ASLR") */
 } ldr_aslr;
 
+/*
+ * When the pages are filled that cannot be the file's own, because the image is aligned to sectors
+ * (LDR_BACKING_SEGMENT): all when the section is made, or 64 KiB at a time when one of their pages
+ * is first touched, relocated at the same moment if the view is.
+ *
+ * On demand the file is used as long as the section lives: what FILE_BACKED says of changes to it
+ * holds for these pages, too. Where it cannot be read any more, whoever touches the page gets
+ * SIGBUS, a system call EFAULT, functions of this library LDR_IO_ERROR. A process that forks
+ * (fork, not posix_spawn or vfork) has all pages of its views filled before; see
+ * ldr__os_pager_create in os/os.h for what must not be done in a child made by a bare system call.
+ * A process that locks its memory (mlockall) still has them filled on demand.
+ */
+typedef enum ldr_fill {
+    LDR_FILL_AUTO = 0,  /* on demand where the system allows it and the image has 1 MiB of them */
+    LDR_FILL_EAGER,     /* when the section is made */
+    LDR_FILL_ON_DEMAND, /* on demand, or LDR_OS_ERROR: from the section or from a view */
+} ldr_fill;
+
 /* Zero is the default for every field but `size`, which is sizeof(ldr_section_options). */
 typedef struct ldr_section_options {
     size_t size;
@@ -101,6 +119,7 @@ typedef struct ldr_section_options {
     pe_platform platform;      /* whose Windows judges: images of other machines can be mapped */
     bool no_execute; /* SEC_IMAGE_NO_EXECUTE: the same layout, but nothing can be executed (B.3) */
     ldr_aslr aslr;
+    ldr_fill fill; /* a snapshot and a buffer are always filled when the section is made */
 } ldr_section_options;
 
 /*
@@ -126,6 +145,10 @@ LDR_API void ldr_section_close(ldr_section *section);
 
 /* The decoded headers, valid as long as the section; directories cannot be read through it. */
 LDR_API const pe_image *ldr_section_image(const ldr_section *section);
+
+/* LDR_FILL_ON_DEMAND if pages of the section are filled when they are touched, else LDR_FILL_EAGER:
+ * there are none, or not on demand, or a view found that the system could not do so any more. */
+LDR_API ldr_fill ldr_section_fill(const ldr_section *section);
 
 /* ---- Views ---- */
 

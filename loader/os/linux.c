@@ -251,58 +251,6 @@ void ldr__os_unmap(void *address, uint64_t size)
     munmap(address, size);
 }
 
-/* ---- Which pages are copies: Documentation/admin-guide/mm/pagemap.rst ---- */
-
-#define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
-#define PAGEMAP_FILE      (UINT64_C(1) << 61)
-#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
-#define PAGEMAP_CHUNK     512
-
-/*
- * A page of zero fill that was only read is present as the kernel's one zero page, which is not
- * ours; what tells it from a copy is that it is never mapped exclusively. (Nor is a copy as long as
- * a child shares it; only of zero fill the two cannot be told apart.)
- */
-static bool is_own_copy(uint64_t entry, bool of_zero_fill)
-{
-    if (entry & PAGEMAP_FILE)
-        return false;
-    return (entry & PAGEMAP_SWAPPED) != 0 ||
-           ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
-}
-
-static ldr_status read_pagemap(ldr__handle pagemap, uint64_t page, uint64_t count,
-                               bool of_zero_fill, bool *ret_private)
-{
-    uint64_t entries[PAGEMAP_CHUNK];
-    size_t got;
-    ldr_status status = ldr__os_file_read(pagemap, page * sizeof entries[0], entries,
-                                          count * sizeof entries[0], &got);
-    if (status != LDR_OK || got != count * sizeof entries[0])
-        return LDR_OS_ERROR;
-    for (uint64_t i = 0; i < count; i++)
-        ret_private[i] = is_own_copy(entries[i], of_zero_fill);
-    return LDR_OK;
-}
-
-ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
-                                 bool *ret_private)
-{
-    ldr__handle pagemap = {open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
-    if (pagemap.value < 0)
-        return LDR_OS_ERROR;
-    ldr_status status = LDR_OK;
-    uint64_t first = (uintptr_t)address / PAGE_BYTES;
-    for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
-        uint64_t left = page_count - done;
-        status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
-                              of_zero_fill, ret_private + done);
-    }
-    ldr__os_close(pagemap);
-    return status;
-}
-
 /* ---- Threads ---- */
 
 struct ldr__lock {

@@ -1,3 +1,4 @@
+#include "section/demand.h"
 #include "section/diag.h"
 #include "section/object.h"
 #include "section/options.h"
@@ -64,10 +65,13 @@ static ldr_status check_policy(const ldr_section *section, const ldr_section_opt
 }
 
 static ldr_status make_segments(ldr_section *section, const ldr__source *source,
-                                const ldr__headers *headers, ldr_diag *diag)
+                                const ldr__headers *headers, const ldr_section_options *options,
+                                ldr_diag *diag)
 {
-    ldr_status status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SEGMENT,
-                                            &section->segment);
+    ldr_status status = ldr__demand_make(section, source, headers, options);
+    if (status == LDR_OK && section->demand == NULL)
+        status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SEGMENT,
+                                     &section->segment);
     if (status == LDR_OK)
         status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SHARED,
                                      &section->shared);
@@ -94,7 +98,9 @@ static bool options_are_valid(const ldr_section_options *options)
                     options->platform == PE_PLATFORM_ARM64 || options->platform == PE_PLATFORM_ANY;
     bool aslr = options->aslr == LDR_ASLR_OFF || options->aslr == LDR_ASLR_ON ||
                 options->aslr == LDR_ASLR_FORCE;
-    return profile && platform && aslr &&
+    bool fill = options->fill == LDR_FILL_AUTO || options->fill == LDR_FILL_EAGER ||
+                options->fill == LDR_FILL_ON_DEMAND;
+    return profile && platform && aslr && fill &&
            (options->source == LDR_SOURCE_FILE_BACKED || options->source == LDR_SOURCE_SNAPSHOT);
 }
 
@@ -125,7 +131,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
     if (status == LDR_OK)
         status = check_policy(section, options, diag);
     if (status == LDR_OK)
-        status = make_segments(section, source, &headers, diag);
+        status = make_segments(section, source, &headers, options, diag);
     return status;
 }
 
@@ -168,7 +174,7 @@ ldr_status ldr_section_from_file(const char *path, const ldr_section_options *op
         ldr__os_close(source.file);
         return status;
     }
-    if (ldr__plan_uses(&section->plan, LDR_BACKING_FILE))
+    if (section->demand != NULL || ldr__plan_uses(&section->plan, LDR_BACKING_FILE))
         section->file = source.file;
     else
         ldr__os_close(source.file);

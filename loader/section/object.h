@@ -28,6 +28,9 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
     ldr__os_free(copy);
 }
 
+typedef struct ldr__demand ldr__demand;           /* demand.h */
+typedef struct ldr__demand_copy ldr__demand_copy; /* demand.h */
+
 /* Nothing in a section changes after it is made but what is atomic: views on several threads share
  * it. */
 struct ldr_section {
@@ -37,8 +40,9 @@ struct ldr_section {
     pe_profile profile; /* that judged it */
     uint64_t file_size; /* bytes, when it was judged */
     ldr__plan plan;
-    ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
-    ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed */
+    ldr__handle file;    /* for subsections with LDR_BACKING_FILE and for `demand`, else
+                            LDR__NO_HANDLE */
+    ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed, unless `demand` fills it */
     ldr__handle shared;  /* for LDR_BACKING_SHARED: never sealed, views write to it */
     bool has_id;         /* made from a file: which one */
     ldr__file_id id;
@@ -47,6 +51,8 @@ struct ldr_section {
     ldr__aslr aslr;
     atomic_uint_fast64_t aslr_base;      /* the first that was free, 0 before the first view */
     _Atomic(ldr__relocated *) relocated; /* NULL until a view has made it */
+    ldr__demand *demand;                 /* NULL: the segment was filled when it was made */
+    _Atomic(ldr_fill) fill;
 };
 
 /* A section of no kind yet, with one reference; NULL when out of memory. `name` is copied. */
@@ -60,6 +66,10 @@ struct ldr_view {
     bool is_converted; /* it shows other bytes than its section */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
+    /* Of a section with `demand`, under its lock: */
+    bool is_watched;
+    ldr_view *demand_next;
+    ldr__demand_copy *demand_copy; /* that it shows, or NULL */
 };
 
 #endif

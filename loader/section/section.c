@@ -1,4 +1,5 @@
 /* section.c: how long a section lives, whatever it is made of. */
+#include "section/demand.h"
 #include "section/diag.h"
 #include "section/object.h"
 
@@ -8,6 +9,7 @@ ldr_section *ldr__section_new(const char *name)
     if (section == NULL)
         return NULL;
     atomic_init(&section->references, 1);
+    atomic_init(&section->fill, LDR_FILL_EAGER);
     section->file = section->segment = section->shared = LDR__NO_HANDLE;
     ldr__copy_text(section->name, sizeof section->name, name);
     return section;
@@ -17,6 +19,7 @@ void ldr_section_close(ldr_section *section)
 {
     if (section == NULL || atomic_fetch_sub(&section->references, 1) > 1)
         return;
+    ldr__demand_release(section->demand);
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);
@@ -24,6 +27,11 @@ void ldr_section_close(ldr_section *section)
     ldr__os_free(section->plan.subsections);
     ldr__os_free(section->headers);
     ldr__os_free(section);
+}
+
+ldr_fill ldr_section_fill(const ldr_section *section)
+{
+    return atomic_load(&section->fill);
 }
 
 const pe_image *ldr_section_image(const ldr_section *section)

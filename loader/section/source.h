@@ -33,6 +33,14 @@ ldr_status ldr__source_read(const ldr__source *source, uint64_t offset, void *re
 ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers, pe_diag *why);
 
 /*
+ * The pages [start, end) as the segment of SEGMENT subsections has them; those of other backings
+ * are not written to. LDR_IO_ERROR, also when the headers are no longer those that were judged.
+ */
+ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *headers,
+                             const ldr__plan *plan, uint64_t start, uint64_t end,
+                             uint8_t *ret_bytes);
+
+/*
  * The segment that holds all subsections of `plan` with `backing` (SEGMENT or SHARED) at their RVA,
  * with their content; what lies between stays a hole and costs nothing. LDR__NO_HANDLE if there are
  * none. LDR_IO_ERROR when the headers are no longer those that were judged; LDR_NO_MEMORY,

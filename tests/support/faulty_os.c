@@ -117,6 +117,11 @@ FORWARD(poke, LDR_IO_ERROR, (void *address, const void *bytes, size_t size), (ad
 FORWARD(pages_private, LDR_OS_ERROR,
         (const void *address, uint64_t page_count, bool of_zero_fill, bool *ret_private),
         (address, page_count, of_zero_fill, ret_private))
+FORWARD(any_private, LDR_OS_ERROR, (const void *address, uint64_t size, bool *ret_any),
+        (address, size, ret_any))
+FORWARD(pager_begin, LDR_OS_ERROR, (ldr__pager * pager), (pager))
+FORWARD(pager_watch, LDR_NO_MEMORY, (ldr__pager * pager, void *address, uint64_t size),
+        (pager, address, size))
 FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))
 
 /* ---- Memory ---- */
@@ -202,6 +207,22 @@ void WRAP(close)(ldr__handle handle)
 {
     os.handles -= handle.value >= 0;
     REAL(close)(handle);
+}
+
+ldr_status REAL(pager_create)(const ldr__pager_owner *owner, ldr__pager **ret_pager);
+ldr_status WRAP(pager_create)(const ldr__pager_owner *owner, ldr__pager **ret_pager);
+ldr_status WRAP(pager_create)(const ldr__pager_owner *owner, ldr__pager **ret_pager)
+{
+    return count_handle(fails("pager_create") ? LDR_OS_ERROR
+                                              : REAL(pager_create)(owner, ret_pager));
+}
+
+void REAL(pager_destroy)(ldr__pager *pager);
+void WRAP(pager_destroy)(ldr__pager *pager);
+void WRAP(pager_destroy)(ldr__pager *pager)
+{
+    os.handles -= pager != NULL;
+    REAL(pager_destroy)(pager);
 }
 
 ldr_status REAL(file_read)(ldr__handle file, uint64_t offset, void *bytes, size_t size,

@@ -1,0 +1,126 @@
+/* linux_pages.c: which pages are copies: Documentation/admin-guide/mm/pagemap.rst. */
+#include "os/os.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define PAGE_BYTES UINT64_C(4096)
+
+/* ---- Page by page ---- */
+
+#define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
+#define PAGEMAP_FILE      (UINT64_C(1) << 61)
+#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+#define PAGEMAP_CHUNK     512
+
+/*
+ * A page of zero fill that was only read is present as the kernel's one zero page, which is not
+ * ours; what tells it from a copy is that it is never mapped exclusively. (Nor is a copy as long as
+ * a child shares it; only of zero fill the two cannot be told apart.)
+ */
+static bool is_own_copy(uint64_t entry, bool of_zero_fill)
+{
+    if (entry & PAGEMAP_FILE)
+        return false;
+    return (entry & PAGEMAP_SWAPPED) != 0 ||
+           ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
+}
+
+static ldr_status read_pagemap(int pagemap, uint64_t page, uint64_t count, bool of_zero_fill,
+                               bool *ret_private)
+{
+    uint64_t entries[PAGEMAP_CHUNK];
+    size_t size = count * sizeof entries[0];
+    if (pread(pagemap, entries, size, (off_t)(page * sizeof entries[0])) != (ssize_t)size)
+        return LDR_OS_ERROR;
+    for (uint64_t i = 0; i < count; i++)
+        ret_private[i] = is_own_copy(entries[i], of_zero_fill);
+    return LDR_OK;
+}
+
+ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
+                                 bool *ret_private)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    ldr_status status = LDR_OK;
+    uint64_t first = (uintptr_t)address / PAGE_BYTES;
+    for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
+        uint64_t left = page_count - done;
+        status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
+                              of_zero_fill, ret_private + done);
+    }
+    close(pagemap);
+    return status;
+}
+
+/* ---- Whether there are any ---- */
+
+/* Newer than the C library's headers: struct pm_scan_arg, Linux 6.7. */
+typedef struct scan_request {
+    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
+    uint64_t inverted, all_of, any_of, wanted;
+} scan_request;
+
+typedef struct scan_region {
+    uint64_t start, end, categories;
+} scan_region;
+
+#define SCAN         _IOWR('f', 16, scan_request)
+#define SCAN_FILE    (UINT64_C(1) << 2)
+#define SCAN_PRESENT (UINT64_C(1) << 3)
+#define SCAN_SWAPPED (UINT64_C(1) << 4)
+
+/* The kernel passes over what was never touched, where pagemap has eight bytes for each page. */
+static bool scan(int pagemap, const void *address, uint64_t size, bool *ret_any)
+{
+    scan_region found;
+    scan_request request = {.size = sizeof request,
+                            .start = (uintptr_t)address,
+                            .end = (uintptr_t)address + size,
+                            .regions = (uintptr_t)&found,
+                            .region_count = 1,
+                            .max_pages = 1,
+                            .inverted = SCAN_FILE,
+                            .all_of = SCAN_FILE,
+                            .any_of = SCAN_PRESENT | SCAN_SWAPPED,
+                            .wanted = SCAN_PRESENT};
+    int count = ioctl(pagemap, SCAN, &request);
+    if (count >= 0)
+        *ret_any = count > 0;
+    return count >= 0;
+}
+
+static ldr_status search(int pagemap, const void *address, uint64_t size, bool *ret_any)
+{
+    bool own[PAGEMAP_CHUNK];
+    bool any = false;
+    uint64_t first = (uintptr_t)address / PAGE_BYTES, left = size / PAGE_BYTES;
+    while (left > 0 && !any) {
+        uint64_t count = left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK;
+        ldr_status status = read_pagemap(pagemap, first, count, false, own);
+        if (status != LDR_OK)
+            return status;
+        for (uint64_t i = 0; i < count; i++)
+            any = any || own[i];
+        first += count;
+        left -= count;
+    }
+    *ret_any = any;
+    return LDR_OK;
+}
+
+ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    ldr_status status = LDR_OK;
+    if (!scan(pagemap, address, size, ret_any))
+        status = search(pagemap, address, size, ret_any);
+    close(pagemap);
+    return status;
+}
