@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 0x1000, TEXT_SIZE = 0x50000, RDATA_SIZE = 0x60000, DATA_SIZE = 0x30000 };
+enum { PAGE = 0x1000, TEXT_SIZE = 0x50000, RDATA_SIZE = 0x60000, DATA_SIZE = 0x60000 };
 
 static uint8_t *noise(size_t size, uint32_t seed)
 {
@@ -78,12 +79,17 @@ ldr_section *demand_section(const char *path, const ldr_section_options *options
 
 demand_case demand_case_make(void)
 {
+    return demand_case_make_at(0);
+}
+
+demand_case demand_case_make_at(uint64_t distance)
+{
     ldr_section_options eager = {.size = sizeof eager, .fill = LDR_FILL_EAGER};
     demand_case c = {.image = demand_image()};
     c.path = fixture_file(c.image.bytes, c.image.size);
-    c.eager = fixture_view(fixture_section(&c.image, &eager), DEMAND_BASE);
+    c.eager = fixture_view(fixture_section(&c.image, &eager), DEMAND_BASE + distance);
     fixture_expect_relocated(c.eager);
-    c.view = fixture_view(demand_section(c.path, NULL), DEMAND_BASE + 0x1000000);
+    c.view = fixture_view(demand_section(c.path, NULL), DEMAND_BASE + distance + 0x1000000);
     fixture_expect_relocated(c.view);
     c.delta = (int64_t)((intptr_t)ldr_view_base(c.view) - (intptr_t)ldr_view_base(c.eager));
     return c;
@@ -171,4 +177,11 @@ long demand_threads(void)
         count++;
     closedir(folder);
     return count;
+}
+
+void demand_expect_threads(long count)
+{
+    for (int i = 0; i < 1000 && demand_threads() != count; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    cr_expect_eq(demand_threads(), count);
 }

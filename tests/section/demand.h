@@ -13,14 +13,14 @@ enum {
     DEMAND_TEXT = 0x1000,
     DEMAND_RDATA = 0x51000,
     DEMAND_DATA = 0xB1000,
-    DEMAND_ZERO = 0xE1000,
+    DEMAND_ZERO = 0x111000,
     DEMAND_QUIET = 0x48,
 };
 
 /*
- * An image of about 1 MB, aligned to sectors, that asks for ASLR: .text, .rdata, .data with a tail
- * of zeros, .reloc. Nothing in it repeats. There are fixups in each page but those of zeros, also
- * across the end of pages and of granules.
+ * An image of a little more than 1 MiB, aligned to sectors, that asks for ASLR: .text, .rdata,
+ * .data with a tail of zeros, .reloc. Nothing in it repeats. There are fixups in each page but
+ * those of zeros, also across the end of pages and of granules.
  */
 img_image demand_image(void);
 
@@ -28,7 +28,7 @@ img_image demand_image(void);
  * that. `options` may be NULL; of `fill` it is made ON_DEMAND. */
 ldr_section *demand_section(const char *path, const ldr_section_options *options);
 
-/* Section, view and file of demand_image at a base; relocated if that is not the preferred one. */
+/* Views and file of demand_image. */
 typedef struct demand_case {
     img_image image;
     char *path;
@@ -37,8 +37,9 @@ typedef struct demand_case {
     int64_t delta;   /* to be added to pointers of `eager` */
 } demand_case;
 
-/* At any free address, relocated. */
-demand_case demand_case_make(void);
+/* Relocated. Two at a time: with different distances, multiples of 0x4000000, from DEMAND_BASE. */
+demand_case demand_case_make_at(uint64_t distance);
+demand_case demand_case_make(void); /* at 0 */
 void demand_case_release(demand_case *c);
 
 /* What a page of the view must be, in a buffer of this function's. */
@@ -52,5 +53,9 @@ uint64_t demand_segment_bytes(void);
 
 /* Threads of this process. */
 long demand_threads(void);
+
+/* Fails the test unless there are so many, at once or a moment later: the kernel counts one that
+ * has ended a little longer than those do who have waited for its end. */
+void demand_expect_threads(long count);
 
 #endif
