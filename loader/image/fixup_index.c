@@ -1,4 +1,5 @@
 #include "image/fixup_index.h"
+#include "image/copy.h"
 #include "image/fixup.h"
 #include "image/relocate.h"
 
@@ -61,12 +62,12 @@ static ldr_status grow_runs(fixup_index *index)
     return LDR_OK;
 }
 
-/* The pages [start, end) of the current subsection; in ascending order, but for overlaps. */
-static ldr_status add_pages(indexer *in, uint64_t start, uint64_t end)
+/* The pages [start, end) of a subsection; in ascending order, but for overlaps. */
+static ldr_status add_pages(fixup_index *index, const ldr__subsection *s, uint64_t start,
+                            uint64_t end)
 {
-    fixup_index *index = in->index;
     struct ldr__page_run *last = index->run_count > 0 ? &index->runs[index->run_count - 1] : NULL;
-    if (last != NULL && last->start >= in->current->rva && start <= last->end + GAP) {
+    if (last != NULL && last->start >= s->rva && start <= last->end + GAP) {
         if (end > last->end)
             last->end = end;
         return LDR_OK;
@@ -138,19 +139,25 @@ static bool holds_table(const indexer *in, uint64_t page)
     return page < table + in->directory.size && page + LDR__PAGE > table;
 }
 
-/* A fixup from `rva` on, which is longer than its page: both have to be filled together. */
-static ldr_status add_crossing(indexer *in, uint64_t rva, uint32_t width, bool *ret_regular)
+/* A page of a PE section that is stored in the file. */
+static bool is_stored(const ldr__subsection *s)
+{
+    return (s->backing == LDR_BACKING_SEGMENT || s->backing == LDR_BACKING_FILE) &&
+           s->pe_section != LDR__NO_PE_SECTION;
+}
+
+/* A fixup that goes on in the next page: both have to be filled together. */
+static ldr_status add_crossing(indexer *in, bool *ret_regular)
 {
     uint64_t next = in->page + LDR__PAGE;
-    uint64_t end = in->current->rva + in->current->size;
-    *ret_regular = rva + width <= end && !holds_table(in, next);
+    const ldr__subsection *s = &in->plan->subsections[ldr__plan_find(in->plan, next)];
     granule *crossed = &in->index->granules[in->page / LDR__GRANULE];
     if (next % LDR__GRANULE == 0 && !crossed->joins) {
         in->joined = next > LDR__GRANULE && crossed[-1].joins ? in->joined + 1 : 2;
         crossed->joins = true;
     }
-    *ret_regular = *ret_regular && in->joined <= LDR__GRANULES_MAX;
-    return *ret_regular ? add_pages(in, next, next + LDR__PAGE) : LDR_OK;
+    *ret_regular = is_stored(s) && !holds_table(in, next) && in->joined <= LDR__GRANULES_MAX;
+    return *ret_regular ? add_pages(in->index, s, next, next + LDR__PAGE) : LDR_OK;
 }
 
 static ldr_status check_entry(indexer *in, uint16_t entry, bool *ret_regular)
@@ -162,7 +169,7 @@ static ldr_status check_entry(indexer *in, uint16_t entry, bool *ret_regular)
         kind == PE_RELOC_ABSOLUTE ||
         (is_independent(kind) && pe_range_ok(in->view->image.optional.size_of_image, rva, width));
     if (*ret_regular && kind != PE_RELOC_ABSOLUTE && rva + width > in->page + LDR__PAGE)
-        return add_crossing(in, rva, width, ret_regular);
+        return add_crossing(in, ret_regular);
     return LDR_OK;
 }
 
@@ -197,7 +204,7 @@ static bool pay(indexer *in, uint64_t units)
 }
 
 /*
- * A page of a PE section in the segment, no lower than the one before it, all of it in the image.
+ * A page of a PE section that is stored, no lower than the one before it, all of it in the image.
  * What a fixup there changes is not part of the directory, which is read while it is being applied.
  */
 static bool is_regular_page(indexer *in, uint64_t page)
@@ -208,8 +215,7 @@ static bool is_regular_page(indexer *in, uint64_t page)
     if (in->current == NULL || page < in->current->rva ||
         page >= in->current->rva + in->current->size)
         in->current = &in->plan->subsections[ldr__plan_find(in->plan, page)];
-    return in->current->backing == LDR_BACKING_SEGMENT &&
-           in->current->pe_section != LDR__NO_PE_SECTION;
+    return is_stored(in->current);
 }
 
 static ldr_status add_block(indexer *in, const pe_reloc_block *block, bool *ret_regular)
@@ -218,18 +224,20 @@ static ldr_status add_block(indexer *in, const pe_reloc_block *block, bool *ret_
                    block->entries.size == 2 * (uint64_t)block->count;
     if (!*ret_regular || block->count == 0)
         return LDR_OK;
-    *ret_regular = is_regular_page(in, block->page.value);
-    if (!*ret_regular) {
+    if (!is_regular_page(in, block->page.value)) {
         *ret_regular = changes_nothing(in->view, block);
         return LDR_OK;
     }
+    *ret_regular = in->current->backing != LDR_BACKING_FILE || pay(in, LDR__TAKE_COST);
+    if (!*ret_regular)
+        return LDR_OK;
     in->page = block->page.value;
     granule *g = &in->index->granules[in->page / LDR__GRANULE];
     uint32_t at = block->at.value - in->directory.rva.value;
     if (g->end == 0)
         g->first = at;
     g->end = at + BLOCK_HEADER + 2 * block->count;
-    ldr_status status = add_pages(in, in->page, in->page + LDR__PAGE);
+    ldr_status status = add_pages(in->index, in->current, in->page, in->page + LDR__PAGE);
     return status == LDR_OK ? check_entries(in, block, ret_regular) : status;
 }
 
@@ -304,15 +312,20 @@ static bool joins(const void *self, uint64_t number)
 /* ---- The index ---- */
 
 /* All of the directory is stored in the file, at one place. */
-static bool find_table(const indexer *in, uint64_t *ret_source)
+static bool find_table(indexer *in, uint64_t *ret_source)
 {
     uint64_t rva = in->directory.rva.value;
-    if (rva >= in->plan->size)
+    if (rva >= in->plan->size || !pay(in, ldr__copy_cost(in->view, rva, in->directory.size)))
         return false;
     const ldr__subsection *s = &in->plan->subsections[ldr__plan_find(in->plan, rva)];
     *ret_source = s->source + (rva - s->rva);
-    return s->backing == LDR_BACKING_SEGMENT &&
-           pe_range_ok(s->content, rva - s->rva, in->directory.size);
+    uint64_t end = s->rva + s->content;
+    const ldr__subsection *last = in->plan->subsections + in->plan->count - 1;
+    for (; s < last && is_stored(s) && s->content == s->size && is_stored(s + 1) &&
+           s->source + s->size == s[1].source;
+         s++)
+        end = s[1].rva + s[1].content;
+    return is_stored(s) && pe_range_ok(end, rva, in->directory.size);
 }
 
 static ldr_status take_table(indexer *in, uint64_t offset)

@@ -4,8 +4,8 @@
  *
  * They are a private copy of the directory, all of which has been checked: what is in the index is
  * what ldr__relocate would do without failing. It has the relocations of images as linkers make
- * them only: blocks in ascending order, fixups that know nothing of each other, in pages of the
- * section's segment. Other images are relocated the eager way, which also says what is wrong with
+ * them only: blocks in ascending order, fixups that know nothing of each other, in pages that are
+ * stored in the file. Other images are relocated the eager way, which also says what is wrong with
  * them.
  */
 #ifndef PELOAD_FIXUP_INDEX_H

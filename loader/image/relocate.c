@@ -11,9 +11,6 @@
 
 #define NO_RVA UINT64_MAX
 
-/* Units of the budget for having other pages of the file at hand: some system calls. */
-#define TAKE_COST 256
-
 /* RVAs of pages; `end` is 0 for none. */
 typedef struct open_run {
     uint64_t start, end;
@@ -89,7 +86,7 @@ static ldr_status enter(relocator *r, const ldr__subsection *subsection, uint64_
     r->memory = r->view->base + subsection->rva;
     if (subsection->backing != LDR_BACKING_FILE)
         return LDR_OK;
-    ldr_status status = pay(r, TAKE_COST, rva);
+    ldr_status status = pay(r, LDR__TAKE_COST, rva);
     if (status == LDR_OK)
         status = ldr__patch_take(&r->patch, subsection, rva);
     r->current = (open_run){r->patch.start, r->patch.end};

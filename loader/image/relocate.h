@@ -8,6 +8,9 @@
  * pays for so many as pe_budget_for says. */
 #define LDR__BLOCK_COST 16
 
+/* The same for having other pages of the file at hand: some system calls. */
+#define LDR__TAKE_COST 256
+
 /* On x86 and x64, systems before 8 do nothing for types that were other machines' (D8). */
 bool ldr__relocs_pass_over(const ldr_view *view, unsigned type);
 

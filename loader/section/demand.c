@@ -62,12 +62,14 @@ static bool shows_copy(const ldr_view *view, uint64_t rva, uint64_t *end)
 
 /* ---- Filling ---- */
 
-static ldr_status read_pages(ldr__demand *demand, uint64_t start, uint64_t end)
+/* Copies have pages that come from the file itself, too. */
+static ldr_status read_pages(ldr__demand *demand, bool of_copy, uint64_t start, uint64_t end)
 {
     const ldr_section *section = demand->section;
     ldr__source source = {.file = section->file, .size = section->file_size};
     ldr__headers headers = {section->headers, demand->header_size};
-    return ldr__source_pages(&source, &headers, &section->plan, start, end, demand->buffer);
+    return ldr__source_pages(&source, &headers, &section->plan, of_copy, start, end,
+                             demand->buffer);
 }
 
 /* Writes [from, to) of the pages in the buffer, which start at RVA `start`. */
@@ -138,7 +140,7 @@ static ldr_status fill_granule(ldr__demand *demand, ldr__demand_copy *copy, uint
         find_joined(demand, &first, &last);
     uint64_t start = first * LDR__GRANULE;
     uint64_t end = smaller(last * LDR__GRANULE, section->plan.size);
-    ldr_status status = read_pages(demand, start, end);
+    ldr_status status = read_pages(demand, copy != NULL, start, end);
     if (status == LDR_OK && copy != NULL) {
         uint64_t delta = copy->base - section->image.optional.image_base;
         demand->fixups.apply(demand->fixups.self, start, end, delta, demand->buffer);
@@ -192,7 +194,7 @@ static void fill_at(void *self, void *address)
 }
 
 /* Fills the pages of a subsection in one view, up to the first that cannot be filled: its RVA and
- * the end of its granule. */
+ * the end of its granule. Pages of the file are there. */
 static ldr_status complete_part(const ldr_view *view, const ldr__subsection *s, uint64_t *rva,
                                 uint64_t *ret_end)
 {
@@ -201,7 +203,9 @@ static ldr_status complete_part(const ldr_view *view, const ldr__subsection *s, 
         uint64_t end = smaller(s->rva + s->size, (*rva / LDR__GRANULE + 1) * LDR__GRANULE);
         bool is_copy = shows_copy(view, *rva, &end);
         *ret_end = end;
-        ldr_status status = fill_granule(demand, is_copy ? view->demand_copy : NULL, *rva);
+        ldr_status status = LDR_OK;
+        if (is_copy || s->backing == LDR_BACKING_SEGMENT)
+            status = fill_granule(demand, is_copy ? view->demand_copy : NULL, *rva);
         if (status != LDR_OK)
             return status;
         *rva = end;
@@ -217,7 +221,7 @@ static ldr_status complete(const ldr_view *view, bool lose_others)
     for (uint32_t i = 0; i < plan->count; i++) {
         const ldr__subsection *s = &plan->subsections[i];
         uint64_t rva = s->rva, end = 0;
-        if (s->backing != LDR_BACKING_SEGMENT)
+        if (s->backing != LDR_BACKING_SEGMENT && s->backing != LDR_BACKING_FILE)
             continue;
         for (; rva < s->rva + s->size; rva = end) {
             ldr_status status = complete_part(view, s, &rva, &end);

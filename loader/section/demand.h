@@ -29,7 +29,8 @@ typedef struct ldr__demand_fixups {
     void (*release)(void *self);
 } ldr__demand_fixups;
 
-/* Pages as they are at one base. Their segment is not sealed. */
+/* Pages as they are at one base, also those that are the file's own at others. Their segment is not
+ * sealed. */
 typedef struct ldr__demand_copy {
     struct ldr__demand_copy *next;
     uint64_t base;
