@@ -93,15 +93,17 @@ typedef enum ldr_aslr {
 
 /*
  * When the pages are filled that cannot be the file's own, because the image is aligned to sectors
- * (LDR_BACKING_SEGMENT): all when the section is made, or 64 KiB at a time when one of their pages
- * is first touched, relocated at the same moment if the view is.
+ * (LDR_BACKING_SEGMENT): all of them when the section is made, or 64 KiB at a time when one of them
+ * is first touched, relocated at the same moment if the view is. What is filled once is there for
+ * all views. Broken relocations are found before either.
  *
- * On demand the file is used as long as the section lives: what FILE_BACKED says of changes to it
- * holds for these pages, too. Where it cannot be read any more, whoever touches the page gets
- * SIGBUS, a system call EFAULT, functions of this library LDR_IO_ERROR. A process that forks
- * (fork, not posix_spawn or vfork) has all pages of its views filled before; see
- * ldr__os_pager_create in os/os.h for what must not be done in a child made by a bare system call.
- * A process that locks its memory (mlockall) still has them filled on demand.
+ * On demand the section has the file open as long as it lives, and a thread as long as it has
+ * views. A page that cannot be filled is like one behind the end of a file that was cut off:
+ * whoever touches it gets SIGBUS (BUS_ADRERR), a system call EFAULT, functions of this header
+ * LDR_IO_ERROR. fork fills all that the process's views have not touched yet before it makes the
+ * child, which otherwise would find zeros there; posix_spawn and vfork do not. A child that is made
+ * by the bare system call, or _Fork, must not touch a view. A debugger that has stopped all threads
+ * cannot read what is not filled.
  */
 typedef enum ldr_fill {
     LDR_FILL_AUTO = 0,  /* on demand where the system allows it and the image has 1 MiB of them */
@@ -128,6 +130,7 @@ typedef struct ldr_section_options {
  * of the file is zero (rule B16). A file that is rewritten, cut off, replaced or deleted at the
  * same time gives some status. A FILE_BACKED section goes on using the file: to write to it changes
  * views, and to cut it off takes pages from them, even those that they have written or relocated.
+ * (Where pages are filled on demand, see ldr_fill, both is true of those that are not filled yet.)
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR.
  */
@@ -181,7 +184,9 @@ LDR_API void ldr_view_unmap(ldr_view *view);
  * header stays as it is in the file. A view at the base that ASLR gave its section is relocated as
  * the kernel does it: ImageBase becomes the base (B8), and the pages that relocations change are
  * kept with the section, if nobody has written to the view yet, so that later views there, also in
- * child processes, share them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE
+ * child processes, share them instead of making their own. Of a section that is filled on demand
+ * that is so at every base, though not for ever: pages for a base that no view is at may be given
+ * up for those of another. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE
  * (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_IO_ERROR (the file was cut off,
  * STATUS_IN_PAGE_ERROR), LDR_NO_MEMORY, LDR_OS_ERROR; protections are as before in every case but
  * one: pages stay writable, not executable, if the system refuses to close them. A view that could
@@ -201,8 +206,8 @@ LDR_API ldr_section *ldr_view_section(const ldr_view *view);
 /*
  * The image as mapped here: directories are read from the view. Valid as long as the view. The
  * functions of this header never fail by a signal, but pe_ functions touch the view itself, as its
- * code does: where a file is cut off under a FILE_BACKED view they get SIGBUS. For a file that
- * others may change use LDR_SOURCE_SNAPSHOT.
+ * code does: where a file is cut off under a FILE_BACKED view they get SIGBUS, also for a page that
+ * was to be filled on demand. For a file that others may change use LDR_SOURCE_SNAPSHOT.
  */
 LDR_API const pe_image *ldr_view_image(const ldr_view *view);
 

@@ -13,6 +13,7 @@
 #define GAP LDR__GRANULE
 
 typedef struct granule {
+    uint32_t number;
     uint32_t first, end; /* offsets in the table: of its first block, and behind its last */
     bool joins;          /* a fixup lies across its end */
 } granule;
@@ -21,9 +22,9 @@ typedef struct fixup_index {
     uint8_t *table; /* the directory */
     uint64_t size;
     uint16_t machine;
-    granule *granules;
+    granule *granules; /* those with fixups, ascending */
     struct ldr__page_run *runs;
-    uint32_t run_count, run_capacity;
+    uint32_t granule_count, granule_capacity, run_count, run_capacity;
 } fixup_index;
 
 /* An image on its way into the index. */
@@ -49,16 +50,50 @@ static void release(void *self)
     ldr__os_free(index);
 }
 
-/* ---- Runs of pages that change ---- */
+/* ---- What is in the index ---- */
 
-static ldr_status grow_runs(fixup_index *index)
+/* Room for one more of `count` items in an array; `capacity` is how many it has room for. */
+static void *grow(void *items, uint32_t count, uint32_t *capacity, size_t size)
 {
-    uint32_t capacity = index->run_capacity * 2 + 16;
-    struct ldr__page_run *runs = ldr__os_resize(index->runs, capacity * sizeof *runs);
-    if (runs == NULL)
-        return LDR_NO_MEMORY;
-    index->runs = runs;
-    index->run_capacity = capacity;
+    if (count < *capacity)
+        return items;
+    void *larger = ldr__os_resize(items, (*capacity * 2 + 16) * size);
+    if (larger != NULL)
+        *capacity = *capacity * 2 + 16;
+    return larger;
+}
+
+/* The first of the granules from `number` on; its index may be the number of them. */
+static uint32_t find_granule(const fixup_index *index, uint64_t number)
+{
+    uint32_t low = 0, high = index->granule_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (index->granules[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static granule *last_granule(fixup_index *index)
+{
+    return &index->granules[index->granule_count - 1];
+}
+
+/* A block at an offset of the table, for a page no lower than those before it. */
+static ldr_status add_to_granule(fixup_index *index, uint64_t number, uint32_t at, uint32_t end)
+{
+    if (index->granule_count == 0 || last_granule(index)->number != number) {
+        granule *granules =
+            grow(index->granules, index->granule_count, &index->granule_capacity, sizeof *granules);
+        if (granules == NULL)
+            return LDR_NO_MEMORY;
+        index->granules = granules;
+        granules[index->granule_count++] = (granule){.number = (uint32_t)number, .first = at};
+    }
+    last_granule(index)->end = end;
     return LDR_OK;
 }
 
@@ -72,42 +107,49 @@ static ldr_status add_pages(fixup_index *index, const ldr__subsection *s, uint64
             last->end = end;
         return LDR_OK;
     }
-    ldr_status status = index->run_count == index->run_capacity ? grow_runs(index) : LDR_OK;
-    if (status == LDR_OK)
-        index->runs[index->run_count++] = (struct ldr__page_run){start, end};
-    return status;
+    struct ldr__page_run *runs =
+        grow(index->runs, index->run_count, &index->run_capacity, sizeof *runs);
+    if (runs == NULL)
+        return LDR_NO_MEMORY;
+    index->runs = runs;
+    runs[index->run_count++] = (struct ldr__page_run){start, end};
+    return LDR_OK;
 }
 
 /* ---- Entries ---- */
 
-/* The same 16 bits four times, and the lowest bit of each that is not zero. */
-#define FOUR(value)     (UINT64_C(0x0001000100010001) * (value))
-#define NOT_ZERO(types) ((((types) + FOUR(0xF)) >> 4) & FOUR(1))
+/* Eight entries, which every x86-64 processor looks at together: at a time that only some of the
+ * image will ever be touched, this is most of what loading a large one costs. */
+typedef uint16_t eight __attribute__((vector_size(16)));
 
-/* For each of four entries a bit if it is not plain: four at a time cost a quarter. */
-static uint64_t others_of_four(uint64_t entries)
+/* For each entry bits if it is not of the types that images are made of, or leaves the page. */
+static eight others_of_eight(const uint8_t *entries)
 {
-    uint64_t types = (entries >> 12) & FOUR(0xF);
-    uint64_t offsets = entries & FOUR(0xFFF);
-    uint64_t beyond = ((offsets + FOUR(0xFFF - LDR__PLAIN_LAST)) >> 12) & FOUR(1);
-    return (NOT_ZERO(types) & NOT_ZERO(types ^ FOUR(PE_REL_DIR64)) &
-            NOT_ZERO(types ^ FOUR(PE_REL_HIGHLOW))) |
-           beyond;
+    eight e;
+    memcpy(&e, entries, sizeof e);
+    eight types = e >> 12;
+    eight behind = (e & 0xFFF) + (0xFFF - LDR__PLAIN_LAST);
+    return (eight)((types != PE_REL_DIR64) & (types != PE_REL_HIGHLOW) &
+                   (types != PE_REL_ABSOLUTE)) |
+           (behind & 0x1000);
 }
 
-/* Whether all are of the types that images are made of, and lie inside the page. Entries that are
- * missing in the last four are ABSOLUTE. */
+/* Whether all are of those types and stay inside the page. */
 static bool are_plain(const uint8_t *entries, uint32_t count)
 {
-    uint64_t others = 0, four = 0;
-    size_t size = 2 * (size_t)count, at = 0;
-    for (; at + sizeof four <= size; at += sizeof four) {
-        memcpy(&four, entries + at, sizeof four);
-        others |= others_of_four(four);
+    enum { EIGHT = 8 };
+    uint8_t few[sizeof(eight)] = {0};
+    if (count < EIGHT) {
+        memcpy(few, entries, 2 * (size_t)count);
+        entries = few;
+        count = EIGHT;
     }
-    four = 0;
-    memcpy(&four, entries + at, size - at);
-    return (others | others_of_four(four)) == 0;
+    eight others = others_of_eight(entries + 2 * (size_t)(count - EIGHT));
+    for (uint32_t i = 0; i + EIGHT < count; i += EIGHT)
+        others |= others_of_eight(entries + 2 * (size_t)i);
+    uint64_t halves[2];
+    memcpy(halves, &others, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
 }
 
 /* Fixups that need nothing but their own bytes. */
@@ -146,14 +188,21 @@ static bool is_stored(const ldr__subsection *s)
            s->pe_section != LDR__NO_PE_SECTION;
 }
 
+/* Whether the last granule but one is the one before `number`, and joins it. */
+static bool is_joined_to(const fixup_index *index, uint32_t number)
+{
+    const granule *before = &index->granules[index->granule_count - 1];
+    return index->granule_count > 1 && before[-1].joins && before[-1].number + 1 == number;
+}
+
 /* A fixup that goes on in the next page: both have to be filled together. */
 static ldr_status add_crossing(indexer *in, bool *ret_regular)
 {
     uint64_t next = in->page + LDR__PAGE;
     const ldr__subsection *s = &in->plan->subsections[ldr__plan_find(in->plan, next)];
-    granule *crossed = &in->index->granules[in->page / LDR__GRANULE];
+    granule *crossed = last_granule(in->index);
     if (next % LDR__GRANULE == 0 && !crossed->joins) {
-        in->joined = next > LDR__GRANULE && crossed[-1].joins ? in->joined + 1 : 2;
+        in->joined = is_joined_to(in->index, crossed->number) ? in->joined + 1 : 2;
         crossed->joins = true;
     }
     *ret_regular = is_stored(s) && !holds_table(in, next) && in->joined <= LDR__GRANULES_MAX;
@@ -232,12 +281,11 @@ static ldr_status add_block(indexer *in, const pe_reloc_block *block, bool *ret_
     if (!*ret_regular)
         return LDR_OK;
     in->page = block->page.value;
-    granule *g = &in->index->granules[in->page / LDR__GRANULE];
     uint32_t at = block->at.value - in->directory.rva.value;
-    if (g->end == 0)
-        g->first = at;
-    g->end = at + BLOCK_HEADER + 2 * block->count;
-    ldr_status status = add_pages(in->index, in->current, in->page, in->page + LDR__PAGE);
+    ldr_status status = add_to_granule(in->index, in->page / LDR__GRANULE, at,
+                                       at + BLOCK_HEADER + 2 * block->count);
+    if (status == LDR_OK)
+        status = add_pages(in->index, in->current, in->page, in->page + LDR__PAGE);
     return status == LDR_OK ? check_entries(in, block, ret_regular) : status;
 }
 
@@ -287,10 +335,11 @@ static void apply_block(const fixup_index *index, const uint8_t *block, uint64_t
     }
 }
 
-static void apply_granule(const fixup_index *index, uint64_t number, uint64_t delta, uint8_t *bytes)
+/* `bytes` are those of the granule. */
+static void apply_granule(const fixup_index *index, const granule *g, uint64_t delta,
+                          uint8_t *bytes)
 {
-    const granule *g = &index->granules[number];
-    uint64_t start = number * LDR__GRANULE;
+    uint64_t start = g->number * LDR__GRANULE;
     for (uint32_t at = g->first; at < g->end; at += load_u32(index->table + at + 4)) {
         uint64_t page = load_u32(index->table + at);
         if (page >= start && page < start + LDR__GRANULE)
@@ -300,13 +349,21 @@ static void apply_granule(const fixup_index *index, uint64_t number, uint64_t de
 
 static void apply(const void *self, uint64_t start, uint64_t end, uint64_t delta, uint8_t *bytes)
 {
-    for (uint64_t rva = start; rva < end; rva += LDR__GRANULE)
-        apply_granule(self, rva / LDR__GRANULE, delta, bytes + (rva - start));
+    const fixup_index *index = self;
+    for (uint32_t i = find_granule(index, start / LDR__GRANULE); i < index->granule_count; i++) {
+        const granule *g = &index->granules[i];
+        if (g->number * LDR__GRANULE >= end)
+            return;
+        apply_granule(index, g, delta, bytes + (g->number * LDR__GRANULE - start));
+    }
 }
 
 static bool joins(const void *self, uint64_t number)
 {
-    return ((const fixup_index *)self)->granules[number].joins;
+    const fixup_index *index = self;
+    uint32_t i = find_granule(index, number);
+    return i < index->granule_count && index->granules[i].number == number &&
+           index->granules[i].joins;
 }
 
 /* ---- The index ---- */
