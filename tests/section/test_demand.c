@@ -4,7 +4,12 @@
 #include "support/sanitizer.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PAGE 0x1000
 
@@ -271,6 +276,94 @@ Test(demand, unknown_way_to_fill_is_refused)
     cr_expect_eq(ldr_section_from_file(path, &options, &section, &diag), LDR_INVALID_ARGUMENT);
     fixture_remove(path);
     img_free(&image);
+}
+
+/* ---- What the system grants ---- */
+
+static bool anybody_may(void)
+{
+    char value = '0';
+    FILE *file = fopen("/proc/sys/vm/unprivileged_userfaultfd", "re");
+    if (file != NULL) {
+        value = (char)fgetc(file);
+        fclose(file);
+    }
+    return value == '1' || access("/dev/userfaultfd", R_OK | W_OK) == 0;
+}
+
+/* Faults of the user's own accesses alone, which anybody gets, would not do. */
+static int use_without_privileges(const char *path)
+{
+    ldr_section_options options = {.size = sizeof options, .fill = LDR_FILL_ON_DEMAND};
+    ldr_section *section;
+    ldr_diag diag;
+    if (setgid(65534) != 0 || setuid(65534) != 0 || anybody_may())
+        return 2;
+    if (ldr_section_from_file(path, &options, &section, &diag) != LDR_OS_ERROR ||
+        ldr_section_from_file(path, NULL, &section, &diag) != LDR_OK)
+        return 1;
+    bool is_eager = ldr_section_fill(section) == LDR_FILL_EAGER;
+    ldr_section_close(section);
+    return is_eager ? 0 : 1;
+}
+
+Test(demand, process_without_privileges_takes_the_eager_way)
+{
+    img_image image = demand_image();
+    char *path = fixture_file(image.bytes, image.size);
+    cr_assert_eq(chmod(path, 0644), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(use_without_privileges(path));
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    fixture_remove(path);
+    img_free(&image);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        cr_skip_test("everybody is privileged here, or nobody is root");
+    cr_expect_eq(status, 0);
+}
+
+/* ---- Views that were written to before they are relocated ---- */
+
+static void expect_written_is_kept(ldr_aslr aslr)
+{
+    img_image image = demand_image();
+    char *path = fixture_file(image.bytes, image.size);
+    ldr_section_options options = {.size = sizeof options, .aslr = aslr};
+    ldr_section *section = demand_section(path, &options);
+    ldr_view_options where = {.size = sizeof where, .base = aslr ? 0 : DEMAND_BASE};
+    ldr_view *view;
+    ldr_diag diag;
+    uint64_t pointer;
+    cr_assert_eq(ldr_view_map(section, &where, &view, &diag), LDR_OK);
+    uint8_t *base = ldr_view_base(view);
+    base[DEMAND_DATA + DEMAND_QUIET] = 77;
+    fixture_expect_relocated(view);
+    cr_expect_eq(base[DEMAND_DATA + DEMAND_QUIET], 77);
+    memcpy(&pointer, base + DEMAND_DATA + 8, sizeof pointer);
+    cr_expect(pointer - (uintptr_t)base < ldr_view_size(view));
+    memcpy(&pointer, base + DEMAND_TEXT + 8, sizeof pointer);
+    cr_expect(pointer - (uintptr_t)base < ldr_view_size(view));
+    ldr_view_unmap(view);
+    ldr_section_close(section);
+    fixture_remove(path);
+    img_free(&image);
+}
+
+Test(demand, what_a_view_has_written_before_it_is_relocated_is_kept)
+{
+    expect_written_is_kept(LDR_ASLR_OFF);
+    expect_written_is_kept(LDR_ASLR_ON);
+}
+
+Test(demand, second_call_to_relocate_changes_nothing)
+{
+    demand_case c = demand_case_make();
+    fixture_expect_relocated(c.view);
+    expect_all_right(&c);
+    demand_case_release(&c);
 }
 
 /* ---- The end ---- */
