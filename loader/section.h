@@ -106,7 +106,7 @@ typedef enum ldr_aslr {
  * cannot read what is not filled.
  */
 typedef enum ldr_fill {
-    LDR_FILL_AUTO = 0,  /* on demand where the system allows it and the image has 1 MiB of them */
+    LDR_FILL_AUTO = 0,  /* on demand where the system allows it and it has 512 KiB of them */
     LDR_FILL_EAGER,     /* when the section is made */
     LDR_FILL_ON_DEMAND, /* on demand, or LDR_OS_ERROR: from the section or from a view */
 } ldr_fill;
