@@ -43,16 +43,32 @@ typedef struct ldr_context_options {
     const char *const *search_folders; /* looked in after the folder of the loading image */
     size_t search_folder_count;
     /* For every image; its `size` may be 0 for the defaults. A file that is cut off while it is
-       loaded is LDR_IO_ERROR; its code gets a signal when it is running then, unless the source is
-       LDR_SOURCE_SNAPSHOT. */
+       loaded is LDR_IO_ERROR; its code gets an exception (EXCEPTION_IN_PAGE_ERROR) when it is
+       running then, unless the source is LDR_SOURCE_SNAPSHOT. */
     ldr_section_options section;
+    /*
+     * What the guest's CreateProcess runs on the host: these words (the first is the absolute path
+     * of a program), then the number of a descriptor, then the host path of an EXE. That program
+     * makes a context with the number as its `process_start`, loads the EXE into it and runs it
+     * (ldr_run, whose arguments do not count then).
+     * None: CreateProcess fails with ERROR_NOT_SUPPORTED.
+     */
+    const char *const *process_command;
+    size_t process_command_count;
+    int process_start; /* the descriptor, which the context takes over; 0: started by no guest */
 } ldr_context_options;
 
 /*
  * A context with the built-in host modules (kernel32, ntdll, C runtimes). The calling thread enters
- * it (ldr_thread_enter) until the context is destroyed. `options` may be NULL. The first load gives
- * the process a handler of SIGBUS (see os/os.h), which passes on what is not the loader's.
- * LDR_NO_MEMORY, LDR_OS_ERROR.
+ * it (ldr_thread_enter) until the context is destroyed. `options` may be NULL.
+ *
+ * The first context gives the process handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP,
+ * which stay: what code of an image does that raises them becomes a Windows exception there. All
+ * others, those of the program's own functions among them, go to the handlers that were there
+ * before; so do those that the image does not handle, where the program has called it directly. A
+ * program with handlers of its own installs them before, or passes on what is not for it.
+ *
+ * LDR_NO_MEMORY, LDR_OS_ERROR, LDR_INVALID_ARGUMENT (`process_start` is no such descriptor).
  */
 LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx);
 
@@ -155,6 +171,9 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
 /* The module of that base name ("zlib1.dll", case-insensitive), borrowed, or NULL. */
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
 
+/* The module whose image holds `address`, borrowed, or NULL: host modules have no image. */
+LDR_API ldr_module *ldr_module_at(ldr_context *ctx, const void *address);
+
 LDR_API const char *ldr_module_name(const ldr_module *module); /* base name, as first asked for */
 LDR_API const char *
 ldr_module_path(const ldr_module *module); /* absolute; the name if from memory */
@@ -179,7 +198,8 @@ LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
- * to. If it raises an exception that the guest does not handle, this process is ended with abort();
+ * to. If it raises an exception that the guest does not handle, this process is ended with abort(),
+ * or by the signal of the processor's exception (see ldr_context_create);
  * ending its thread or process raises STATUS_DLL_INIT_FAILED there. Functions that may do so belong
  * into a program (ldr_run).
  */

@@ -135,6 +135,9 @@ const char *cli_ordinal_name(pe_span dll, uint16_t ordinal);
 /* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */
 void cli_catch_crashes(void);
 
+/* One line on stderr if the exit code of a program says that it has ended with an exception. */
+void cli_report_exit(uint32_t exit_code);
+
 /* ---- Loading (load.c) ---- */
 
 /*
@@ -146,6 +149,7 @@ typedef struct cli_session {
     cli_list search;     /* --search DIR */
     const char *missing; /* --missing refuse|stub */
     const char *base;    /* --base ADDR */
+    const char *process; /* --process FD, of `run`: a guest has started it */
     const char *path;
     ldr_context *ctx;
     ldr_module *module;

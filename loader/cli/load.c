@@ -130,6 +130,53 @@ static bool missing_policy(const char *name, ldr_missing *ret_policy)
     return true;
 }
 
+/*
+ * The command that runs another program of the guest: this one, with the options of this run that
+ * are not about its image. /proc/self is the new process, but its program the same.
+ */
+static size_t process_command(const cli_session *session, const char **ret_words)
+{
+    size_t count = 0;
+    ret_words[count++] = "/proc/self/exe";
+    ret_words[count++] = "run";
+    for (size_t i = 0; i < session->search.count; i++) {
+        ret_words[count++] = "--search";
+        ret_words[count++] = session->search.items[i];
+    }
+    if (session->missing != NULL) {
+        ret_words[count++] = "--missing";
+        ret_words[count++] = session->missing;
+    }
+    ret_words[count++] = "--process";
+    return count;
+}
+
+/* The descriptor of --process; it is this command itself that gives that option. */
+static bool process_start(const char *text, int *ret_start)
+{
+    uint64_t value = 0;
+    if (text != NULL && (!cli_number(text, &value) || value == 0 || value > INT32_MAX)) {
+        fprintf(stderr, "peload: --process: not a descriptor: %s\n", text);
+        return false;
+    }
+    *ret_start = (int)value;
+    return true;
+}
+
+static ldr_status open_context(cli_session *session, int start)
+{
+    const char *words[2 * CLI_LIST_MAX + 5];
+    const ldr_context_options context = {
+        .size = sizeof context,
+        .search_folders = session->search.items,
+        .search_folder_count = session->search.count,
+        .process_command = words,
+        .process_command_count = process_command(session, words),
+        .process_start = start,
+    };
+    return ldr_context_create(&context, &session->ctx);
+}
+
 int cli_session_open(cli_session *session, const char *path)
 {
     ldr_load_options load = {
@@ -138,19 +185,16 @@ int cli_session_open(cli_session *session, const char *path)
         .on_stub_call = end_at_stub,
         .user = session,
     };
-    const ldr_context_options context = {
-        .size = sizeof context,
-        .search_folders = session->search.items,
-        .search_folder_count = session->search.count,
-    };
     ldr_diag diag;
+    int start;
 
     session->path = path;
     session->missing_end = &session->missing_first;
-    if (!missing_policy(session->missing, &load.missing) || !cli_base(session->base, &load.base))
+    if (!missing_policy(session->missing, &load.missing) || !cli_base(session->base, &load.base) ||
+        !process_start(session->process, &start))
         return CLI_USAGE;
     cli_catch_crashes();
-    ldr_status status = ldr_context_create(&context, &session->ctx);
+    ldr_status status = open_context(session, start);
     if (status != LDR_OK)
         cli_fail(&diag, status, PE_NT_UNSUCCESSFUL, path);
     else

@@ -19,9 +19,11 @@ static const command commands[] = {
      "  peload map [--json] [--dump OUT] [--svg OUT] [--base ADDR]\n"
      "             [--profile winxp|win7|win10] [--platform x64|arm64|any]\n"
      "             [--machine own|x64|arm64] [--aslr off|on|force] [--no-execute] [--snapshot]\n"
-     "             [--no-relocate] FILE\n"
+     "             [--no-relocate] [--control-area] [--locate ADDR]... FILE\n"
      "      Map the image as Windows would and show each region. Runs nothing. --svg draws the\n"
-     "      file beside the memory that it fills.\n"},
+     "      file beside the memory that it fills. --control-area shows what stands behind the\n"
+     "      view: segment, subsections, views, file. --locate shows where an address or RVA is:\n"
+     "      section, file offset, page tables, physical frame.\n"},
     {"call", cli_call,
      "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"
      "              [--base ADDR] FILE EXPORT ARG...\n"
@@ -35,7 +37,8 @@ static const command commands[] = {
     {"run", cli_run,
      "  peload run [--json] [--search DIR]... [--missing refuse|stub] [--base ADDR]\n"
      "             FILE ARG...\n"
-     "      Run an EXE with these arguments; its exit status becomes this command's.\n"},
+     "      Run an EXE with these arguments; its exit status becomes this command's. Programs\n"
+     "      that it starts are run the same way (by --process FD, which is not for other use).\n"},
     {"scan", cli_scan,
      "  peload scan [--only PART,...] [--items] [--contents] [--jobs N] PATH...\n"
      "      One line of JSON for each file, in the order of the paths; folders with all that is\n"

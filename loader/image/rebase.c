@@ -118,6 +118,8 @@ ldr_status ldr_view_relocate(ldr_view *view, ldr_diag *diag)
 {
     pe_diag why;
     const char *name = ldr__view_name(view);
+    if (view->section->is_data)
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
     ldr_status status = convert(view, &why);
     if (status == LDR_OK)
         status = move(view, &why);

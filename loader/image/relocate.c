@@ -45,10 +45,16 @@ static ldr_status broken(relocator *r, const char *rule, uint64_t offset, uint64
 
 /* ---- Opening pages ---- */
 
+/* Pages that are SHARED are opened one by one: no more of them become the view's own. */
+static bool is_opened_whole(const ldr__subsection *s)
+{
+    return s->backing != LDR_BACKING_NONE && s->backing != LDR_BACKING_SHARED;
+}
+
 /* Neighbours that one change of protection opens. */
 static bool open_together(const ldr__subsection *a, const ldr__subsection *b)
 {
-    return a->backing != LDR_BACKING_NONE && b->backing != LDR_BACKING_NONE &&
+    return is_opened_whole(a) && is_opened_whole(b) &&
            ldr__protect_access(a->protect) == ldr__protect_access(b->protect);
 }
 
@@ -94,6 +100,18 @@ static ldr_status enter(relocator *r, const ldr__subsection *subsection, uint64_
     return status;
 }
 
+/* The same for a page that is SHARED, which can be written without being opened. */
+static ldr_status enter_shared(relocator *r, uint64_t rva)
+{
+    uint64_t page = rva & ~(LDR__PAGE - 1);
+    ldr_status status = ldr__view_write_begin(r->view, page, LDR__PAGE);
+    if (status != LDR_OK)
+        return status;
+    r->current = (open_run){page, page + LDR__PAGE};
+    r->memory = r->view->base + page;
+    return LDR_OK;
+}
+
 /* Afterwards `rva` is in `current`, and can be written. */
 static ldr_status open_at(relocator *r, uint64_t rva)
 {
@@ -104,6 +122,8 @@ static ldr_status open_at(relocator *r, uint64_t rva)
     const ldr__subsection *subsection = &plan->subsections[at];
     if (subsection->backing == LDR_BACKING_NONE)
         return broken(r, "D9", rva, rva, subsection->rva, "fixup in a gap of the image");
+    if (subsection->backing == LDR_BACKING_SHARED)
+        return enter_shared(r, rva);
     if (r->opened[at].end == 0) {
         ldr_status status = open_around(r, at);
         if (status != LDR_OK)

@@ -26,7 +26,8 @@ static bool has_page(const ldr__page_set *set, uint64_t rva)
 
 static bool is_stored(const ldr__subsection *subsection)
 {
-    return subsection->backing == LDR_BACKING_FILE || subsection->backing == LDR_BACKING_SEGMENT;
+    return subsection->backing == LDR_BACKING_FILE || subsection->backing == LDR_BACKING_SEGMENT ||
+           subsection->backing == LDR_BACKING_SHARED;
 }
 
 ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched)
@@ -49,10 +50,7 @@ ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched
     return LDR_OK;
 }
 
-/*
- * The first run of changed pages from `rva` on, in one subsection; empty at the end of the view.
- * Memory that is SHARED is changed for all views and has no copy.
- */
+/* The first run of changed pages from `rva` on, in one subsection; empty at the end of the view. */
 static struct ldr__page_run next_run(const ldr_view *view, const ldr__page_set *changed,
                                      uint64_t rva)
 {
@@ -60,8 +58,7 @@ static struct ldr__page_run next_run(const ldr_view *view, const ldr__page_set *
     while (rva < plan->size) {
         const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, rva)];
         uint64_t end = s->rva + s->size;
-        bool has_copy = s->backing != LDR_BACKING_SHARED;
-        while (rva < end && !(has_copy && has_page(changed, rva)))
+        while (rva < end && !has_page(changed, rva))
             rva += LDR__PAGE;
         uint64_t start = rva;
         while (rva < end && has_page(changed, rva))
@@ -157,10 +154,12 @@ ldr_status ldr__shared_pages_show(ldr_view *view, const ldr__relocated *copy)
     const ldr__plan *plan = ldr__view_plan(view);
     for (uint32_t i = 0; i < copy->run_count; i++) {
         struct ldr__page_run run = copy->runs[i];
-        uint32_t protect = plan->subsections[ldr__plan_find(plan, run.start)].protect;
+        const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, run.start)];
         ldr_status status =
             ldr__os_map_private(view->base + run.start, run.end - run.start, copy->segment,
-                                run.start, ldr__protect_access(protect));
+                                run.start, ldr__protect_access(s->protect));
+        if (status == LDR_OK && s->backing == LDR_BACKING_SHARED)
+            status = ldr__view_own(view, run.start, run.end - run.start);
         if (status != LDR_OK)
             return status;
     }

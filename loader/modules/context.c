@@ -28,7 +28,7 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     if (status == LDR_OK)
         status = copy_folders(ctx, options);
     if (status == LDR_OK)
-        status = ldr__default_environment.create(ctx, &ctx->environment);
+        status = ldr__default_environment.create(ctx, options, &ctx->environment);
     if (status == LDR_OK)
         status = ldr_thread_enter(ctx, &ctx->creator);
     ctx->entered = status == LDR_OK;

@@ -18,8 +18,8 @@ typedef struct ldr__tls_template {
 
 typedef struct ldr__environment {
     /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add).
-     */
-    ldr_status (*create)(ldr_context *ctx, void **ret_state);
+       Of the options, which it copies, the environment's part is about processes. */
+    ldr_status (*create)(ldr_context *ctx, const ldr_context_options *options, void **ret_state);
     /* Releases the state; NULL is allowed. No guest code runs after it. */
     void (*destroy)(void *state);
 
@@ -84,12 +84,14 @@ void *ldr__context_environment(const ldr_context *ctx);
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_module,
                            ldr_diag *diag);
 
-/* The module of that HMODULE (base address), or whose image holds the address; NULL if none. */
+/* The module of that HMODULE (base address), NULL if none. */
 ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base);
-ldr_module *ldr__module_from_address(ldr_context *ctx, const void *address);
 
 /* The module that ldr_run runs, or NULL. */
 ldr_module *ldr__module_main(ldr_context *ctx);
+
+/* The module's view, for what the guest does to its own pages; NULL for host modules. */
+ldr_view *ldr__module_view(ldr_module *module);
 
 /* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
 void ldr__module_add_reference(ldr_module *module, bool pin);

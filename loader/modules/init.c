@@ -30,7 +30,7 @@ ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
 static bool is_code(ldr_context *ctx, const void *address)
 {
     pe_section section;
-    const ldr_module *module = ldr__module_from_address(ctx, address);
+    const ldr_module *module = ldr_module_at(ctx, address);
     if (!module)
         return false;
     const pe_image *image = ldr_view_image(module->view);

@@ -194,6 +194,11 @@ size_t ldr_module_size(const ldr_module *module)
     return module->view ? ldr_view_size(module->view) : 0;
 }
 
+ldr_view *ldr__module_view(ldr_module *module)
+{
+    return module->view;
+}
+
 const ldr_view *ldr_module_view(const ldr_module *module)
 {
     return module->view;
@@ -226,7 +231,7 @@ ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
     return find_module(ctx, base, has_base);
 }
 
-ldr_module *ldr__module_from_address(ldr_context *ctx, const void *address)
+ldr_module *ldr_module_at(ldr_context *ctx, const void *address)
 {
     return find_module(ctx, address, holds);
 }

@@ -1,29 +1,31 @@
 /* linux.c: os.h for Linux on x86-64. */
-#include "os/os.h"
+#include "os/linux.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE_BYTES     UINT64_C(4096)
 #define USER_SPACE_END UINT64_C(0x7FFFFFFFF000)
+#define NANOSECONDS    UINT64_C(1000000000)
+
+/* Two ticks of the slowest kernel clock, which file systems take their times from. */
+#define SETTLED UINT64_C(20000000)
 
 /* Newer than the C library's headers; kernels before 6.3 refuse it, and then do not need it. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
-
-static ldr_status status_of_errno(void)
-{
-    return errno == ENOMEM || errno == ENOSPC ? LDR_NO_MEMORY : LDR_OS_ERROR;
-}
 
 /* ---- Memory ---- */
 
@@ -111,6 +113,27 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
     return LDR_OK;
 }
 
+static uint64_t nanoseconds(struct timespec time)
+{
+    return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp)
+{
+    struct stat info;
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || fstat((int)file.value, &info) != 0)
+        return LDR_OS_ERROR;
+    ldr__file_stamp stamp = {.id = {.device = info.st_dev, .inode = info.st_ino},
+                             .size = (uint64_t)info.st_size,
+                             .modified = nanoseconds(info.st_mtim),
+                             .changed = nanoseconds(info.st_ctim)};
+    uint64_t time = nanoseconds(now);
+    stamp.is_settled = time > stamp.changed && time - stamp.changed > SETTLED;
+    *ret_stamp = stamp;
+    return LDR_OK;
+}
+
 bool ldr__os_file_executable(ldr__handle file)
 {
     struct statvfs info;
@@ -125,20 +148,25 @@ void ldr__os_close(ldr__handle handle)
 
 /* ---- Segments ---- */
 
-ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment)
+ldr_status ldr__linux_segment(const char *name, uint64_t size, ldr__handle *ret_segment)
 {
-    int fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
     if (fd < 0 && errno == EINVAL)
-        fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
-        return status_of_errno();
+        return ldr__linux_status();
     if (ftruncate(fd, (off_t)((size + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))) != 0) {
-        ldr_status status = status_of_errno();
+        ldr_status status = ldr__linux_status();
         close(fd);
         return status;
     }
     *ret_segment = (ldr__handle){fd};
     return LDR_OK;
+}
+
+ldr_status ldr__os_segment_create(uint64_t size, ldr__handle *ret_segment)
+{
+    return ldr__linux_segment("peload", size, ret_segment);
 }
 
 ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const void *bytes,
@@ -148,7 +176,7 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
         ssize_t count = pwrite((int)segment.value, (const char *)bytes + done, size - done,
                                (off_t)(offset + done));
         if (count < 0 && errno != EINTR)
-            return status_of_errno();
+            return ldr__linux_status();
         if (count > 0)
             done += (size_t)count;
     }
@@ -158,7 +186,49 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
 ldr_status ldr__os_segment_seal(ldr__handle segment)
 {
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-    return fcntl((int)segment.value, F_ADD_SEALS, seals) == 0 ? LDR_OK : status_of_errno();
+    return fcntl((int)segment.value, F_ADD_SEALS, seals) == 0 ? LDR_OK : ldr__linux_status();
+}
+
+ldr_status ldr__os_segment_fix_size(ldr__handle segment)
+{
+    return fcntl((int)segment.value, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0
+               ? LDR_OK
+               : ldr__linux_status();
+}
+
+static bool has_large_pages(void)
+{
+    unsigned long count = 0;
+    FILE *file = fopen("/proc/sys/vm/nr_hugepages", "re");
+    if (file == NULL)
+        return false;
+    bool known = fscanf(file, "%lu", &count) == 1;
+    fclose(file);
+    return known && count > 0;
+}
+
+/* The pages are taken at once: a large page that is missing later would be a signal. */
+ldr_status ldr__os_segment_create_large(uint64_t size, ldr__handle *ret_segment)
+{
+    if (!has_large_pages())
+        return LDR_ACCESS_DENIED;
+    int fd = memfd_create("peload", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+    if (fd < 0)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_ACCESS_DENIED;
+    if (ftruncate(fd, (off_t)size) != 0 || fallocate(fd, 0, 0, (off_t)size) != 0) {
+        ldr_status status = ldr__linux_status();
+        close(fd);
+        return status;
+    }
+    *ret_segment = (ldr__handle){fd};
+    return LDR_OK;
+}
+
+uint64_t ldr__os_memory_limit(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit
+                               : UINT64_MAX;
 }
 
 /* ---- Address space ---- */
@@ -198,7 +268,7 @@ static ldr_status reserve_anywhere(uint64_t size, uint64_t alignment, void **ret
         return LDR_NO_MEMORY;
     char *start = reserve_with(0, size + slack, 0);
     if (start == MAP_FAILED)
-        return status_of_errno();
+        return ldr__linux_status();
     uint64_t before = -(uint64_t)(uintptr_t)start & (alignment - 1);
     if (before > 0)
         munmap(start, before);
@@ -221,7 +291,7 @@ static ldr_status map_fixed(void *address, uint64_t size, int access, int flags,
 {
     void *mapped =
         mmap(address, size, protection_of(access), flags | MAP_FIXED, (int)fd, (off_t)offset);
-    return mapped != MAP_FAILED ? LDR_OK : status_of_errno();
+    return mapped != MAP_FAILED ? LDR_OK : ldr__linux_status();
 }
 
 ldr_status ldr__os_map_private(void *address, uint64_t size, ldr__handle source, uint64_t offset,
@@ -243,7 +313,7 @@ ldr_status ldr__os_map_zero(void *address, uint64_t size, int access)
 
 ldr_status ldr__os_protect(void *address, uint64_t size, int access)
 {
-    return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : status_of_errno();
+    return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : ldr__linux_status();
 }
 
 void ldr__os_unmap(void *address, uint64_t size)

@@ -51,6 +51,11 @@ void ldr__os_guard_begin(void)
         is_hit = 0;
 }
 
+bool ldr__os_guard_is_active(void)
+{
+    return depth > 0;
+}
+
 bool ldr__os_guard_end(void)
 {
     depth--;

@@ -1,18 +1,20 @@
-/* linux_pages.c: which pages are copies: Documentation/admin-guide/mm/pagemap.rst. */
+/* linux_pages.c: what the kernel tells about single pages. */
 #include "os/os.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE_BYTES UINT64_C(4096)
 
-/* ---- Page by page ---- */
+/* ---- Which pages are copies: Documentation/admin-guide/mm/pagemap.rst ---- */
 
 #define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
 #define PAGEMAP_FILE      (UINT64_C(1) << 61)
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+#define PAGEMAP_FRAME     ((UINT64_C(1) << 55) - 1)
 #define PAGEMAP_CHUNK     512
 
 /*
@@ -28,13 +30,21 @@ static bool is_own_copy(uint64_t entry, bool of_zero_fill)
            ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
 }
 
-static ldr_status read_pagemap(int pagemap, uint64_t page, uint64_t count, bool of_zero_fill,
-                               bool *ret_private)
+/* The entries of `count` pages from number `page` on. */
+static ldr_status read_pagemap(int pagemap, uint64_t page, uint64_t count, uint64_t *ret_entries)
+{
+    size_t size = count * sizeof *ret_entries;
+    ssize_t got = pread(pagemap, ret_entries, size, (off_t)(page * sizeof *ret_entries));
+    return got == (ssize_t)size ? LDR_OK : LDR_OS_ERROR;
+}
+
+static ldr_status find_copies(int pagemap, uint64_t page, uint64_t count, bool of_zero_fill,
+                              bool *ret_private)
 {
     uint64_t entries[PAGEMAP_CHUNK];
-    size_t size = count * sizeof entries[0];
-    if (pread(pagemap, entries, size, (off_t)(page * sizeof entries[0])) != (ssize_t)size)
-        return LDR_OS_ERROR;
+    ldr_status status = read_pagemap(pagemap, page, count, entries);
+    if (status != LDR_OK)
+        return status;
     for (uint64_t i = 0; i < count; i++)
         ret_private[i] = is_own_copy(entries[i], of_zero_fill);
     return LDR_OK;
@@ -50,8 +60,8 @@ ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool 
     uint64_t first = (uintptr_t)address / PAGE_BYTES;
     for (uint64_t done = 0; done < page_count && status == LDR_OK; done += PAGEMAP_CHUNK) {
         uint64_t left = page_count - done;
-        status = read_pagemap(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
-                              of_zero_fill, ret_private + done);
+        status = find_copies(pagemap, first + done, left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK,
+                             of_zero_fill, ret_private + done);
     }
     close(pagemap);
     return status;
@@ -101,7 +111,7 @@ static ldr_status search(int pagemap, const void *address, uint64_t size, bool *
     uint64_t first = (uintptr_t)address / PAGE_BYTES, left = size / PAGE_BYTES;
     while (left > 0 && !any) {
         uint64_t count = left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK;
-        ldr_status status = read_pagemap(pagemap, first, count, false, own);
+        ldr_status status = find_copies(pagemap, first, count, false, own);
         if (status != LDR_OK)
             return status;
         for (uint64_t i = 0; i < count; i++)
@@ -123,4 +133,45 @@ ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any
         status = search(pagemap, address, size, ret_any);
     close(pagemap);
     return status;
+}
+
+/* ---- Where a page is ---- */
+
+ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    uint64_t entry;
+    ldr_status status = read_pagemap(pagemap, (uintptr_t)address / PAGE_BYTES, 1, &entry);
+    close(pagemap);
+    if (status != LDR_OK)
+        return status;
+    bool is_present = (entry & PAGEMAP_PRESENT) != 0;
+    uint64_t frame = is_present ? entry & PAGEMAP_FRAME : 0;
+    /* Frame 0 is never a program's: the kernel shows it to those who may not know. */
+    *ret_page = (ldr__os_page){.is_present = is_present, .has_frame = frame != 0, .frame = frame};
+    return LDR_OK;
+}
+
+/* ---- What is cached of a file: cachestat(2) ---- */
+
+/* Newer than the C library's headers. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+ldr_status ldr__os_file_cache(ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty)
+{
+    struct {
+        uint64_t offset, size;
+    } all = {0, 0};
+    struct {
+        uint64_t cached, dirty, written_back, evicted, recently_evicted;
+    } pages;
+    if (syscall(SYS_cachestat, (int)file.value, &all, &pages, 0) != 0)
+        return LDR_OS_ERROR;
+    *ret_cached = pages.cached;
+    *ret_dirty = pages.dirty;
+    return LDR_OK;
 }

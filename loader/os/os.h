@@ -30,6 +30,19 @@ typedef struct ldr__file_id {
     uint64_t device, inode;
 } ldr__file_id;
 
+/*
+ * What tells one state of an open file from another; times are nanoseconds since 1970. A change
+ * that is made less than some milliseconds after another may leave the times as they are: a file
+ * that is settled had no change that recently.
+ */
+typedef struct ldr__file_stamp {
+    ldr__file_id id;
+    uint64_t size;
+    uint64_t modified; /* the content, as far as nobody has set that time */
+    uint64_t changed;  /* anything: this nobody can set */
+    bool is_settled;
+} ldr__file_stamp;
+
 /* ---- Memory ---- */
 
 /* `size` zeroed bytes, or NULL. Released with ldr__os_free, which takes NULL. */
@@ -56,11 +69,69 @@ ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *
 ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
                              size_t *ret_count);
 
+/* LDR_OS_ERROR. */
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp);
+
 /*
  * Whether pages of an open file may be mapped with LDR__EXECUTE: not on a file system mounted
  * noexec, nor where the system does not tell.
  */
 bool ldr__os_file_executable(ldr__handle file);
+
+/* What a file is opened for, and whether it may be made. */
+typedef enum ldr__disposition {
+    LDR__OPEN_EXISTING,
+    LDR__OPEN_OR_CREATE,
+    LDR__CREATE_NEW,
+} ldr__disposition;
+
+/*
+ * Opens a regular file for reading, and for writing as well with `writes`. *ret_created: it was
+ * made. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_EXISTS (LDR__CREATE_NEW), LDR_ACCESS_DENIED,
+ * LDR_IO_ERROR, LDR_NO_MEMORY.
+ */
+ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr__disposition disposition,
+                                 ldr__handle *ret_file, bool *ret_created);
+
+/* A second opening of the same file, whatever has become of its path: it shares neither locks nor
+ * lifetime with the first. LDR_ACCESS_DENIED, LDR_OS_ERROR, LDR_NO_MEMORY. */
+ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_file);
+
+/*
+ * Cuts an open file, or makes it longer by zeros that the disk has room for. LDR_DISK_FULL,
+ * LDR_TOO_BIG (for the file system), LDR_ACCESS_DENIED, LDR_IO_ERROR; the size is as before then.
+ */
+ldr_status ldr__os_file_resize(ldr__handle file, uint64_t size);
+
+/* Removes `path` if it still leads to that file. LDR_FILE_NOT_FOUND, LDR_ACCESS_DENIED,
+ * LDR_IO_ERROR. */
+ldr_status ldr__os_file_remove(ldr__handle file, const char *path);
+
+/*
+ * Marks on a file: ranges of bytes, up to 2^63, that need not exist, held by this opening (and
+ * those who inherited it) until it is closed, and seen from all processes. Any number of openings
+ * may hold one. Where the file system has none nothing is marked, and nothing found.
+ */
+void ldr__os_file_mark(ldr__handle file, uint64_t offset, uint64_t size);
+/* Whether another opening holds a mark in the range. */
+bool ldr__os_file_is_marked(ldr__handle file, uint64_t offset, uint64_t size);
+
+/*
+ * Between the two no other opening of the file is between them: for marking a file and looking at
+ * its marks. Waits for some milliseconds at the most, then goes on: somebody may hold the file's
+ * lock (flock) for good. The end is implied by closing.
+ */
+void ldr__os_file_exclude(ldr__handle file);
+void ldr__os_file_include(ldr__handle file);
+
+/*
+ * Starts writing the pages of a range that were changed, and waits until the disk has taken them;
+ * with `through` it has also stored them for good, and the file's size. LDR_IO_ERROR.
+ */
+ldr_status ldr__os_file_flush(ldr__handle file, uint64_t offset, uint64_t size, bool through);
+/* How many pages of an open file the page cache holds, and how many of them are not written back.
+ * LDR_OS_ERROR when the system does not tell. */
+ldr_status ldr__os_file_cache(ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty);
 
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
@@ -86,6 +157,103 @@ ldr_status ldr__os_segment_write(ldr__handle segment, uint64_t offset, const voi
 
 /* Nobody can change the segment from now on; it is not mapped shared. */
 ldr_status ldr__os_segment_seal(ldr__handle segment);
+
+/* Its size cannot change any more; it can be mapped shared and written. LDR_OS_ERROR. */
+ldr_status ldr__os_segment_fix_size(ldr__handle segment);
+
+/*
+ * A segment of large pages, all of which are there. LDR_ACCESS_DENIED when the system has none to
+ * give, LDR_NO_MEMORY when they are not enough, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_segment_create_large(uint64_t size, ldr__handle *ret_segment);
+
+/* Bytes of the memory and the swap space of the system. */
+uint64_t ldr__os_memory_limit(void);
+
+/* ---- Segments that processes find ---- */
+
+/*
+ * Processes of one user find each other's segments by key. Nobody keeps the register: an entry is
+ * the name of a socket that its process holds and that goes with it, so that nothing is left behind
+ * however processes end. Children of fork hold what their parent held. Where the system refuses
+ * what this takes (sandboxes; /proc not mounted) nothing is found and nothing published, and all
+ * functions succeed: memory is then that of the process alone.
+ *
+ * Other users can see names, and can take some: that keeps processes from sharing, or a lock from
+ * being had. What is found is checked before it is given out: a segment of this user, made under
+ * this key, complete. Processes in other PID or network namespaces are not found, nor are those
+ * whose first thread has ended.
+ */
+
+/* Stands for bytes of any length; no two of them that anybody knows have the same. */
+typedef struct ldr__registry_key {
+    uint64_t words[2];
+} ldr__registry_key;
+
+void ldr__os_registry_key(const void *bytes, size_t size, ldr__registry_key *ret_key);
+
+/* A segment of zeros as ldr__os_segment_create makes it, to be published under `key`; only its
+ * owner can open it. */
+ldr_status ldr__os_registry_create(const ldr__registry_key *key, uint64_t size,
+                                   ldr__handle *ret_segment);
+
+/* What a segment is looked for. */
+typedef enum ldr__registry_use {
+    /* Sealed content that the caller can make itself: opened for reading, and may be missed. For
+       those who could not claim the key. */
+    LDR__REGISTRY_COPY,
+    /* Memory that is written to and must not exist twice: looks everywhere, opens it for writing.
+       For holders of the key's lock. */
+    LDR__REGISTRY_MEMORY,
+    /* A copy that its holders are still making, all of the same: opened for writing, and may be
+       missed. */
+    LDR__REGISTRY_UNFINISHED,
+} ldr__registry_use;
+
+/*
+ * Opens what is published under `key`: `count` (1 or 2) handles, to be closed by the caller. The
+ * first is checked. Of the second (opened with the rights that its holder has) only that it is a
+ * regular file: who it belongs to, and that it is the right one, is for the caller to see.
+ * LDR_FILE_NOT_FOUND; LDR_NO_MEMORY, LDR_OS_ERROR when it cannot be known whether there is one.
+ */
+ldr_status ldr__os_registry_find(const ldr__registry_key *key, ldr__registry_use use,
+                                 uint32_t count, ldr__handle *ret_handles);
+
+/* What keeps an entry published; `entry` is LDR__NO_HANDLE where the system refused it. `claim` is
+ * the caller's to set. */
+typedef struct ldr__registry_mark {
+    ldr__handle entry, claim;
+} ldr__registry_mark;
+#define LDR__NO_MARK ((ldr__registry_mark){LDR__NO_HANDLE, LDR__NO_HANDLE})
+
+/*
+ * Before a copy is looked for, which takes longer than to make a small one: has the caller be the
+ * only one to have the claim of the key, until it is unpublished as part of a mark. Then nobody has
+ * the copy; those who come later look for it. LDR_BUSY: somebody has it, who may have published the
+ * copy. LDR_POLICY where the system refuses it; LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_registry_claim(const ldr__registry_key *key, ldr__handle *ret_claim);
+
+/*
+ * Publishes `count` (1 or 2) handles, the first of them a segment of ldr__os_registry_create, or
+ * one that was found. It is complete from now on: its size cannot change any more. They have to
+ * stay open until ldr__os_registry_unpublish. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_registry_publish(const ldr__registry_key *key, const ldr__handle *handles,
+                                    uint32_t count, ldr__registry_mark *ret_mark);
+
+/* LDR__NO_MARK is allowed. */
+void ldr__os_registry_unpublish(ldr__registry_mark mark);
+
+/*
+ * The lock of a key, held by one thread of all the user's processes: between looking for memory and
+ * publishing it. It ends with the process, and does not pass to children of fork. Waits some
+ * seconds, then LDR_BUSY. LDR_NO_MEMORY, LDR_OS_ERROR. Where the system refuses it there is nobody
+ * to keep out, and *ret_lock becomes NULL.
+ */
+typedef struct ldr__registry_lock ldr__registry_lock;
+ldr_status ldr__os_registry_lock(const ldr__registry_key *key, ldr__registry_lock **ret_lock);
+void ldr__os_registry_unlock(ldr__registry_lock *lock); /* NULL is allowed */
 
 /* ---- Address space ---- */
 
@@ -124,6 +292,8 @@ ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
  */
 void ldr__os_guard_begin(void);
 bool ldr__os_guard_end(void);
+/* Whether this thread is between the two. May be called in a signal handler. */
+bool ldr__os_guard_is_active(void);
 
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);
@@ -136,6 +306,14 @@ void ldr__os_unmap(void *address, uint64_t size);
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
                                  bool *ret_private);
 
+/* Where a page of this process is. `frame` is a physical page number, if the system tells it. */
+typedef struct ldr__os_page {
+    bool is_present, has_frame;
+    uint64_t frame;
+} ldr__os_page;
+
+/* `address` lies in a mapping, at any byte of the page. LDR_OS_ERROR. */
+ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page);
 /* Whether any page of a range of file and segment pages is this process's own copy. LDR_OS_ERROR.
  */
 ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any);

@@ -1,4 +1,5 @@
 #include "section/demand.h"
+#include "section/share.h"
 
 #include <string.h>
 
@@ -500,18 +501,18 @@ static uint64_t segment_bytes(const ldr__plan *plan)
     return bytes;
 }
 
-/* A buffer is not kept, and a snapshot is not to follow the file. */
-static bool is_possible(const ldr_section *section, const ldr__source *source,
-                        const ldr_section_options *options)
+/* A buffer is not kept, and a snapshot is not to follow the file: both have no stamp. */
+static bool is_possible(const ldr_section *section, const ldr__source *source)
 {
-    return source->bytes == NULL && options->source == LDR_SOURCE_FILE_BACKED &&
-           ldr__plan_uses(&section->plan, LDR_BACKING_SEGMENT);
+    return source->bytes == NULL && source->stamp != NULL &&
+           ldr__plan_uses(&section->plan, LDR_BACKING_SEGMENT) &&
+           !ldr__plan_uses(&section->plan, LDR_BACKING_SHARED);
 }
 
-static bool is_called_for(const ldr_section *section, const ldr_section_options *options)
+static bool is_called_for(const ldr_section *section, ldr_fill fill)
 {
-    return options->fill == LDR_FILL_ON_DEMAND ||
-           (options->fill == LDR_FILL_AUTO && segment_bytes(&section->plan) >= WORTH_IT);
+    return fill == LDR_FILL_ON_DEMAND ||
+           (fill == LDR_FILL_AUTO && segment_bytes(&section->plan) >= WORTH_IT);
 }
 
 /* The headers are at hand already, and are always looked at. */
@@ -524,12 +525,6 @@ static ldr_status write_headers(const ldr_section *section, const ldr__headers *
     return ldr__os_segment_write(segment, 0, headers->bytes, s->content);
 }
 
-static ldr_status make_segment(ldr_section *section, const ldr__headers *headers)
-{
-    ldr_status status = ldr__os_segment_create(section->plan.size, &section->segment);
-    return status == LDR_OK ? write_headers(section, headers, section->segment) : status;
-}
-
 static ldr_status make(ldr_section *section, ldr__demand *demand, const ldr__headers *headers)
 {
     ldr__pager_owner owner = {demand, fill_at, settle};
@@ -537,32 +532,41 @@ static ldr_status make(ldr_section *section, ldr__demand *demand, const ldr__hea
     demand->header_size = headers->size;
     demand->buffer = ldr__os_resize(NULL, LDR__GRANULES_MAX * LDR__GRANULE); /* not cleared */
     demand->filled = alloc_bits(section);
-    if (demand->buffer == NULL || demand->filled == NULL)
-        return LDR_NO_MEMORY;
-    ldr_status status = ldr__os_pager_create(&owner, &demand->pager);
-    return status == LDR_OK ? make_segment(section, headers) : status;
+    return demand->buffer != NULL && demand->filled != NULL
+               ? ldr__os_pager_create(&owner, &demand->pager)
+               : LDR_NO_MEMORY;
+}
+
+/* The section is as before. */
+static void give_up(ldr_section *section, ldr__demand *demand)
+{
+    ldr__demand_release(demand);
+    ldr__os_registry_unpublish(section->segment_by.mark);
+    ldr__os_close(section->segment);
+    section->segment = LDR__NO_HANDLE;
+    section->segment_by = (ldr__shared_by){.mark = LDR__NO_MARK};
 }
 
 ldr_status ldr__demand_make(ldr_section *section, const ldr__source *source,
-                            const ldr__headers *headers, const ldr_section_options *options)
+                            const ldr__headers *headers, const ldr__plan_rules *rules,
+                            ldr_fill fill)
 {
-    bool is_wanted = options->fill == LDR_FILL_ON_DEMAND;
-    if (!is_possible(section, source, options))
-        return LDR_OK;
-    if (!is_called_for(section, options))
+    if (!is_possible(section, source) || !is_called_for(section, fill))
         return LDR_OK;
     ldr__demand *demand = ldr__os_alloc(sizeof *demand);
     ldr_status status = demand != NULL ? make(section, demand, headers) : LDR_NO_MEMORY;
-    if (status == LDR_OK) {
-        demand->is_wanted = is_wanted;
-        section->demand = demand;
-        atomic_store(&section->fill, LDR_FILL_ON_DEMAND);
-        return LDR_OK;
+    if (status == LDR_OK)
+        status = ldr__share_unfilled(section, source, headers, rules);
+    if (status == LDR_OK)
+        status = write_headers(section, headers, section->segment);
+    if (status != LDR_OK) {
+        give_up(section, demand);
+        return fill == LDR_FILL_ON_DEMAND ? status : LDR_OK;
     }
-    ldr__demand_release(demand);
-    ldr__os_close(section->segment);
-    section->segment = LDR__NO_HANDLE;
-    return is_wanted ? status : LDR_OK;
+    demand->is_wanted = fill == LDR_FILL_ON_DEMAND;
+    section->demand = demand;
+    atomic_store(&section->fill, LDR_FILL_ON_DEMAND);
+    return LDR_OK;
 }
 
 void ldr__demand_release(ldr__demand *demand)

@@ -4,7 +4,8 @@
  * The section's segment (LDR_BACKING_SEGMENT), and for each base at which views were relocated one
  * more with the pages that relocations change, start as holes. A thread of the section (os.h, the
  * pager) fills the 64 KiB around a touched page from the file, relocated if need be. What is filled
- * stays in the segment, for all views; two that fill it from the same file do no harm.
+ * stays in the segment, for all views, and the section's is that of other section objects and
+ * processes (share.h): who fills it from the same file writes the same bytes.
  */
 #ifndef PELOAD_DEMAND_H
 #define PELOAD_DEMAND_H
@@ -55,11 +56,12 @@ struct ldr__demand {
 
 /*
  * Makes section->segment, to be filled on demand, if `fill` and the system say so; else nothing,
- * and LDR_OK, unless `fill` is LDR_FILL_ON_DEMAND. The section goes on to own its file.
- * LDR_NO_MEMORY, LDR_OS_ERROR.
+ * and LDR_OK, unless `fill` is LDR_FILL_ON_DEMAND. Images with memory that is SHARED, which starts
+ * as what the segment has, are not for it. LDR_NO_MEMORY, LDR_OS_ERROR.
  */
 ldr_status ldr__demand_make(ldr_section *section, const ldr__source *source,
-                            const ldr__headers *headers, const ldr_section_options *options);
+                            const ldr__headers *headers, const ldr__plan_rules *rules,
+                            ldr_fill fill);
 
 /* Without views. NULL is allowed. */
 void ldr__demand_release(ldr__demand *demand);

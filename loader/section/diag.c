@@ -109,6 +109,18 @@ uint32_t ldr__nt_status_of(ldr_status status)
         return PE_NT_IN_PAGE_ERROR;
     case LDR_ADDRESS_BUSY:
         return PE_NT_CONFLICTING_ADDRESSES;
+    case LDR_ACCESS_DENIED:
+        return PE_NT_ACCESS_DENIED;
+    case LDR_SHARING_VIOLATION:
+        return PE_NT_SHARING_VIOLATION;
+    case LDR_TOO_BIG:
+        return PE_NT_SECTION_TOO_BIG;
+    case LDR_DISK_FULL:
+        return PE_NT_DISK_FULL;
+    case LDR_EXISTS:
+        return PE_NT_OBJECT_NAME_COLLISION;
+    case LDR_NAME_NOT_FOUND:
+        return PE_NT_OBJECT_NAME_NOT_FOUND;
     default:
         return PE_NT_UNSUCCESSFUL;
     }

@@ -1,7 +1,10 @@
+#include "section/image_section.h"
 #include "section/demand.h"
 #include "section/diag.h"
+#include "section/file.h"
 #include "section/object.h"
 #include "section/options.h"
+#include "section/share.h"
 #include "section/source.h"
 
 /* ---- Headers ---- */
@@ -65,23 +68,19 @@ static ldr_status check_policy(const ldr_section *section, const ldr_section_opt
 }
 
 static ldr_status make_segments(ldr_section *section, const ldr__source *source,
-                                const ldr__headers *headers, const ldr_section_options *options,
-                                ldr_diag *diag)
+                                const ldr__headers *headers, const ldr__plan_rules *rules,
+                                const ldr_section_options *options, ldr_diag *diag)
 {
-    ldr_status status = ldr__demand_make(section, source, headers, options);
+    ldr_status status = ldr__demand_make(section, source, headers, rules, options->fill);
     if (status == LDR_OK && section->demand == NULL)
-        status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SEGMENT,
-                                     &section->segment);
-    if (status == LDR_OK)
-        status = ldr__source_segment(source, headers, &section->plan, LDR_BACKING_SHARED,
-                                     &section->shared);
+        status = ldr__share_segments(section, source, headers, rules);
     return status == LDR_OK ? LDR_OK
                             : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
 
 /* ---- Options ---- */
 
-static ldr_section_options complete(const ldr_section_options *options)
+ldr_section_options ldr__image_options(const ldr_section_options *options)
 {
     ldr_section_options all;
     ldr__options_read(options, &all, sizeof all);
@@ -113,9 +112,20 @@ static bool is_direct(const ldr__source *source, const ldr_section_options *opti
            (options->no_execute || ldr__os_file_executable(source->file));
 }
 
-static ldr_status build(ldr_section *section, const ldr__source *source,
+/* `given` as far as it can be shared with others. */
+static ldr__source source_for(const ldr__source *given, const ldr_section_options *options)
+{
+    ldr__source source = *given;
+    if (options->source != LDR_SOURCE_FILE_BACKED)
+        source.stamp = NULL;
+    return source;
+}
+
+static ldr_status build(ldr_section *section, const ldr__source *given,
                         const ldr_section_options *options, ldr_diag *diag)
 {
+    ldr__source from = source_for(given, options);
+    const ldr__source *source = &from;
     section->profile = options->profile;
     section->file_size = source->size;
     ldr__headers headers = {0};
@@ -131,7 +141,7 @@ static ldr_status build(ldr_section *section, const ldr__source *source,
     if (status == LDR_OK)
         status = check_policy(section, options, diag);
     if (status == LDR_OK)
-        status = make_segments(section, source, &headers, options, diag);
+        status = make_segments(section, source, &headers, &rules, options, diag);
     return status;
 }
 
@@ -140,7 +150,7 @@ static ldr_status section_make(const char *name, const ldr__source *source, cons
                                const ldr_section_options *options, ldr_section **ret_section,
                                ldr_diag *diag)
 {
-    ldr_section_options all = complete(options);
+    ldr_section_options all = ldr__image_options(options);
     if (!options_are_valid(&all))
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
     ldr_section *section = ldr__section_new(name);
@@ -160,26 +170,49 @@ static ldr_status section_make(const char *name, const ldr__source *source, cons
     return LDR_OK;
 }
 
+/* Whoever opens the file to write to it can see that there is an image of it (H.8). */
+static void keep_file(ldr_section *section, ldr__handle file, uint64_t size)
+{
+    section->file = file;
+    ldr__os_file_mark(file, LDR__MARK_IMAGE, 1);
+    ldr__os_file_mark(file, LDR__MARK_DATA, size);
+}
+
+ldr_status ldr__image_of_file(const char *name, ldr__handle file,
+                              const ldr_section_options *options, ldr_section **ret_section,
+                              ldr_diag *diag)
+{
+    ldr__file_stamp stamp; /* before anything is read: that is of this state or a later one */
+    ldr_section *section;
+    ldr_status status = ldr__os_file_stamp(file, &stamp);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
+    ldr__source source = {.file = file, .size = stamp.size, .stamp = &stamp};
+    status = section_make(name, &source, &stamp.id, options, &section, diag);
+    if (status != LDR_OK)
+        return status;
+    if (ldr__plan_uses(&section->plan, LDR_BACKING_FILE) ||
+        ldr__image_options(options).source == LDR_SOURCE_FILE_BACKED)
+        keep_file(section, file, source.size);
+    else
+        ldr__os_close(file);
+    *ret_section = section;
+    return LDR_OK;
+}
+
 ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                  ldr_section **ret_section, ldr_diag *diag)
 {
-    ldr__source source = {0};
+    ldr__handle file;
+    uint64_t size;
     ldr__file_id id;
-    ldr_status status = ldr__os_file_open(path, &source.file, &source.size, &id);
+    ldr_status status = ldr__os_file_open(path, &file, &size, &id);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), path);
-    ldr_section *section;
-    status = section_make(path, &source, &id, options, &section, diag);
-    if (status != LDR_OK) {
-        ldr__os_close(source.file);
-        return status;
-    }
-    if (section->demand != NULL || ldr__plan_uses(&section->plan, LDR_BACKING_FILE))
-        section->file = source.file;
-    else
-        ldr__os_close(source.file);
-    *ret_section = section;
-    return LDR_OK;
+    status = ldr__image_of_file(path, file, options, ret_section, diag);
+    if (status != LDR_OK)
+        ldr__os_close(file);
+    return status;
 }
 
 ldr_status ldr_section_from_memory(const char *name, const void *bytes, size_t size,

@@ -4,8 +4,15 @@
 
 #include "section/aslr.h"
 #include "section/plan.h"
+#include "section/runs.h"
 
 #include <stdatomic.h>
+
+/* How a segment is shared with other section objects, of this process and of others. */
+typedef struct ldr__shared_by {
+    ldr_sharing sharing;
+    ldr__registry_mark mark;
+} ldr__shared_by;
 
 /*
  * The pages of an image that relocations change, as they are for the base of ASLR, at their RVAs in
@@ -28,23 +35,49 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
     ldr__os_free(copy);
 }
 
-typedef struct ldr__demand ldr__demand;           /* demand.h */
-typedef struct ldr__demand_copy ldr__demand_copy; /* demand.h */
+/* Segments that are filled when their pages are touched: demand.h. */
+typedef struct ldr__demand ldr__demand;
+typedef struct ldr__demand_copy ldr__demand_copy;
 
-/* Nothing in a section changes after it is made but what is atomic: views on several threads share
- * it. */
+/* What processes that have one section share of it: descriptor.h. */
+typedef struct ldr__descriptor ldr__descriptor;
+
+/* What a section is that is no image: the data of a file, or memory of the paging file. */
+typedef struct ldr__data {
+    uint64_t size;       /* bytes, as H14 has it */
+    uint32_t protect;    /* LDR_PAGE_* */
+    uint32_t attributes; /* LDR_SEC_* */
+    bool is_file;
+    ldr__handle backing; /* the file, opened for this section alone, or a segment */
+    ldr__lock *lock;     /* of the views and what they may do: one view commits for all */
+    ldr_view *views;
+} ldr__data;
+
+/* Nothing in a section changes after it is made but what is atomic or has a lock: views on several
+ * threads share it. */
 struct ldr_section {
-    atomic_uint references; /* the caller's and one for each view */
-    uint8_t *headers;       /* the copy that was judged; `image` borrows it */
+    atomic_uint references; /* the callers' and one for each view */
+    atomic_uint_fast64_t flushes;
+    atomic_uint views;
+    bool is_data;          /* else an image: the fields from `headers` on */
+    uint32_t access;       /* LDR_SECTION_*, of the caller */
+    uint64_t maximum_size; /* of an image, if the caller has set one (A0.8) */
+    ldr__data data;
+    ldr__handle descriptor_segment; /* named and reserved sections have one */
+    ldr__descriptor *descriptor;    /* mapped, or NULL */
+    ldr__registry_mark mark;        /* the name, or LDR__NO_MARK */
+    uint8_t *headers;               /* the copy that was judged; `image` borrows it */
     pe_image image;
     pe_profile profile; /* that judged it */
     uint64_t file_size; /* bytes, when it was judged */
     ldr__plan plan;
     ldr__handle file;    /* for subsections with LDR_BACKING_FILE and for `demand`, else
                             LDR__NO_HANDLE */
-    ldr__handle segment; /* for LDR_BACKING_SEGMENT: sealed, unless `demand` fills it */
-    ldr__handle shared;  /* for LDR_BACKING_SHARED: never sealed, views write to it */
-    bool has_id;         /* made from a file: which one */
+    ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed, unless
+                            `demand` fills it */
+    ldr__handle shared;  /* for LDR_BACKING_SHARED: views write to it */
+    ldr__shared_by segment_by, shared_by;
+    bool has_id; /* made from a file: which one */
     ldr__file_id id;
     char name[256]; /* for diagnostics */
     bool no_execute;
@@ -58,14 +91,23 @@ struct ldr_section {
 /* A section of no kind yet, with one reference; NULL when out of memory. `name` is copied. */
 ldr_section *ldr__section_new(const char *name);
 
+/* Gives up one reference. */
+void ldr__section_release(ldr_section *section);
+
 struct ldr_view {
     ldr_section *section;
     uint8_t *base;
+    uint64_t size;    /* bytes, whole pages */
+    ldr__runs *runs;  /* what pages may do; NULL: as the plan of the image says */
+    uint64_t offset;  /* of data, from the start of the section */
+    uint32_t protect; /* of data: the one it was mapped with */
+    ldr_view *next;   /* of data: the section's next view */
     pe_image image;
     uint16_t machine;  /* that the image is still to be converted for, or 0 */
     bool is_converted; /* it shows other bytes than its section */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
+    uint8_t *own; /* a bit for each page: of a SHARED PE section, but the view's own; may be NULL */
     /* Of a section with `demand`, under its lock: */
     bool is_watched;
     ldr_view *demand_next;

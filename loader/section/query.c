@@ -1,14 +1,14 @@
 /* query.c: what the pages of a view are. */
+#include "section/data.h"
+#include "section/pages.h"
 #include "section/view.h"
 
 #define CHUNK 256
 
-/*
- * How many bytes from `rva` on are all this view's own copies, or all not. Only what can be copied
- * on write is asked for; the answer is the same for pages that nothing can touch.
- */
-static ldr_status measure(const ldr_view *view, uint64_t rva, uint64_t end, bool of_zero_fill,
-                          bool *ret_private, uint64_t *ret_end)
+/* Only what can be copied on write is asked for; the answer is the same for pages that nothing can
+ * touch. */
+ldr_status ldr__pages_measure(const ldr_view *view, uint64_t rva, uint64_t end, bool of_zero_fill,
+                              bool *ret_private, uint64_t *ret_end)
 {
     bool own[CHUNK];
     bool first = false;
@@ -32,9 +32,29 @@ static ldr_status measure(const ldr_view *view, uint64_t rva, uint64_t end, bool
     return LDR_OK;
 }
 
-static bool can_be_copied(const ldr__subsection *subsection)
+/* What ldr_view_protect has made of the page at `rva`, or NULL. */
+static const ldr__run *run_at(const ldr_view *view, uint64_t rva)
 {
-    return subsection->backing != LDR_BACKING_NONE && subsection->backing != LDR_BACKING_SHARED;
+    return view->runs != NULL ? &view->runs->items[ldr__runs_find(view->runs, rva)] : NULL;
+}
+
+/* Of memory that is SHARED there are no copies, but pages that are the view's own from the start,
+ * and those that ldr_view_protect has made so. */
+static bool can_be_copied(const ldr__subsection *subsection, const ldr__page_state *state,
+                          const ldr__run *run)
+{
+    return subsection->backing != LDR_BACKING_NONE &&
+           (subsection->backing != LDR_BACKING_SHARED || state->is_relocated ||
+            (run != NULL && run->is_private));
+}
+
+static void find_own(const ldr_view *view, uint64_t rva, ldr__page_state *state)
+{
+    uint64_t end = rva + LDR__PAGE;
+    state->is_own = ldr__view_owns(view, rva);
+    while (end < state->end && ldr__view_owns(view, end) == state->is_own)
+        end += LDR__PAGE;
+    state->end = end;
 }
 
 /* Whether the view shows the section's relocated copy at `rva`, and up to where that is so. */
@@ -62,13 +82,19 @@ ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_st
 {
     const ldr__plan *plan = ldr__view_plan(view);
     const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
+    const ldr__run *run = run_at(view, rva);
     ldr__page_state state = {.end = subsection->rva + subsection->size};
     state.is_relocated = is_relocated(view, rva, &state.end);
-    if (can_be_copied(subsection)) {
-        ldr_status status = measure(view, rva, state.end, subsection->backing == LDR_BACKING_ZERO,
-                                    &state.is_own, &state.end);
+    if (run != NULL && run->end < state.end)
+        state.end = run->end;
+    if (can_be_copied(subsection, &state, run)) {
+        ldr_status status =
+            ldr__pages_measure(view, rva, state.end, subsection->backing == LDR_BACKING_ZERO,
+                               &state.is_own, &state.end);
         if (status != LDR_OK)
             return status;
+    } else if (subsection->backing == LDR_BACKING_SHARED) {
+        find_own(view, rva, &state);
     }
     *ret_state = state;
     return LDR_OK;
@@ -84,6 +110,8 @@ static ldr_backing backing_of(const ldr__page_state *state, const ldr__subsectio
 ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_region)
 {
     const ldr__plan *plan = ldr__view_plan(view);
+    if (view->section->is_data)
+        return ldr__data_view_query(view, rva, ret_region);
     if (rva >= plan->size)
         return LDR_INVALID_ARGUMENT;
     uint64_t start = rva & ~(LDR__PAGE - 1);
@@ -92,17 +120,19 @@ ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_re
     ldr_status status = ldr__view_page_state(view, start, &state);
     if (status != LDR_OK)
         return status;
+    const ldr__run *run = run_at(view, start);
+    uint32_t protect = run != NULL ? run->protect : subsection->protect;
     *ret_region = (ldr_region){
         .rva = start,
         .size = state.end - start,
-        .protect =
-            state.is_own ? ldr__protect_after_write(subsection->protect) : subsection->protect,
+        .protect = state.is_own ? ldr__protect_after_write(protect) : protect,
         .allocation_protect =
             view->section->no_execute ? LDR_PAGE_WRITECOPY : LDR_PAGE_EXECUTE_WRITECOPY,
         .committed = subsection->backing != LDR_BACKING_NONE,
         .private_bytes = state.is_own ? state.end - start : 0,
         .backing = backing_of(&state, subsection),
         .pe_section = subsection->pe_section,
+        .type = LDR_MEM_IMAGE,
     };
     return LDR_OK;
 }

@@ -1,7 +1,7 @@
 /* section.c: how long a section lives, whatever it is made of. */
+#include "section/data.h"
 #include "section/demand.h"
 #include "section/diag.h"
-#include "section/object.h"
 
 ldr_section *ldr__section_new(const char *name)
 {
@@ -11,14 +11,21 @@ ldr_section *ldr__section_new(const char *name)
     atomic_init(&section->references, 1);
     atomic_init(&section->fill, LDR_FILL_EAGER);
     section->file = section->segment = section->shared = LDR__NO_HANDLE;
+    section->data.backing = section->descriptor_segment = LDR__NO_HANDLE;
+    section->mark = LDR__NO_MARK;
+    section->access = LDR_SECTION_ALL_ACCESS;
+    section->segment_by.mark = section->shared_by.mark = LDR__NO_MARK;
     ldr__copy_text(section->name, sizeof section->name, name);
     return section;
 }
 
-void ldr_section_close(ldr_section *section)
+void ldr__section_release(ldr_section *section)
 {
-    if (section == NULL || atomic_fetch_sub(&section->references, 1) > 1)
+    if (atomic_fetch_sub(&section->references, 1) > 1)
         return;
+    ldr__data_release(section);
+    ldr__os_registry_unpublish(section->segment_by.mark);
+    ldr__os_registry_unpublish(section->shared_by.mark);
     ldr__demand_release(section->demand);
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
@@ -29,12 +36,30 @@ void ldr_section_close(ldr_section *section)
     ldr__os_free(section);
 }
 
+/* The name goes before the views do (H18). */
+void ldr_section_close(ldr_section *section)
+{
+    if (section == NULL)
+        return;
+    ldr__registry_mark mark = section->mark;
+    section->mark = LDR__NO_MARK;
+    ldr__os_registry_unpublish(mark);
+    ldr__section_release(section);
+}
+
 ldr_fill ldr_section_fill(const ldr_section *section)
 {
     return atomic_load(&section->fill);
 }
 
+uint64_t ldr_section_size(const ldr_section *section)
+{
+    if (section->is_data)
+        return section->data.size;
+    return section->maximum_size != 0 ? section->maximum_size : section->plan.size;
+}
+
 const pe_image *ldr_section_image(const ldr_section *section)
 {
-    return &section->image;
+    return section->is_data ? NULL : &section->image;
 }

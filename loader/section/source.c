@@ -119,11 +119,18 @@ static ldr_status copy_piece(const filler *f, const ldr__subsection *subsection,
     return ldr__os_segment_write(f->segment, rva, bytes, size);
 }
 
+/* The segment has what SHARED pages start as, too: for views that need their own. */
+static bool holds(ldr_backing segment, const ldr__subsection *subsection)
+{
+    return subsection->backing == segment ||
+           (segment == LDR_BACKING_SEGMENT && subsection->backing == LDR_BACKING_SHARED);
+}
+
 static ldr_status copy_all(const filler *f, const ldr__plan *plan, ldr_backing backing)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
         const ldr__subsection *subsection = &plan->subsections[i];
-        if (subsection->backing != backing)
+        if (!holds(backing, subsection))
             continue;
         for (uint64_t at = 0; at < subsection->content; at += f->buffer_size) {
             ldr_status status =
@@ -187,23 +194,23 @@ ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *head
 }
 
 ldr_status ldr__source_segment(const ldr__source *source, const ldr__headers *headers,
-                               const ldr__plan *plan, ldr_backing backing, ldr__handle *ret_segment)
+                               const ldr__plan *plan, ldr_backing backing,
+                               const ldr__registry_key *key, ldr__handle *ret_segment)
 {
-    ldr__handle segment = LDR__NO_HANDLE;
+    ldr__handle segment;
     ldr__source whole = *source;
     if (headers->size == source->size)
         whole.bytes = headers->bytes;
-    if (ldr__plan_uses(plan, backing)) {
-        ldr_status status = ldr__os_segment_create(plan->size, &segment);
-        if (status != LDR_OK)
-            return status;
-        status = fill(&whole, headers, plan, backing, segment);
-        if (status == LDR_OK && backing == LDR_BACKING_SEGMENT)
-            status = ldr__os_segment_seal(segment);
-        if (status != LDR_OK) {
-            ldr__os_close(segment);
-            return status;
-        }
+    ldr_status status = key != NULL ? ldr__os_registry_create(key, plan->size, &segment)
+                                    : ldr__os_segment_create(plan->size, &segment);
+    if (status != LDR_OK)
+        return status;
+    status = fill(&whole, headers, plan, backing, segment);
+    if (status == LDR_OK && backing == LDR_BACKING_SEGMENT)
+        status = ldr__os_segment_seal(segment);
+    if (status != LDR_OK) {
+        ldr__os_close(segment);
+        return status;
     }
     *ret_segment = segment;
     return LDR_OK;

@@ -9,6 +9,8 @@ typedef struct ldr__source {
     ldr__handle file;
     const uint8_t *bytes;
     uint64_t size;
+    const ldr__file_stamp *stamp; /* of a file whose segments may be shared: as it was before it
+                                     was read; else NULL */
 } ldr__source;
 
 /* A copy of the first bytes, allocated: what is judged cannot change any more. */
@@ -43,12 +45,13 @@ ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *head
 
 /*
  * The segment that holds all subsections of `plan` with `backing` (SEGMENT or SHARED) at their RVA,
- * with their content; what lies between stays a hole and costs nothing. LDR__NO_HANDLE if there are
- * none. LDR_IO_ERROR when the headers are no longer those that were judged; LDR_NO_MEMORY,
- * LDR_OS_ERROR. A SEGMENT is sealed.
+ * with their content; what lies between stays a hole and costs nothing. SEGMENT holds the content
+ * of those that are SHARED as well, and is sealed. `key`: under which it will be published, or
+ * NULL. LDR_IO_ERROR when the headers are no longer those that were judged; LDR_NO_MEMORY,
+ * LDR_OS_ERROR.
  */
 ldr_status ldr__source_segment(const ldr__source *source, const ldr__headers *headers,
                                const ldr__plan *plan, ldr_backing backing,
-                               ldr__handle *ret_segment);
+                               const ldr__registry_key *key, ldr__handle *ret_segment);
 
 #endif

@@ -21,14 +21,25 @@ static inline const char *ldr__view_name(const ldr_view *view)
  * LDR_INVALID_ARGUMENT when part of the range is outside the view or reserved only; LDR_NO_MEMORY,
  * LDR_OS_ERROR. After a failure every protection is as it was.
  *
- * What is written goes to this view's own copy of the pages, except in PE sections that are SHARED
- * and writable: those are one memory for all views of the section object, so that a pointer stored
- * there holds for the last view that stored it. Windows does the same; linkers warn of it.
+ * What is written goes to this view's own copy of the pages. Pages of PE sections that are SHARED
+ * become the view's own first, as the file has them: what the loader writes there holds for this
+ * process and this address, and Windows, which writes it for all, is no example.
  */
 ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size);
 
-/* Restores the protections of the plan. LDR_NO_MEMORY, LDR_OS_ERROR: the rest is still restored. */
+/* Restores the protections of the plan, or of ldr_view_protect. LDR_NO_MEMORY, LDR_OS_ERROR: the
+ * rest is still restored. */
 ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size);
+
+/* Whether the page at `rva`, of a PE section that is SHARED, is the view's own. */
+static inline bool ldr__view_owns(const ldr_view *view, uint64_t rva)
+{
+    uint64_t page = rva / LDR__PAGE;
+    return view->own != NULL && (view->own[page / 8] >> page % 8 & 1) != 0;
+}
+
+/* The pages of [rva, rva + size) are the view's own from now on. LDR_NO_MEMORY. */
+ldr_status ldr__view_own(ldr_view *view, uint64_t rva, uint64_t size);
 
 /* The page of a view at an RVA, and how far those after it are like it. */
 typedef struct ldr__page_state {

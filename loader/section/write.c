@@ -1,4 +1,6 @@
 /* write.c: opening pages of a view for writing. */
+#include "section/pages.h"
+#include "section/rights.h"
 #include "section/view.h"
 
 /* The part of the range that starts at `rva` and has one access. */
@@ -8,7 +10,16 @@ typedef struct access_run {
     bool reserved; /* no page of it can be used */
 } access_run;
 
-static access_run run_at(const ldr__plan *plan, uint64_t rva, uint64_t end)
+/* By what ldr_view_protect has made of the pages. */
+static access_run run_of_list(const ldr__runs *runs, uint64_t rva, uint64_t end)
+{
+    const ldr__run *run = &runs->items[ldr__runs_find(runs, rva)];
+    return (access_run){.end = run->end < end ? run->end : end,
+                        .access = ldr__protect_mapping(run->protect),
+                        .reserved = run->protect == 0};
+}
+
+static access_run run_of_plan(const ldr__plan *plan, uint64_t rva, uint64_t end)
 {
     uint32_t i = ldr__plan_find(plan, rva);
     const ldr__subsection *first = &plan->subsections[i];
@@ -24,6 +35,12 @@ static access_run run_at(const ldr__plan *plan, uint64_t rva, uint64_t end)
     return run;
 }
 
+static access_run run_at(const ldr_view *view, uint64_t rva, uint64_t end)
+{
+    return view->runs != NULL ? run_of_list(view->runs, rva, end)
+                              : run_of_plan(&view->section->plan, rva, end);
+}
+
 static ldr_status set_access(const ldr_view *view, uint64_t rva, uint64_t end, int access)
 {
     return ldr__os_protect(view->base + rva, end - rva, access);
@@ -33,7 +50,7 @@ static ldr_status restore(const ldr_view *view, uint64_t start, uint64_t end)
 {
     ldr_status result = LDR_OK;
     for (uint64_t rva = start; rva < end;) {
-        access_run run = run_at(&view->section->plan, rva, end);
+        access_run run = run_at(view, rva, end);
         ldr_status status = LDR_OK;
         if (!run.reserved && (run.access & LDR__WRITE) == 0)
             status = set_access(view, rva, run.end, run.access);
@@ -43,6 +60,53 @@ static ldr_status restore(const ldr_view *view, uint64_t start, uint64_t end)
     }
     return result;
 }
+
+/* ---- Pages that are SHARED ---- */
+
+ldr_status ldr__view_own(ldr_view *view, uint64_t rva, uint64_t size)
+{
+    if (view->own == NULL)
+        view->own = ldr__os_alloc(view->section->plan.size / LDR__PAGE / 8 + 1);
+    if (view->own == NULL || ldr__pages_own(view, rva, rva + size) != LDR_OK)
+        return LDR_NO_MEMORY;
+    for (uint64_t page = rva / LDR__PAGE; page < (rva + size) / LDR__PAGE; page++)
+        view->own[page / 8] = (uint8_t)(view->own[page / 8] | 1u << page % 8);
+    return LDR_OK;
+}
+
+/* Because ldr_view_protect has made it so. */
+static bool is_private(const ldr_view *view, uint64_t rva)
+{
+    const ldr__runs *runs = view->runs;
+    return runs != NULL && runs->items[ldr__runs_find(runs, rva)].is_private;
+}
+
+static ldr_status own_page(ldr_view *view, const ldr__subsection *subsection, uint64_t rva)
+{
+    if (ldr__view_owns(view, rva) || is_private(view, rva))
+        return LDR_OK;
+    ldr_status status = ldr__os_map_private(view->base + rva, LDR__PAGE, view->section->segment,
+                                            rva, ldr__protect_access(subsection->protect));
+    return status == LDR_OK ? ldr__view_own(view, rva, LDR__PAGE) : status;
+}
+
+static ldr_status own_pages(ldr_view *view, uint64_t start, uint64_t end)
+{
+    const ldr__plan *plan = &view->section->plan;
+    ldr_status status = LDR_OK;
+    for (uint64_t rva = start; rva < end && status == LDR_OK;) {
+        const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
+        uint64_t next = subsection->rva + subsection->size;
+        if (subsection->backing == LDR_BACKING_SHARED) {
+            status = own_page(view, subsection, rva);
+            next = rva + LDR__PAGE;
+        }
+        rva = next;
+    }
+    return status;
+}
+
+/* ---- All pages ---- */
 
 static ldr_status open_run(const ldr_view *view, uint64_t rva, const access_run *run)
 {
@@ -60,7 +124,7 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size)
     uint64_t start = rva & ~(LDR__PAGE - 1);
     uint64_t end = (rva + size + LDR__PAGE - 1) & ~(LDR__PAGE - 1);
     for (uint64_t at = start; at < end;) {
-        access_run run = run_at(&view->section->plan, at, end);
+        access_run run = run_at(view, at, end);
         ldr_status status = open_run(view, at, &run);
         if (status != LDR_OK) {
             restore(view, start, run.end);
@@ -68,7 +132,10 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size)
         }
         at = run.end;
     }
-    return LDR_OK;
+    ldr_status status = own_pages(view, start, end);
+    if (status != LDR_OK)
+        restore(view, start, end);
+    return status;
 }
 
 ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size)

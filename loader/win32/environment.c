@@ -1,7 +1,9 @@
 #include "modules/environment.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "win32/children.h"
 #include "win32/crt/tables.h"
 #include "win32/seh/tables.h"
 #include "win32/state.h"
@@ -27,6 +29,39 @@ static ldr_status add_host_modules(ldr_context *ctx)
     return status;
 }
 
+/* ---- Other processes ---- */
+
+static void free_command(ldr__process *process)
+{
+    for (size_t i = 0; i < process->command_count; i++)
+        free(process->command[i]);
+    free(process->command);
+}
+
+static ldr_status copy_command(ldr__process *process, const ldr_context_options *options)
+{
+    size_t count = options->process_command_count;
+    if (count == 0)
+        return LDR_OK;
+    if ((process->command = calloc(count, sizeof *process->command)) == NULL)
+        return LDR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        process->command[i] = strdup(options->process_command[i]);
+        if (process->command[i] == NULL)
+            return LDR_NO_MEMORY;
+        process->command_count++;
+    }
+    return LDR_OK;
+}
+
+static ldr_status read_options(ldr__process *process, const ldr_context_options *options)
+{
+    ldr_status status = copy_command(process, options);
+    if (status == LDR_OK && options->process_start != 0)
+        status = ldr__start_open(process, options->process_start);
+    return status;
+}
+
 /* ---- The state of a context ---- */
 
 static void environment_destroy(void *state)
@@ -39,7 +74,10 @@ static void environment_destroy(void *state)
         ldr__crt_destroy(process);
     if (process->seh != NULL)
         ldr__seh_destroy(process);
+    ldr__children_destroy(process);
     ldr__handles_destroy(process);
+    ldr__start_close(process);
+    free_command(process);
     ldr__stubs_destroy(process);
     ldr__heaps_destroy(process);
     ldr__memory_destroy(process);
@@ -74,7 +112,8 @@ static ldr__process *process_new(ldr_context *ctx)
     return process;
 }
 
-static ldr_status environment_create(ldr_context *ctx, void **ret_state)
+static ldr_status environment_create(ldr_context *ctx, const ldr_context_options *options,
+                                     void **ret_state)
 {
     static ldr_status (*const parts[])(ldr__process *) = {
         ldr__waits_create,       ldr__locale_create,  ldr__tls_create,
@@ -82,11 +121,14 @@ static ldr_status environment_create(ldr_context *ctx, void **ret_state)
         ldr__heaps_create,       ldr__handles_create, ldr__standard_handles_create,
         ldr__seh_create,         ldr__crt_create,
     };
+    ldr__faults_install();
     ldr__process *process = process_new(ctx);
     if (process == NULL)
         return LDR_NO_MEMORY;
     /* First: the C runtimes look for their variables in the context. */
     ldr_status status = add_host_modules(ctx);
+    if (status == LDR_OK)
+        status = read_options(process, options);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == LDR_OK; i++)
         status = parts[i](process);
     if (status != LDR_OK) {
@@ -133,7 +175,6 @@ static ldr_status environment_module_added(void *state, ldr_module *module)
 static void environment_module_removed(void *state, ldr_module *module)
 {
     ldr__seh_module_removed(state, module);
-    ldr__memory_module_removed(state, module);
 }
 
 /* ---- Running ---- */
@@ -163,11 +204,16 @@ static ldr_status environment_run(void *state, ldr_module *module, void *entry, 
                                   const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag)
 {
     ldr__process *process = state;
-    process->argc = argc;
-    process->argv = argv;
-    ldr_status status = ldr__strings_set_arguments(process);
+    ldr_status status = LDR_OK;
+    if (process->start == NULL) {
+        process->argc = argc;
+        process->argv = argv;
+        status = ldr__strings_set_arguments(process);
+    }
     if (status == LDR_OK)
         status = ldr__run_program(process, module, entry, ret_exit_code);
+    if (status == LDR_OK && process->start != NULL)
+        ldr__start_exit(process->start, *ret_exit_code);
     if (status != LDR_OK && diag != NULL)
         *diag = (ldr_diag){.status = status, .why.nt_status = PE_NT_NO_MEMORY};
     return status;

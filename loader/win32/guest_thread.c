@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "win32/start.h"
 #include "win32/state.h"
 #include "win32/wait.h"
 
@@ -218,6 +219,13 @@ static void run_guest_thread(ldr__thread *thread, const start_request *request)
     }
 }
 
+/* CreateProcess has told the id of the main thread before there was one: that of the process. */
+static void take_known_id(ldr__thread *thread)
+{
+    thread->teb.thread_id = thread->teb.process_id;
+    thread->object->id = (DWORD)thread->teb.process_id;
+}
+
 static void *guest_thread_main(void *user)
 {
     start_request *shared = user, request = *shared;
@@ -226,8 +234,12 @@ static void *guest_thread_main(void *user)
     sem_post(&shared->answered);
     if (thread == NULL)
         return NULL;
+    if (request.program != NULL && request.process->start != NULL)
+        take_known_id(thread);
     ldr__gs_set((uint64_t)(uintptr_t)thread);
+    ldr__fault_thread_begin(thread);
     run_guest_thread(thread, &request);
+    ldr__fault_thread_end(thread);
     finish_thread(thread);
     return NULL;
 }
@@ -337,6 +349,8 @@ ldr_status ldr__run_program(ldr__process *process, ldr_module *module, void *ent
                              .start = entry,
                              .parameter = process->peb,
                              .program = module};
+    if (process->start != NULL)
+        ldr__start_wait_resumed(process->start);
     DWORD error = start_thread(&request, program_stack(process));
     if (error == ERROR_SUCCESS) {
         wait_for_program(process);

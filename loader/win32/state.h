@@ -13,13 +13,16 @@ void ldr__handles_destroy(ldr__process *process);
 /* Calls `visit` for every open object, with the table locked. */
 void ldr__handles_each(ldr__process *process, void (*visit)(ldr__object *object, void *user),
                        void *user);
-/* Opens the host's three standard streams as standard[]. */
+/* The same for every handle that a new process inherits, until one says false. */
+bool ldr__handles_each_inherited(ldr__process *process,
+                                 bool (*visit)(HANDLE handle, ldr__object *object,
+                                               const ldr__handle_facts *facts, void *user),
+                                 void *user);
+/* Opens the host's three standard streams as standard[], or what the process was started with. */
 ldr_status ldr__standard_handles_create(ldr__process *process);
 
 ldr_status ldr__memory_create(ldr__process *process);
 void ldr__memory_destroy(ldr__process *process);
-/* Forgets what VirtualProtect noted about a module that is about to be unmapped. */
-void ldr__memory_module_removed(ldr__process *process, ldr_module *module);
 
 ldr_status ldr__heaps_create(ldr__process *process);
 void ldr__heaps_destroy(ldr__process *process);
@@ -67,6 +70,13 @@ void ldr__thread_leave(ldr__process *process, ldr_thread_scope *scope);
  * to it refer to (a reference is taken over), NULL for a thread of the host. NULL: out of memory.
  */
 ldr__thread *ldr__thread_new(ldr__process *process, struct ldr__thread_object *object);
+/*
+ * live.c: the blocks in use, with the host thread of each. ldr__live_thread_here is the one that GS
+ * points at if it is the calling thread's, else NULL; it may be called in a signal handler.
+ */
+bool ldr__live_thread_add(ldr__thread *thread);
+void ldr__live_thread_remove(const ldr__thread *thread);
+ldr__thread *ldr__live_thread_here(void);
 /* Points the calling thread's GS at a thread block, and back. */
 uint64_t ldr__gs_get(void);
 void ldr__gs_set(uint64_t base);

@@ -8,8 +8,10 @@
     X(ldr__bcrypt_random)        \
     X(ldr__crypt32_refused)      \
     X(ldr__kernel32_console)     \
+    X(ldr__kernel32_create)      \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \
+    X(ldr__kernel32_fault)       \
     X(ldr__kernel32_file)        \
     X(ldr__kernel32_filename)    \
     X(ldr__kernel32_find)        \
@@ -22,6 +24,7 @@
     X(ldr__kernel32_memory)      \
     X(ldr__kernel32_message)     \
     X(ldr__kernel32_module)      \
+    X(ldr__kernel32_open)        \
     X(ldr__kernel32_process)     \
     X(ldr__kernel32_refused)     \
     X(ldr__kernel32_sync)        \

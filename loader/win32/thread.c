@@ -48,6 +48,7 @@ static void set_stack_bounds(ldr__teb *teb)
 
 static void thread_release(ldr__thread *thread)
 {
+    ldr__live_thread_remove(thread);
     ldr__crt_thread_detach(thread);
     ldr__tls_thread_release(thread);
     ldr__dynamic_tls_thread_release(thread);
@@ -103,7 +104,7 @@ ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
     thread->object = object;
     thread->made_by_guest = made_by_guest;
     fill_thread(thread, process);
-    if (thread_list(thread))
+    if (ldr__live_thread_add(thread) && thread_list(thread))
         return thread;
     thread_release(thread);
     return NULL;

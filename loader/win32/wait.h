@@ -2,7 +2,9 @@
  * wait.h: objects that a thread can wait for.
  *
  * One lock per process (ldr__wait_lock) guards the state of all of them, so that a wait for all of
- * several objects is atomic. Each waiting thread sleeps on a condition of its own.
+ * several objects is atomic. Each waiting thread sleeps on a word of its own, and on
+ * one of each object whose state is shared with other processes (shared.h): of those a wait for all
+ * takes one after the other, and gives them back when one cannot be had.
  */
 #ifndef PELOAD_WIN32_WAIT_H
 #define PELOAD_WIN32_WAIT_H
@@ -26,8 +28,9 @@ typedef struct ldr__wait_block ldr__wait_block;
 typedef struct ldr__waitable {
     ldr__object object;
     ldr__process *process;
-    ldr__wait_block *blocks; /* threads that wait for it */
-    WCHAR *name;             /* or NULL */
+    ldr__wait_block *blocks;    /* threads that wait for it */
+    WCHAR *name;                /* or NULL */
+    struct ldr__shared *shared; /* its state, when other processes see it (shared.c), or NULL */
     struct ldr__waitable *next_named;
 } ldr__waitable;
 
@@ -55,6 +58,7 @@ typedef struct ldr__thread_object {
     DWORD id;
     uint32_t suspend_count; /* the thread has not started while it is not 0 */
     atomic_int priority;
+    struct ldr__child *remote; /* whose main thread it is (children.c), or NULL */
 } ldr__thread_object;
 
 /* A zeroed object of `size` bytes that starts with an ldr__waitable, with one reference; NULL when
@@ -73,12 +77,48 @@ ldr__waitable *ldr__waitable_find(ldr__process *process, const WCHAR *name);
 /* Makes it known under `name`, which it takes over. The lock is held. */
 void ldr__waitable_set_name(ldr__waitable *waitable, WCHAR *name);
 
+/* SetEvent, ResetEvent; the lock is held. */
+void ldr__event_set(ldr__event *event, bool signaled);
+
+/* ---- Names (named.c) ---- */
+
+/* Held while a name is looked up and made known; taken before the other lock. */
+void ldr__naming_lock(ldr__process *process);
+void ldr__naming_unlock(ldr__process *process);
+
 /*
- * kernel32/sync.c. A handle for `fresh`, whose reference it takes over, or for the object of that
- * name when there is one already (ERROR_ALREADY_EXISTS; of another type: NULL and
- * ERROR_INVALID_HANDLE). Names are known inside the process.
+ * An allocated copy without "Local\\", which changes nothing; NULL for no name. A Win32 error:
+ * ERROR_PATH_NOT_FOUND for a backslash behind anything but "Global", ERROR_BAD_PATHNAME for one
+ * at the start.
  */
-HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name);
+DWORD ldr__name_canonical(const WCHAR *name, WCHAR **ret_name);
+
+/*
+ * A handle for `fresh`, whose reference it takes over, or for the object of that name when there is
+ * one already (ERROR_ALREADY_EXISTS; of another type: NULL and ERROR_INVALID_HANDLE). Events,
+ * semaphores and mutexes with a name are seen by all processes of the user.
+ */
+HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name, bool inherit);
+
+/* A handle for an event, semaphore or mutex of that name; `size` is that of the type. NULL with the
+ * last error.
+ */
+HANDLE ldr__waitable_open(ldr__process *process, ldr__object_type type, size_t size,
+                          const WCHAR *name, const ldr__handle_facts *facts);
+
+/*
+ * What an object has besides its name: makes it, or takes what other processes have under that name
+ * (canonical, or NULL), which *ret_existed tells. `may_create` false: only the latter. A Win32
+ * error.
+ */
+typedef DWORD (*ldr__maker)(ldr__waitable *fresh, const WCHAR *name, bool may_create, void *user,
+                            bool *ret_existed);
+/*
+ * The same for any type. With a `user` an object is made by `make` also when this process has one
+ * of that name, to have the arguments looked at.
+ */
+HANDLE ldr__waitable_name(ldr__waitable *fresh, const WCHAR *name, bool may_create, ldr__maker make,
+                          void *user, const ldr__handle_facts *facts);
 
 /*
  * Waits until one (or all) of the objects are signalled and takes them, as WaitForMultipleObjects;

@@ -86,6 +86,8 @@ typedef struct ldr__process {
     struct ldr__tls_slots *tls;           /* tls.c: those of modules */
     struct ldr__dynamic_tls *dynamic_tls; /* kernel32/tls.c: TlsAlloc, FlsAlloc */
     struct ldr__waits *waits;             /* wait.c */
+    struct ldr__start *start;             /* start.c: what it was started with, or NULL */
+    struct ldr__children *children;       /* children.c: the processes that it has started */
     struct ldr__memory *memory;           /* kernel32/pages.c */
     struct ldr__heap *heaps;              /* kernel32/heap.c: list, the process heap first */
     struct ldr__strings *strings;         /* kernel32/environment.c: variables and command line */
@@ -93,6 +95,8 @@ typedef struct ldr__process {
     struct ldr__stub_block *stub_blocks;  /* stubs.c: list */
     locale_t locale;                      /* kernel32/locale.c: character kinds of Unicode */
     _Atomic(HANDLE) standard[3];          /* input, output, error */
+    char **command;                       /* ldr_context_options.process_command */
+    size_t command_count;
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
     atomic_int guest_threads; /* that the guest made and that still run */
@@ -142,10 +146,16 @@ struct ldr__thread {
                                           jumps out over some puts back what was there before */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
-    bool exit_pending;                 /* it is on its way out, through exit_jump after exit_jump */
-    int64_t host_id;                   /* the kernel's number of the thread */
-    uint32_t depth;                    /* scopes entered and not left */
-    bool made_by_guest;                /* else it is the host's */
+    bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
+    int64_t host_id;                /* the kernel's number of the thread */
+    uint32_t depth;                 /* scopes entered and not left */
+    bool made_by_guest;             /* else it is the host's */
+    bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */
+    bool stack_reserve_closed;      /* fault/stack.c's own: what an overflow opens */
+    uint64_t mended_rip, mended_at; /* fault/dispatch.c's own: the last fault that was mended */
+    uint32_t mended_times;
+    uint32_t stack_guarantee;          /* SetThreadStackGuarantee, in bytes */
+    void *alternate_stack;             /* fault/stack.c's own: for signal handlers, or NULL */
     atomic_bool ended;                 /* its last use of this block is over */
     struct ldr__thread_object *object; /* what handles to it refer to */
 };
@@ -277,6 +287,7 @@ typedef enum ldr__object_type {
     LDR__OBJECT_THREAD,
     LDR__OBJECT_FIND,
     LDR__OBJECT_SECTION,
+    LDR__OBJECT_PROCESS,
 } ldr__object_type;
 
 /* A kernel object: reference-counted, first member of each concrete type. */
@@ -293,14 +304,33 @@ typedef struct ldr__file {
     bool borrowed; /* the host's standard streams: not closed with the object */
     char *path;    /* host path, or NULL */
     bool delete_on_close;
-    bool shares; /* what follows counts: it was opened with CreateFile */
-    bool reads, writes;
-    DWORD share; /* FILE_SHARE_* */
-    uint64_t device, inode;
+    bool reads, writes;    /* what it was opened for */
+    struct ldr_file *open; /* a regular file that CreateFile has opened, which owns fd; or NULL */
 } ldr__file;
 
-/* A handle for `object`, which takes over the caller's reference; NULL when out of memory. */
+/* What a handle has besides its object. */
+typedef struct ldr__handle_facts {
+    DWORD access; /* rights, as the kind of object has them */
+    bool inherit; /* a process that is started with bInheritHandles gets it */
+} ldr__handle_facts;
+
+#define LDR__ALL_ACCESS ((DWORD)-1)
+#define LDR__HANDLE_MAX 0x1000000
+
+/*
+ * A handle for `object`, which takes over the caller's reference; NULL when out of memory. Without
+ * facts: all rights, not inherited.
+ */
+HANDLE ldr__handle_new_with(ldr__process *process, ldr__object *object,
+                            const ldr__handle_facts *facts);
 HANDLE ldr__handle_new(ldr__process *process, ldr__object *object);
+/* The same with a value of the caller's choice; false (and the reference is gone) if that is taken,
+ * or no handle's. */
+bool ldr__handle_put(ldr__process *process, HANDLE handle, ldr__object *object,
+                     const ldr__handle_facts *facts);
+/* False if the handle is not open. */
+bool ldr__handle_facts_get(ldr__process *process, HANDLE handle, ldr__handle_facts *ret_facts);
+bool ldr__handle_set_inherit(ldr__process *process, HANDLE handle, bool inherit);
 /* The object behind a handle with one reference more, or NULL if it is not one of that type. */
 ldr__object *ldr__handle_get(ldr__process *process, HANDLE handle, ldr__object_type type);
 /* The same for any type. */
@@ -308,11 +338,28 @@ ldr__object *ldr__handle_get_any(ldr__process *process, HANDLE handle);
 void ldr__object_release(ldr__object *object);
 /* False if the handle was not open. */
 bool ldr__handle_close(ldr__process *process, HANDLE handle);
+/* A file over a descriptor, with one reference; as ldr__handle_from_fd. */
+ldr__file *ldr__file_new(int fd, bool borrowed, const char *path);
 /* A file handle over a descriptor; `path` may be NULL and is copied. NULL when out of memory. */
 HANDLE ldr__handle_from_fd(ldr__process *process, int fd, bool borrowed, const char *path);
 /* The descriptor of a file handle, valid while the handle is open; -1 (and last error) if it is
  * none. */
 int ldr__handle_fd(HANDLE handle);
+
+/* ---- Command lines (command_line.c) ---- */
+
+/*
+ * One text of `argc` arguments (UTF-8), in quotes where needed, so that CommandLineToArgvW and the
+ * C runtimes find the arguments again. Allocated (free); NULL when out of memory.
+ */
+char *ldr__command_line_join(int argc, const char *const *argv);
+/*
+ * The arguments of a command line by the rules of the C runtimes, in one block with the array
+ * (free); there is always a first. NULL when out of memory.
+ */
+char **ldr__command_line_split(const char *line, int *ret_argc);
+/* kernel32/environment.c: the process's own, borrowed. */
+const char *ldr__command_line(const ldr__process *process);
 
 /* ---- Text and paths (text.c, paths.c) ---- */
 
@@ -360,6 +407,24 @@ void ldr__seh_module_removed(ldr__process *process, ldr_module *module);
  */
 bool ldr__seh_call(void *function, void *a, uint64_t b, void *c, uint64_t *ret_result,
                    uint32_t *ret_exception);
+
+/*
+ * fault/handler.c. Gives the process its handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP,
+ * once. What faults in a guest is an exception of the guest from now on.
+ */
+void ldr__faults_install(void);
+/* fault/stack.c. The first and the last that a guest thread does with its stack. */
+void ldr__fault_thread_begin(ldr__thread *thread);
+void ldr__fault_thread_end(ldr__thread *thread);
+/*
+ * Whether `address` is in the last pages of the thread's stack, which nobody could use before:
+ * they can be used now. For signal handlers.
+ */
+bool ldr__fault_stack_overflowed(ldr__thread *thread, uint64_t address);
+/* How much of these pages a guest may count on for its handlers: bytes. */
+enum { LDR__STACK_GUARANTEE = 0x10000 };
+/* _resetstkoflw: the next overflow is noticed again. False while the stack is still too full. */
+bool ldr__fault_stack_reset(void);
 
 /* Raises a non-continuable software exception in the guest, as RaiseException does. */
 void ldr__seh_raise(uint32_t code, uint32_t flags, uint32_t count, const uint64_t *arguments);

@@ -70,23 +70,50 @@ PE_API const char *pe_status_text(pe_status status);
 /* NTSTATUS values that the rules give. Names and numbers as in Microsoft's [MS-ERREF]. */
 #define PE_NT_STATUS_LIST(X)                    \
     X(SUCCESS, 0x00000000u)                     \
+    X(OBJECT_NAME_EXISTS, 0x40000000u)          \
     X(IMAGE_NOT_AT_BASE, 0x40000003u)           \
     X(IMAGE_MACHINE_TYPE_MISMATCH, 0x4000000Eu) \
+    X(GUARD_PAGE_VIOLATION, 0x80000001u)        \
     X(UNSUCCESSFUL, 0xC0000001u)                \
     X(ACCESS_VIOLATION, 0xC0000005u)            \
     X(IN_PAGE_ERROR, 0xC0000006u)               \
+    X(INVALID_HANDLE, 0xC0000008u)              \
     X(INVALID_PARAMETER, 0xC000000Du)           \
-    X(INVALID_PARAMETER_3, 0xC00000F1u)         \
     X(NO_SUCH_FILE, 0xC000000Fu)                \
     X(NO_MEMORY, 0xC0000017u)                   \
     X(CONFLICTING_ADDRESSES, 0xC0000018u)       \
+    X(NOT_MAPPED_VIEW, 0xC0000019u)             \
+    X(UNABLE_TO_DELETE_SECTION, 0xC000001Bu)    \
+    X(INVALID_VIEW_SIZE, 0xC000001Fu)           \
     X(INVALID_FILE_FOR_SECTION, 0xC0000020u)    \
+    X(ALREADY_COMMITTED, 0xC0000021u)           \
     X(ACCESS_DENIED, 0xC0000022u)               \
+    X(OBJECT_TYPE_MISMATCH, 0xC0000024u)        \
+    X(NOT_COMMITTED, 0xC000002Du)               \
+    X(OBJECT_NAME_INVALID, 0xC0000033u)         \
+    X(OBJECT_NAME_NOT_FOUND, 0xC0000034u)       \
+    X(OBJECT_NAME_COLLISION, 0xC0000035u)       \
+    X(OBJECT_PATH_NOT_FOUND, 0xC000003Au)       \
+    X(OBJECT_PATH_SYNTAX_BAD, 0xC000003Bu)      \
+    X(SECTION_TOO_BIG, 0xC0000040u)             \
+    X(SHARING_VIOLATION, 0xC0000043u)           \
     X(INVALID_PAGE_PROTECTION, 0xC0000045u)     \
+    X(SECTION_PROTECTION, 0xC000004Eu)          \
+    X(PRIVILEGE_NOT_HELD, 0xC0000061u)          \
     X(PROCEDURE_NOT_FOUND, 0xC000007Au)         \
     X(INVALID_IMAGE_FORMAT, 0xC000007Bu)        \
+    X(DISK_FULL, 0xC000007Fu)                   \
+    X(NOT_MAPPED_DATA, 0xC0000088u)             \
+    X(INVALID_PARAMETER_3, 0xC00000F1u)         \
+    X(INVALID_PARAMETER_4, 0xC00000F2u)         \
+    X(INVALID_PARAMETER_5, 0xC00000F3u)         \
+    X(INVALID_PARAMETER_6, 0xC00000F4u)         \
+    X(INVALID_PARAMETER_9, 0xC00000F7u)         \
     X(INVALID_IMAGE_NE_FORMAT, 0xC000011Bu)     \
     X(INVALID_IMAGE_LE_FORMAT, 0xC000011Cu)     \
+    X(MAPPED_FILE_SIZE_ZERO, 0xC000011Eu)       \
+    X(CANNOT_DELETE, 0xC0000121u)               \
+    X(COMMITMENT_LIMIT, 0xC000012Du)            \
     X(INVALID_IMAGE_NOT_MZ, 0xC000012Fu)        \
     X(INVALID_IMAGE_PROTECT, 0xC0000130u)       \
     X(INVALID_IMAGE_WIN_16, 0xC0000131u)        \
@@ -94,7 +121,8 @@ PE_API const char *pe_status_text(pe_status status);
     X(ORDINAL_NOT_FOUND, 0xC0000138u)           \
     X(ENTRYPOINT_NOT_FOUND, 0xC0000139u)        \
     X(DLL_INIT_FAILED, 0xC0000142u)             \
-    X(MAPPED_ALIGNMENT, 0xC0000220u)
+    X(MAPPED_ALIGNMENT, 0xC0000220u)            \
+    X(USER_MAPPED_FILE, 0xC0000243u)
 
 typedef enum pe_nt_status {
 #define X(name, number) PE_NT_##name = number,

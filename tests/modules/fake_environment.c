@@ -78,8 +78,9 @@ void fake_tls_add_fails(void)
 
 /* ---- The environment ---- */
 
-static ldr_status env_create(ldr_context *ctx, void **ret_state)
+static ldr_status env_create(ldr_context *ctx, const ldr_context_options *options, void **ret_state)
 {
+    (void)options;
     context = ctx;
     *ret_state = &context;
     return LDR_OK;

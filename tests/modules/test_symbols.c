@@ -66,6 +66,19 @@ Test(symbols, imports_are_bound_by_name_ordinal_and_from_the_host)
     ldr_context_destroy(ctx);
 }
 
+Test(symbols, module_is_found_by_any_address_of_its_image)
+{
+    folder_dll("a", "");
+    ldr_context *ctx = fake_context();
+    ldr_module *a = folder_load(ctx, "a.dll");
+    size_t size = ldr_module_size(a);
+    cr_assert_eq(ldr_module_at(ctx, at(a, 0)), a);
+    cr_assert_eq(ldr_module_at(ctx, at(a, (uint32_t)size - 1)), a);
+    cr_assert_null(ldr_module_at(ctx, at(a, (uint32_t)size)));
+    cr_assert_null(ldr_module_at(ctx, &size));
+    ldr_context_destroy(ctx);
+}
+
 static void forwarding_dll(const char *name, const char *by_name, const char *by_ordinal)
 {
     img_builder builder;

@@ -288,6 +288,49 @@ Test(memory, copies_are_told_from_what_was_only_read)
     ldr__os_close(segment);
 }
 
+Test(memory, page_that_two_addresses_show_is_one_frame)
+{
+    ldr__handle segment;
+    ldr__os_page a, b;
+    void *address;
+    cr_assert_eq(ldr__os_segment_create(PAGE, &segment), LDR_OK);
+    cr_assert_eq(ldr__os_reserve(0, 3 * PAGE, PAGE, &address), LDR_OK);
+    uint8_t *bytes = address;
+    for (unsigned i = 0; i < 2; i++)
+        cr_assert_eq(ldr__os_map_shared(bytes + i * PAGE, PAGE, segment, 0, LDR__READ | LDR__WRITE),
+                     LDR_OK);
+    cr_assert_eq(ldr__os_page_at(bytes, &a), LDR_OK);
+    cr_assert_not(a.is_present);
+    cr_assert_not(a.has_frame);
+    bytes[0] = 1;
+    cr_assert_eq(((volatile uint8_t *)bytes)[PAGE], 1);
+    cr_assert_eq(ldr__os_page_at(bytes + 5, &a), LDR_OK);
+    cr_assert_eq(ldr__os_page_at(bytes + PAGE, &b), LDR_OK);
+    cr_assert(a.is_present && b.is_present);
+    cr_assert_eq(a.has_frame, geteuid() == 0);
+    cr_assert_eq(a.frame, b.frame);
+    ldr__os_unmap(address, 3 * PAGE);
+    ldr__os_close(segment);
+}
+
+Test(memory, cache_of_a_file_has_the_pages_that_were_written)
+{
+    ldr__handle segment;
+    uint64_t cached = 9, dirty = 9;
+    uint8_t page[4096] = {1};
+    cr_assert_eq(ldr__os_segment_create(4 * PAGE, &segment), LDR_OK);
+    ldr_status status = ldr__os_file_cache(segment, &cached, &dirty);
+    cr_assert(status == LDR_OK || status == LDR_OS_ERROR); /* before Linux 6.5 */
+    if (status == LDR_OK) {
+        cr_assert_eq(cached, 0u);
+        cr_assert_eq(ldr__os_segment_write(segment, PAGE, page, sizeof page), LDR_OK);
+        cr_assert_eq(ldr__os_file_cache(segment, &cached, &dirty), LDR_OK);
+        cr_assert_eq(cached, 1u);
+    }
+    cr_assert_eq(ldr__os_file_cache(LDR__NO_HANDLE, &cached, &dirty), LDR_OS_ERROR);
+    ldr__os_close(segment);
+}
+
 Test(memory, lock_is_recursive)
 {
     ldr__lock *lock;

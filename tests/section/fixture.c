@@ -22,6 +22,13 @@ char *fixture_file(const void *bytes, size_t size)
     return path;
 }
 
+char *fixture_settled_file(const void *bytes, size_t size)
+{
+    char *path = fixture_file(bytes, size);
+    usleep(40000);
+    return path;
+}
+
 void fixture_remove(char *path)
 {
     unlink(path);

@@ -13,6 +13,9 @@
 char *fixture_file(const void *bytes, size_t size);
 void fixture_remove(char *path);
 
+/* The same, and waits until the file is old enough for its segment to be shared. */
+char *fixture_settled_file(const void *bytes, size_t size);
+
 /* A section that must come about, from a file that is gone by then or from memory. */
 ldr_section *fixture_section(const img_image *image, const ldr_section_options *options);
 ldr_section *fixture_memory_section(const img_image *image);

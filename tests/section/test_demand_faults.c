@@ -35,6 +35,13 @@ static bool has_failed(const char *name)
     return faulty_os_failed() != NULL && strcmp(faulty_os_failed(), name) == 0;
 }
 
+/* What keeps a section from sharing its segment with others: had alone, it is as good. */
+static bool can_do_without(void)
+{
+    return has_failed("registry_find") || has_failed("registry_publish") ||
+           has_failed("file_stamp");
+}
+
 Test(demand_faults, each_call_fails_once_and_is_a_status, .timeout = 60)
 {
     demand_case c = demand_case_make();
@@ -48,7 +55,7 @@ Test(demand_faults, each_call_fails_once_and_is_a_status, .timeout = 60)
         faulty_os_fail_at(call, false);
         ldr_status status = work(c.path, LDR_FILL_ON_DEMAND);
         faulty_os_stop();
-        cr_expect_neq(status, LDR_OK, "call %u: %s", call, faulty_os_failed());
+        cr_expect(status != LDR_OK || can_do_without(), "call %u: %s", call, faulty_os_failed());
         fixture_expect_same(&before);
     }
     demand_expect_threads(threads);

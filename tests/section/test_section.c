@@ -213,13 +213,21 @@ Test(section, missing_buffer_is_invalid)
     cr_assert_eq(section, untouched);
 }
 
-Test(section, file_descriptor_is_kept_only_for_direct_pages)
+/* Beside the segment, the file: those who want to write to it have to see that there is an image.
+ */
+Test(section, file_descriptor_is_kept_unless_the_section_is_a_snapshot)
 {
     fixture_state before = fixture_state_take();
     img_image image = img_plain(IMG_PE32_PLUS);
-    ldr_section *section = fixture_section(&image, NULL);
+    ldr_section_options snapshot = {.size = sizeof snapshot, .source = LDR_SOURCE_SNAPSHOT};
+    ldr_section *section = fixture_section(&image, &snapshot);
     fixture_state with_segment = fixture_state_take();
     cr_assert_eq(with_segment.handles, before.handles + 1);
+    free(with_segment.mappings);
+    ldr_section_close(section);
+    section = fixture_section(&image, NULL);
+    with_segment = fixture_state_take();
+    cr_assert_eq(with_segment.handles, before.handles + 2);
     free(with_segment.mappings);
     ldr_section_close(section);
     img_free(&image);

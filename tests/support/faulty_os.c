@@ -98,10 +98,16 @@ static bool fails(const char *name)
         return fails(#name) ? (failure) : REAL(name) arguments; \
     }
 
+FORWARD(file_stamp, LDR_OS_ERROR, (ldr__handle file, ldr__file_stamp *ret_stamp), (file, ret_stamp))
 FORWARD(segment_write, LDR_NO_MEMORY,
         (ldr__handle segment, uint64_t offset, const void *bytes, size_t size),
         (segment, offset, bytes, size))
 FORWARD(segment_seal, LDR_OS_ERROR, (ldr__handle segment), (segment))
+FORWARD(segment_fix_size, LDR_OS_ERROR, (ldr__handle segment), (segment))
+FORWARD(file_resize, LDR_DISK_FULL, (ldr__handle file, uint64_t size), (file, size))
+FORWARD(file_remove, LDR_IO_ERROR, (ldr__handle file, const char *path), (file, path))
+FORWARD(file_flush, LDR_IO_ERROR, (ldr__handle file, uint64_t offset, uint64_t size, bool through),
+        (file, offset, size, through))
 FORWARD(map_private, LDR_NO_MEMORY,
         (void *address, uint64_t size, ldr__handle source, uint64_t offset, int access),
         (address, size, source, offset, access))
@@ -122,6 +128,9 @@ FORWARD(any_private, LDR_OS_ERROR, (const void *address, uint64_t size, bool *re
 FORWARD(pager_begin, LDR_OS_ERROR, (ldr__pager * pager), (pager))
 FORWARD(pager_watch, LDR_NO_MEMORY, (ldr__pager * pager, void *address, uint64_t size),
         (pager, address, size))
+FORWARD(page_at, LDR_OS_ERROR, (const void *address, ldr__os_page *ret_page), (address, ret_page))
+FORWARD(file_cache, LDR_OS_ERROR, (ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty),
+        (file, ret_cached, ret_dirty))
 FORWARD(lock_create, LDR_NO_MEMORY, (ldr__lock * *ret_lock), (ret_lock))
 
 /* ---- Memory ---- */
@@ -193,12 +202,109 @@ ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *re
                                            : REAL(file_open)(path, ret_file, ret_size, ret_id));
 }
 
+ldr_status REAL(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+                               ldr__handle *ret_file, bool *ret_created);
+ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+                               ldr__handle *ret_file, bool *ret_created);
+ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+                               ldr__handle *ret_file, bool *ret_created)
+{
+    return count_handle(fails("file_open_for") ? LDR_IO_ERROR
+                                               : REAL(file_open_for)(path, writes, disposition,
+                                                                     ret_file, ret_created));
+}
+
+ldr_status REAL(file_reopen)(ldr__handle file, bool writes, ldr__handle *ret_file);
+ldr_status WRAP(file_reopen)(ldr__handle file, bool writes, ldr__handle *ret_file);
+ldr_status WRAP(file_reopen)(ldr__handle file, bool writes, ldr__handle *ret_file)
+{
+    return count_handle(fails("file_reopen") ? LDR_OS_ERROR
+                                             : REAL(file_reopen)(file, writes, ret_file));
+}
+
+ldr_status REAL(segment_create_large)(uint64_t size, ldr__handle *ret_segment);
+ldr_status WRAP(segment_create_large)(uint64_t size, ldr__handle *ret_segment);
+ldr_status WRAP(segment_create_large)(uint64_t size, ldr__handle *ret_segment)
+{
+    return count_handle(fails("segment_create_large")
+                            ? LDR_OS_ERROR
+                            : REAL(segment_create_large)(size, ret_segment));
+}
+
 ldr_status REAL(segment_create)(uint64_t size, ldr__handle *ret_segment);
 ldr_status WRAP(segment_create)(uint64_t size, ldr__handle *ret_segment);
 ldr_status WRAP(segment_create)(uint64_t size, ldr__handle *ret_segment)
 {
     return count_handle(fails("segment_create") ? LDR_OS_ERROR
                                                 : REAL(segment_create)(size, ret_segment));
+}
+
+ldr_status REAL(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret);
+ldr_status WRAP(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret);
+ldr_status WRAP(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret)
+{
+    return count_handle(fails("registry_create") ? LDR_OS_ERROR
+                                                 : REAL(registry_create)(key, size, ret));
+}
+
+ldr_status REAL(registry_find)(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                               ldr__handle *ret_handles);
+ldr_status WRAP(registry_find)(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                               ldr__handle *ret_handles);
+ldr_status WRAP(registry_find)(const ldr__registry_key *key, ldr__registry_use use, uint32_t count,
+                               ldr__handle *ret_handles)
+{
+    ldr_status status =
+        fails("registry_find") ? LDR_OS_ERROR : REAL(registry_find)(key, use, count, ret_handles);
+    os.handles += status == LDR_OK ? count : 0;
+    return status;
+}
+
+ldr_status REAL(registry_claim)(const ldr__registry_key *key, ldr__handle *ret_claim);
+ldr_status WRAP(registry_claim)(const ldr__registry_key *key, ldr__handle *ret_claim);
+ldr_status WRAP(registry_claim)(const ldr__registry_key *key, ldr__handle *ret_claim)
+{
+    return count_handle(fails("registry_claim") ? LDR_OS_ERROR
+                                                : REAL(registry_claim)(key, ret_claim));
+}
+
+ldr_status REAL(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
+                                  uint32_t count, ldr__registry_mark *ret_mark);
+ldr_status WRAP(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
+                                  uint32_t count, ldr__registry_mark *ret_mark);
+ldr_status WRAP(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
+                                  uint32_t count, ldr__registry_mark *ret_mark)
+{
+    ldr_status status = fails("registry_publish")
+                            ? LDR_OS_ERROR
+                            : REAL(registry_publish)(key, handles, count, ret_mark);
+    os.handles += status == LDR_OK && ret_mark->entry.value >= 0;
+    return status;
+}
+
+void REAL(registry_unpublish)(ldr__registry_mark mark);
+void WRAP(registry_unpublish)(ldr__registry_mark mark);
+void WRAP(registry_unpublish)(ldr__registry_mark mark)
+{
+    os.handles -= (mark.entry.value >= 0) + (mark.claim.value >= 0);
+    REAL(registry_unpublish)(mark);
+}
+
+ldr_status REAL(registry_lock)(const ldr__registry_key *key, ldr__registry_lock **ret_lock);
+ldr_status WRAP(registry_lock)(const ldr__registry_key *key, ldr__registry_lock **ret_lock);
+ldr_status WRAP(registry_lock)(const ldr__registry_key *key, ldr__registry_lock **ret_lock)
+{
+    ldr_status status = fails("registry_lock") ? LDR_BUSY : REAL(registry_lock)(key, ret_lock);
+    os.handles += status == LDR_OK && *ret_lock != NULL;
+    return status;
+}
+
+void REAL(registry_unlock)(ldr__registry_lock *lock);
+void WRAP(registry_unlock)(ldr__registry_lock *lock);
+void WRAP(registry_unlock)(ldr__registry_lock *lock)
+{
+    os.handles -= lock != NULL;
+    REAL(registry_unlock)(lock);
 }
 
 void REAL(close)(ldr__handle handle);

@@ -118,7 +118,7 @@ Test(memory, section_of_the_paging_file_is_one_memory_for_its_views)
     ldr__memory_info info;
     HANDLE section =
         CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, LDR_PAGE_READWRITE, 0, 0x20000, "shared");
-    HANDLE again = OpenFileMappingA(2, false, "shared");
+    HANDLE again = OpenFileMappingA(4, false, "shared");
     cr_assert(section && again);
     char *first = MapViewOfFile(section, 2, 0, 0, 0),
          *second = MapViewOfFile(again, 4, 0, 0x10000, 0);

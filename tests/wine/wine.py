@@ -61,6 +61,13 @@ class Wine:
             lines.seek(0)
             return status, [line for line in lines if line.endswith(b"\n")]
 
+    def program(self, path, folder):
+        """Exit status and lines of another program that runs in a folder."""
+        ended = subprocess.run([find("wine64"), windows_path(path)], env=self.environment,
+                               cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, timeout=BATCH_SECONDS, check=False)
+        return ended.returncode, text_lines(ended.stdout)
+
     def lines(self, paths):
         """What the oracle tells of each path, None where Wine did not survive the image."""
         links = [self.link(path) for path in paths]
@@ -85,3 +92,7 @@ class Wine:
 def windows_path(path):
     """Without the limit of 260 characters."""
     return "\\\\?\\Z:" + os.path.abspath(path).replace("/", "\\")
+
+
+def text_lines(output):
+    return output.decode("utf-8", "replace").replace("\r", "").splitlines()

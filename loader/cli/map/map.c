@@ -1,3 +1,5 @@
+#include "cli/map/map.h"
+#include "cli/map/control_area.h"
 #include "cli/map/picture.h"
 
 #include <errno.h>
@@ -20,6 +22,8 @@ typedef struct map_options {
     const char *machine;
     bool no_execute;
     bool snapshot;
+    bool control_area;
+    cli_list locate;
 } map_options;
 
 static bool is_readable(const ldr_region *region)
@@ -70,18 +74,17 @@ static bool dump_view(const ldr_view *view, const char *path)
     return ok;
 }
 
-/* The name of the PE section that a region belongs to, "" if none. */
-static pe_section section_of(const ldr_view *view, const ldr_region *region)
+pe_section map_section_at(const ldr_view *view, int32_t index)
 {
     pe_section section = {0};
-    if (region->pe_section >= 0)
-        pe_section_at(ldr_view_image(view), (uint32_t)region->pe_section, &section);
+    if (index >= 0)
+        pe_section_at(ldr_view_image(view), (uint32_t)index, &section);
     return section;
 }
 
 static void print_region_json(cli_json *json, const ldr_view *view, const ldr_region *region)
 {
-    pe_section section = section_of(view, region);
+    pe_section section = map_section_at(view, region->pe_section);
     cli_json_open(json, NULL, '{');
     cli_json_number(json, "rva", region->rva);
     cli_json_number(json, "size", region->size);
@@ -96,7 +99,7 @@ static void print_region_json(cli_json *json, const ldr_view *view, const ldr_re
 
 static void print_region_text(const ldr_view *view, const ldr_region *region)
 {
-    pe_section section = section_of(view, region);
+    pe_section section = map_section_at(view, region->pe_section);
     printf("0x%08" PRIx64 "  0x%08" PRIx64 "  %-22s  %-11s  %-9s  ", region->rva, region->size,
            ldr_protect_name(region->protect), region->committed ? "MEM_COMMIT" : "MEM_RESERVE",
            ldr_backing_name(region->backing));
@@ -110,21 +113,22 @@ static uint64_t preferred_base(const ldr_view *view)
     return ldr_section_image(ldr_view_section(view))->optional.image_base;
 }
 
-static void print_json(const ldr_view *view, const char *path, bool relocated)
+static void print_json(const map_options *options, const map_subject *subject,
+                       const map_locations *locations)
 {
+    const ldr_view *view = subject->view;
     uint64_t base = (uintptr_t)ldr_view_base(view);
-    uint32_t nt_status = ldr_view_nt_status(view);
     cli_json json = {.out = stdout};
 
     cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "file", path);
-    cli_json_hex(&json, "status", nt_status, 8);
-    cli_json_text(&json, "status_name", pe_nt_status_name(nt_status));
+    cli_json_text(&json, "file", subject->path);
+    cli_json_hex(&json, "status", subject->nt_status, 8);
+    cli_json_text(&json, "status_name", pe_nt_status_name(subject->nt_status));
     cli_json_open(&json, "view", '{');
     cli_json_hex(&json, "base", base, 1);
     cli_json_number(&json, "size", ldr_view_size(view));
     cli_json_hex(&json, "preferred_base", preferred_base(view), 1);
-    cli_json_bool(&json, "relocated", relocated);
+    cli_json_bool(&json, "relocated", subject->is_relocated);
     cli_json_close(&json, '}');
     cli_json_open(&json, "regions", '[');
     ldr_region region;
@@ -132,23 +136,33 @@ static void print_json(const ldr_view *view, const char *path, bool relocated)
          rva = region.rva + region.size)
         print_region_json(&json, view, &region);
     cli_json_close(&json, ']');
+    if (options->control_area)
+        map_control_area_json(&json, view);
+    if (locations->count > 0)
+        map_locations_json(&json, view, locations);
     cli_json_close(&json, '}');
     putchar('\n');
 }
 
-static void print_text(const ldr_view *view, const char *path, bool relocated)
+static void print_text(const map_options *options, const map_subject *subject,
+                       const map_locations *locations)
 {
+    const ldr_view *view = subject->view;
     uint64_t base = (uintptr_t)ldr_view_base(view);
 
-    printf("%s: 0x%zx bytes at 0x%" PRIx64 ", preferred base 0x%" PRIx64 ", %s (%s)\n", path,
-           ldr_view_size(view), base, preferred_base(view),
-           relocated ? "relocated" : "not relocated", pe_nt_status_name(ldr_view_nt_status(view)));
+    printf("%s: 0x%zx bytes at 0x%" PRIx64 ", preferred base 0x%" PRIx64 ", %s (%s)\n",
+           subject->path, ldr_view_size(view), base, preferred_base(view),
+           subject->is_relocated ? "relocated" : "not relocated",
+           pe_nt_status_name(subject->nt_status));
     printf("%-10s  %-10s  %-22s  %-11s  %-9s  %s\n", "rva", "size", "protect", "state", "backing",
            "section");
     ldr_region region;
     for (uint64_t rva = 0; ldr_view_query(view, rva, &region) == LDR_OK;
          rva = region.rva + region.size)
         print_region_text(view, &region);
+    if (options->control_area)
+        map_control_area_text(view);
+    map_locations_text(view, locations);
 }
 
 static int fail(const map_options *options, const char *path, const ldr_diag *diag)
@@ -167,17 +181,20 @@ static int show_view(const map_options *options, const char *path, pe_profile pr
     ldr_diag diag;
     if (!options->no_relocate && ldr_view_relocate(view, &diag) != LDR_OK)
         return fail(options, path, &diag);
-    if (options->as_json)
-        print_json(view, path, relocated);
-    else
-        print_text(view, path, relocated);
-    if (options->dump != NULL && !dump_view(view, options->dump))
+    map_locations locations;
+    if (!map_locations_find(view, &options->locate, &locations))
         return CLI_FAILED;
     const map_subject subject = {.path = path,
                                  .view = view,
                                  .profile = profile,
                                  .is_relocated = relocated,
                                  .nt_status = ldr_view_nt_status(view)};
+    if (options->as_json)
+        print_json(options, &subject, &locations);
+    else
+        print_text(options, &subject, &locations);
+    if (options->dump != NULL && !dump_view(view, options->dump))
+        return CLI_FAILED;
     if (options->svg != NULL && !map_picture(&subject, options->svg))
         return CLI_FAILED;
     return CLI_DONE;
@@ -230,13 +247,15 @@ int cli_map(int argc, char **argv)
         {"--aslr", CLI_TEXT, &options.aslr},
         {"--no-execute", CLI_FLAG, &options.no_execute},
         {"--snapshot", CLI_FLAG, &options.snapshot},
+        {"--control-area", CLI_FLAG, &options.control_area},
+        {"--locate", CLI_LIST, &options.locate},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 1, 1};
     ldr_section_options section_options;
     ldr_view_options view_options = {.size = sizeof view_options};
 
     if (cli_parse(&syntax, argc, argv) < 0 || !choose(&options, &section_options) ||
-        !cli_base(options.base, &view_options.base) ||
+        !cli_base(options.base, &view_options.base) || !map_locations_parse(&options.locate) ||
         !cli_machine(options.machine, &view_options.machine))
         return CLI_USAGE;
     return map_file(&options, argv[1], &section_options, &view_options);

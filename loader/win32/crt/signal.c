@@ -1,9 +1,14 @@
 /* crt/signal.c: signal and raise. The host's own signals are not touched. */
 #include "win32/crt/signal.h"
 
-typedef void(LDR_WINAPI *signal_handler)(int signal);
+#include "win32/fault/fault.h"
+
+/* The second argument is for SIGFPE only. */
+typedef void(LDR_WINAPI *signal_handler)(int signal, int float_code);
 
 enum { DEFAULT_ACTION = 0, IGNORE = 1, GET = 2, ERROR = -1, UNHANDLED_EXIT_CODE = 3 };
+
+enum { FLOAT_EXPLICIT = 0x8C }; /* float.h: _FPE_EXPLICITGEN, by raise */
 
 static bool is_known(int signal)
 {
@@ -43,7 +48,7 @@ static void *LDR_WINAPI guest_signal(int signal, void *handler)
     return previous;
 }
 
-bool ldr__crt_raise(ldr__crt *crt, int signal)
+static bool deliver(ldr__crt *crt, int signal, int float_code)
 {
     ldr__crt_lock(crt);
     void *handler = crt->signals[slot_of(signal)];
@@ -53,8 +58,13 @@ bool ldr__crt_raise(ldr__crt *crt, int signal)
     if (!handler)
         return false;
     if ((intptr_t)handler != IGNORE)
-        ((signal_handler)handler)(signal);
+        ((signal_handler)handler)(signal, float_code);
     return true;
+}
+
+bool ldr__crt_raise(ldr__crt *crt, int signal)
+{
+    return deliver(crt, signal, FLOAT_EXPLICIT);
 }
 
 static int LDR_WINAPI guest_raise(int signal)
@@ -70,18 +80,44 @@ static int LDR_WINAPI guest_raise(int signal)
 
 /* ---- Filters of start-up code ---- */
 
-enum { CONTINUE_SEARCH = 0 };
+/* Exceptions that are signals, with what a handler of SIGFPE is told (float.h: _FPE_*). */
+static const struct {
+    uint32_t code;
+    int signal, float_code;
+} exceptions[] = {
+    {STATUS_ACCESS_VIOLATION, LDR__CRT_SIGSEGV, 0},
+    {STATUS_ILLEGAL_INSTRUCTION, LDR__CRT_SIGILL, 0},
+    {STATUS_PRIVILEGED_INSTRUCTION, LDR__CRT_SIGILL, 0},
+    {STATUS_FLOAT_INVALID_OPERATION, LDR__CRT_SIGFPE, 0x81},
+    {STATUS_FLOAT_DENORMAL_OPERAND, LDR__CRT_SIGFPE, 0x82},
+    {STATUS_FLOAT_DIVIDE_BY_ZERO, LDR__CRT_SIGFPE, 0x83},
+    {STATUS_FLOAT_OVERFLOW, LDR__CRT_SIGFPE, 0x84},
+    {STATUS_FLOAT_UNDERFLOW, LDR__CRT_SIGFPE, 0x85},
+    {STATUS_FLOAT_INEXACT_RESULT, LDR__CRT_SIGFPE, 0x86},
+    {STATUS_FLOAT_STACK_CHECK, LDR__CRT_SIGFPE, 0x8A},
+};
 
-/* None of these turns an exception into a signal here: what the guest wrote around it decides. */
+/* What start-up code asks about an exception of main: one with a handler goes on where it was. */
 static int LDR_WINAPI guest__seh_filter(uint32_t code, void *exception)
 {
-    (void)code, (void)exception;
-    return CONTINUE_SEARCH;
+    (void)exception; /* only for _pxcptinfoptrs, which the tables do not have */
+    for (size_t i = 0; i < sizeof exceptions / sizeof exceptions[0]; i++)
+        if (exceptions[i].code == code)
+            return deliver(ldr__crt_self(), exceptions[i].signal, exceptions[i].float_code)
+                       ? EXCEPTION_CONTINUE_EXECUTION
+                       : EXCEPTION_CONTINUE_SEARCH;
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+static int LDR_WINAPI guest__resetstkoflw(void)
+{
+    return ldr__fault_stack_reset();
 }
 
 static const ldr_export shared[] = {
     LDR__FN(signal),
     LDR__FN(raise),
+    LDR__FN(_resetstkoflw),
     LDR__FN_AS("_XcptFilter", guest__seh_filter),
 };
 LDR__CRT_TABLES(ldr__crt_signal, shared);

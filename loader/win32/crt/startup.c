@@ -8,49 +8,6 @@
 
 /* ---- Arguments ---- */
 
-/*
- * Appends an argument so that the rules by which Windows programs split a command line give it
- * back: backslashes are doubled before a quote only. Returns the end; `out` NULL measures.
- */
-static size_t quote(const char *argument, char *out, size_t at)
-{
-    bool quoted = !*argument || strpbrk(argument, " \t\"");
-    size_t backslashes = 0;
-#define EMIT(c) (out ? (void)(out[at] = (c)) : (void)0, at++)
-    if (quoted)
-        EMIT('"');
-    for (; *argument; argument++) {
-        size_t extra = *argument == '"' ? backslashes + 1 : 0;
-        while (extra--)
-            EMIT('\\');
-        backslashes = *argument == '\\' ? backslashes + 1 : 0;
-        EMIT(*argument);
-    }
-    while (quoted && backslashes--)
-        EMIT('\\');
-    if (quoted)
-        EMIT('"');
-#undef EMIT
-    return at;
-}
-
-static char *make_command_line(int argc, const char *const *argv)
-{
-    size_t size = 1;
-    for (int i = 0; i < argc; i++)
-        size = quote(argv[i], NULL, size) + 1;
-    char *line = malloc(size);
-    size_t at = 0;
-    for (int i = 0; line && i < argc; i++) {
-        if (i > 0)
-            line[at++] = ' ';
-        at = quote(argv[i], line, at);
-    }
-    if (line)
-        line[at] = '\0';
-    return line;
-}
-
 static bool copy_arguments(ldr__crt *crt, int argc, const char *const *argv)
 {
     ldr__crt_strings *vectors = &crt->arguments;
@@ -101,7 +58,7 @@ static bool make_arguments(ldr__crt *crt)
     const ldr__process *process = crt->process;
     int argc = process->argc > 0 ? process->argc : 1;
     const char *const *argv = process->argc > 0 ? process->argv : nobody;
-    crt->command_line = make_command_line(argc, argv);
+    crt->command_line = strdup(ldr__command_line(process));
     crt->program = program_path(crt);
     crt->wide_command_line = crt->command_line ? ldr__utf16_from(crt->command_line) : NULL;
     crt->wide_program = crt->program ? ldr__utf16_from(crt->program) : NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "win32/kernel32/kernel32.h"
+#include "win32/start.h"
 
 /* Environment variables and the command line. */
 
@@ -237,6 +238,15 @@ static char *join_variables(const struct ldr__strings *strings, size_t *ret_size
     return block;
 }
 
+char *ldr__environment_block(ldr__process *process)
+{
+    size_t size;
+    pthread_mutex_lock(&process->strings->lock);
+    char *block = join_variables(process->strings, &size);
+    pthread_mutex_unlock(&process->strings->lock);
+    return block;
+}
+
 static WCHAR *LDR_WINAPI guest_GetEnvironmentStringsW(void)
 {
     ldr__process *process = ldr__process_self();
@@ -262,58 +272,16 @@ static BOOL LDR_WINAPI guest_FreeEnvironmentStringsW(WCHAR *block)
 
 /* ---- Command line ---- */
 
-/* The length that an argument takes, and its text when `out` is not NULL: in quotes where needed,
- * so that CommandLineToArgvW and the C runtimes find the argument again. */
-static size_t quote(const char *argument, char *out)
+const char *ldr__command_line(const ldr__process *process)
 {
-    size_t length = 0, backslashes = 0;
-    bool quotes = argument[0] == 0 || strpbrk(argument, " \t\"") != NULL;
-#define PUT(c)               \
-    do {                     \
-        if (out)             \
-            out[length] = c; \
-        length++;            \
-    } while (0)
-    if (quotes)
-        PUT('"');
-    for (const char *c = argument;; c++) {
-        /* Backslashes count double before a quote, and only there. */
-        if (*c == '"' || (*c == 0 && quotes))
-            for (; backslashes > 0; backslashes--)
-                PUT('\\');
-        if (*c == 0)
-            break;
-        if (*c == '"')
-            PUT('\\');
-        backslashes = *c == '\\' ? backslashes + 1 : 0;
-        PUT(*c);
-    }
-    if (quotes)
-        PUT('"');
-#undef PUT
-    return length;
-}
-
-static char *build_command_line(int argc, const char *const *argv)
-{
-    size_t size = 1, at = 0;
-    for (int i = 0; i < argc; i++)
-        size += quote(argv[i], NULL) + 1;
-    char *line = malloc(size);
-    for (int i = 0; line != NULL && i < argc; i++) {
-        if (i > 0)
-            line[at++] = ' ';
-        at += quote(argv[i], line + at);
-    }
-    if (line != NULL)
-        line[at] = 0;
-    return line;
+    return process->strings->command_line;
 }
 
 ldr_status ldr__strings_set_arguments(ldr__process *process)
 {
     struct ldr__strings *strings = process->strings;
-    char *line = build_command_line(process->argc, process->argv);
+    char *line = process->start ? strdup(ldr__start_command_line(process->start))
+                                : ldr__command_line_join(process->argc, process->argv);
     WCHAR *wide = line ? ldr__utf16_from(line) : NULL;
     if (wide == NULL) {
         free(line);
@@ -336,18 +304,6 @@ static WCHAR *LDR_WINAPI guest_GetCommandLineW(void)
     return ldr__process_self()->strings->command_line_w;
 }
 
-typedef struct STARTUPINFO {
-    DWORD size, padding;
-    void *reserved, *desktop, *title;
-    DWORD x, y, width, height, columns, rows, fill, flags;
-    uint16_t show, reserved2_size;
-    void *reserved2;
-    HANDLE standard[3];
-} STARTUPINFO;
-
-enum { STARTF_USESTDHANDLES = 0x100 };
-_Static_assert(sizeof(STARTUPINFO) == 104, "STARTUPINFO layout");
-
 static void LDR_WINAPI guest_GetStartupInfoW(STARTUPINFO *ret_info)
 {
     ldr__process *process = ldr__process_self();
@@ -368,6 +324,8 @@ ldr_status ldr__strings_create(ldr__process *process)
     process->strings = strings;
     process->argc = 1;
     process->argv = strings->name_only;
+    if (process->start != NULL)
+        process->argv = ldr__start_arguments(process->start, &process->argc);
     return copy_host_environment(strings) ? ldr__strings_set_arguments(process) : LDR_NO_MEMORY;
 }
 

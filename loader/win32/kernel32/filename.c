@@ -32,12 +32,32 @@ static BOOL with_path_a(const char *name, path_action action)
 
 /* ---- Making and removing ---- */
 
+/* Not while somebody has it open who does not share that, or runs it (H.8). */
+static BOOL delete_regular(const char *path)
+{
+    const ldr_file_options options = {.size = sizeof options,
+                                      .access = LDR_FILE_DELETE,
+                                      .share = LDR_SHARE_READ | LDR_SHARE_WRITE | LDR_SHARE_DELETE};
+    ldr_file *file;
+    ldr_diag diag;
+    ldr_status status = ldr_file_open(path, &options, &file, NULL, &diag);
+    if (status == LDR_FILE_NOT_FOUND)
+        return ldr__file_error(ENOENT, path);
+    if (status == LDR_OK) {
+        status = ldr_file_delete(file, &diag);
+        ldr_file_close(file);
+    }
+    return status == LDR_OK ? true : ldr__win_error(ldr__error_from_nt_status(diag.why.nt_status));
+}
+
 static BOOL delete_file(const char *path)
 {
     struct stat host;
     if (lstat(path, &host) == 0 && !S_ISLNK(host.st_mode) && (host.st_mode & 0222) == 0)
         return ldr__win_error(ERROR_ACCESS_DENIED); /* read-only files stay */
-    return unlink(path) == 0 ? true : ldr__file_error(errno, path);
+    if (lstat(path, &host) != 0 || !S_ISREG(host.st_mode))
+        return unlink(path) == 0 ? true : ldr__file_error(errno, path);
+    return delete_regular(path);
 }
 
 static BOOL create_folder(const char *path)
@@ -92,6 +112,11 @@ static BOOL LDR_WINAPI guest_RemoveDirectoryA(const char *name)
 static BOOL LDR_WINAPI guest_RemoveDirectoryW(const WCHAR *name)
 {
     return with_path_w(name, remove_folder);
+}
+
+static BOOL LDR_WINAPI guest_SetCurrentDirectoryA(const char *name)
+{
+    return with_path_a(name, set_current_folder);
 }
 
 static BOOL LDR_WINAPI guest_SetCurrentDirectoryW(const WCHAR *name)
@@ -299,14 +324,29 @@ static DWORD LDR_WINAPI guest_GetFullPathNameW(const WCHAR *name, DWORD size, WC
     return length;
 }
 
-static DWORD LDR_WINAPI guest_GetCurrentDirectoryW(DWORD size, WCHAR *ret_path)
+/* "Z:\folder", allocated; NULL with the last error. */
+static char *current_folder(void)
 {
     char *host = getcwd(NULL, 0);
     char *folder = host ? ldr__path_to_guest(host) : NULL;
-    free(host);
     if (folder == NULL)
-        return (DWORD)ldr__win_errno(errno);
-    DWORD length = ldr__answer_text_w(folder, ret_path, size);
+        ldr__win_errno(errno);
+    free(host);
+    return folder;
+}
+
+static DWORD LDR_WINAPI guest_GetCurrentDirectoryA(DWORD size, char *ret_path)
+{
+    char *folder = current_folder();
+    DWORD length = folder ? ldr__answer_text(folder, ret_path, size) : 0;
+    free(folder);
+    return length;
+}
+
+static DWORD LDR_WINAPI guest_GetCurrentDirectoryW(DWORD size, WCHAR *ret_path)
+{
+    char *folder = current_folder();
+    DWORD length = folder ? ldr__answer_text_w(folder, ret_path, size) : 0;
     free(folder);
     return length;
 }
@@ -346,12 +386,13 @@ static DWORD LDR_WINAPI guest_GetTempPathW(DWORD size, WCHAR *ret_path)
 }
 
 static const ldr_export lines[] = {
-    LDR__FN(DeleteFileA),          LDR__FN(DeleteFileW),        LDR__FN(CreateDirectoryA),
-    LDR__FN(CreateDirectoryW),     LDR__FN(RemoveDirectoryA),   LDR__FN(RemoveDirectoryW),
-    LDR__FN(SetCurrentDirectoryW), LDR__FN(MoveFileExW),        LDR__FN(CreateHardLinkW),
-    LDR__FN(GetFileAttributesA),   LDR__FN(GetFileAttributesW), LDR__FN(GetFileAttributesExW),
-    LDR__FN(SetFileAttributesW),   LDR__FN(GetFullPathNameW),   LDR__FN(GetCurrentDirectoryW),
-    LDR__FN(GetTempPathA),         LDR__FN(GetTempPathW),
+    LDR__FN(DeleteFileA),          LDR__FN(DeleteFileW),          LDR__FN(CreateDirectoryA),
+    LDR__FN(CreateDirectoryW),     LDR__FN(RemoveDirectoryA),     LDR__FN(RemoveDirectoryW),
+    LDR__FN(SetCurrentDirectoryA), LDR__FN(GetCurrentDirectoryA), LDR__FN(SetCurrentDirectoryW),
+    LDR__FN(MoveFileExW),          LDR__FN(CreateHardLinkW),      LDR__FN(GetFileAttributesA),
+    LDR__FN(GetFileAttributesW),   LDR__FN(GetFileAttributesExW), LDR__FN(SetFileAttributesW),
+    LDR__FN(GetFullPathNameW),     LDR__FN(GetCurrentDirectoryW), LDR__FN(GetTempPathA),
+    LDR__FN(GetTempPathW),
 };
 
 LDR__TABLE(ldr__kernel32_filename, "kernel32.dll", lines);

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "win32/children.h"
 #include "win32/kernel32/files.h"
 
 /* Handles in general, and pipes. */
@@ -18,21 +19,43 @@ enum {
     VOLUME_NAME_NONE = 4,
 };
 
+/* Handles are duplicated inside the process only. False with the last error for another one. */
+static bool is_own_process(ldr__process *process, HANDLE handle)
+{
+    if (handle == LDR__CURRENT_PROCESS)
+        return true;
+    ldr__child *other = (ldr__child *)ldr__handle_get(process, handle, LDR__OBJECT_PROCESS);
+    if (other == NULL)
+        return ldr__win_error(ERROR_INVALID_HANDLE);
+    bool own = other->pidfd < 0;
+    ldr__object_release(&other->waitable.object);
+    return own ? true : ldr__win_error(ERROR_NOT_SUPPORTED);
+}
+
+static ldr__object *duplicate_source(ldr__process *process, HANDLE source)
+{
+    DWORD unused;
+    if (source != LDR__CURRENT_PROCESS)
+        return ldr__handle_get_any(process, source);
+    return (ldr__object *)ldr__child_find(process, (DWORD)getpid(), &unused);
+}
+
 static BOOL LDR_WINAPI guest_DuplicateHandle(HANDLE source_process, HANDLE source,
                                              HANDLE target_process, HANDLE *ret_target,
                                              DWORD access, BOOL inherit, DWORD options)
 {
     ldr__process *process = ldr__process_self();
-    (void)access; /* handles here carry no rights of their own */
-    (void)inherit;
-    if (source_process != LDR__CURRENT_PROCESS || target_process != LDR__CURRENT_PROCESS)
-        return ldr__win_error(ERROR_INVALID_HANDLE);
-    if (source == LDR__CURRENT_PROCESS) /* a real handle to a process is not provided */
-        return ldr__win_error(ERROR_NOT_SUPPORTED);
-    ldr__object *object = ldr__handle_get_any(process, source);
+    ldr__handle_facts facts = {LDR__ALL_ACCESS, false};
+    if (!is_own_process(process, source_process) || !is_own_process(process, target_process))
+        return false;
+    ldr__object *object = duplicate_source(process, source);
     if (object == NULL)
         return ldr__win_error(ERROR_INVALID_HANDLE);
-    HANDLE target = ldr__handle_new(process, object);
+    ldr__handle_facts_get(process, source, &facts);
+    if (!(options & DUPLICATE_SAME_ACCESS))
+        facts.access = access;
+    facts.inherit = inherit;
+    HANDLE target = ldr__handle_new_with(process, object, &facts);
     if (options & DUPLICATE_CLOSE_SOURCE)
         ldr__handle_close(process, source);
     if (target == NULL)
@@ -42,17 +65,27 @@ static BOOL LDR_WINAPI guest_DuplicateHandle(HANDLE source_process, HANDLE sourc
     return true;
 }
 
-/* Whether a child would inherit it: no child processes are made, so that clearing is all there is.
- */
+/* Whether a child inherits it; that a handle cannot be closed is not provided. */
 static BOOL LDR_WINAPI guest_SetHandleInformation(HANDLE handle, DWORD mask, DWORD flags)
 {
-    ldr__object *object = ldr__handle_get_any(ldr__process_self(), handle);
-    ldr__object_release(object);
-    if (object == NULL)
+    ldr__handle_facts facts;
+    ldr__process *process = ldr__process_self();
+    if (!ldr__handle_facts_get(process, handle, &facts))
         return ldr__win_error(ERROR_INVALID_HANDLE);
-    return (mask & ~(DWORD)HANDLE_FLAG_INHERIT) || (mask & flags)
-               ? ldr__win_error(ERROR_NOT_SUPPORTED)
-               : true;
+    if (mask & ~(DWORD)HANDLE_FLAG_INHERIT)
+        return ldr__win_error(ERROR_NOT_SUPPORTED);
+    if (mask & HANDLE_FLAG_INHERIT)
+        ldr__handle_set_inherit(process, handle, (flags & HANDLE_FLAG_INHERIT) != 0);
+    return true;
+}
+
+static BOOL LDR_WINAPI guest_GetHandleInformation(HANDLE handle, DWORD *ret_flags)
+{
+    ldr__handle_facts facts;
+    if (!ldr__handle_facts_get(ldr__process_self(), handle, &facts))
+        return ldr__win_error(ERROR_INVALID_HANDLE);
+    *ret_flags = facts.inherit ? HANDLE_FLAG_INHERIT : 0;
+    return true;
 }
 
 static BOOL LDR_WINAPI guest_CreatePipe(HANDLE *ret_read, HANDLE *ret_write,
@@ -60,7 +93,6 @@ static BOOL LDR_WINAPI guest_CreatePipe(HANDLE *ret_read, HANDLE *ret_write,
 {
     ldr__process *process = ldr__process_self();
     int ends[2];
-    (void)security;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return ldr__win_errno(errno);
     if (size > 0 && size <= INT32_MAX)
@@ -72,6 +104,8 @@ static BOOL LDR_WINAPI guest_CreatePipe(HANDLE *ret_read, HANDLE *ret_write,
         ldr__handle_close(process, writer);
         return ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
     }
+    ldr__handle_set_inherit(process, reader, ldr__inherits(security));
+    ldr__handle_set_inherit(process, writer, ldr__inherits(security));
     *ret_read = reader;
     *ret_write = writer;
     return true;
@@ -150,8 +184,9 @@ static DWORD LDR_WINAPI guest_GetFinalPathNameByHandleW(HANDLE handle, WCHAR *re
 }
 
 static const ldr_export lines[] = {
-    LDR__FN(DuplicateHandle), LDR__FN(SetHandleInformation),      LDR__FN(CreatePipe),
-    LDR__FN(PeekNamedPipe),   LDR__FN(GetFinalPathNameByHandleW), LDR__FN(DeviceIoControl),
+    LDR__FN(DuplicateHandle), LDR__FN(SetHandleInformation), LDR__FN(GetHandleInformation),
+    LDR__FN(CreatePipe),      LDR__FN(PeekNamedPipe),        LDR__FN(GetFinalPathNameByHandleW),
+    LDR__FN(DeviceIoControl),
 };
 
 LDR__TABLE(ldr__kernel32_handle, "kernel32.dll", lines);

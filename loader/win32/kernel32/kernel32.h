@@ -16,16 +16,20 @@ enum {
     ERROR_READ_FAULT = 30,
     ERROR_BUFFER_OVERFLOW = 111,
     ERROR_SEEK_ON_DEVICE = 132,
+    ERROR_BAD_PATHNAME = 161,
     ERROR_INVALID_ORDINAL = 182,
     ERROR_NO_DATA = 232,
     ERROR_NO_MORE_ITEMS = 259,
     ERROR_MR_MID_NOT_FOUND = 317,
     ERROR_INVALID_IMAGE_HASH = 577,
     ERROR_NOACCESS = 998,
+    ERROR_SWAPERROR = 999,
     ERROR_INVALID_FLAGS = 1004,
     ERROR_FILE_INVALID = 1006,
     ERROR_MAPPED_ALIGNMENT = 1132,
     ERROR_NOT_FOUND = 1168,
+    ERROR_USER_MAPPED_FILE = 1224,
+    ERROR_PRIVILEGE_NOT_HELD = 1314,
     ERROR_NO_SYSTEM_RESOURCES = 1450,
     ERROR_WORKING_SET_QUOTA = 1453,
     ERROR_COMMITMENT_LIMIT = 1455,
@@ -44,6 +48,23 @@ typedef struct SECURITY_ATTRIBUTES {
     BOOL inherit;
 } SECURITY_ATTRIBUTES;
 
+static inline bool ldr__inherits(const SECURITY_ATTRIBUTES *security)
+{
+    return security != NULL && security->inherit;
+}
+
+typedef struct STARTUPINFO {
+    DWORD size, padding;
+    void *reserved, *desktop, *title;
+    DWORD x, y, width, height, columns, rows, fill, flags;
+    uint16_t show, reserved2_size;
+    void *reserved2;
+    HANDLE standard[3];
+} STARTUPINFO;
+
+enum { STARTF_USESTDHANDLES = 0x100 };
+_Static_assert(sizeof(STARTUPINFO) == 104, "STARTUPINFO layout");
+
 /* kernel32/time.c: between the host's time and 100 ns units, whole or in two halves. */
 uint64_t ldr__filetime_from(const struct timespec *time);
 struct timespec ldr__timespec_from(uint64_t units);
@@ -59,6 +80,9 @@ bool ldr__heap_free(ldr__process *process, void *memory);
 char *ldr__environment_get(ldr__process *process, const char *name);
 /* Sets a variable, or removes it (`value` NULL); a Win32 error. The C runtimes call it too. */
 DWORD ldr__environment_set(ldr__process *process, const char *name, const char *value);
+/* All variables, one after the other with their NULs, and one NUL more; allocated (free), NULL when
+ * out of memory. */
+char *ldr__environment_block(ldr__process *process);
 /*
  * A text into a buffer of `size` units, as GetEnvironmentVariable and its like answer: the length
  * without NUL, or when it does not fit the size that it needs, and nothing is written.

@@ -1,129 +1,172 @@
+#include "win32/kernel32/mapping.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "section/file.h"
+#include "section/inherit.h"
+#include "section/rights.h"
 #include "win32/kernel32/files.h"
 #include "win32/kernel32/pages.h"
 #include "win32/wait.h"
 
-/* CreateFileMapping, MapViewOfFile. */
+/* CreateFileMapping, MapViewOfFile: the guest's side of section.h. */
 
 enum {
-    SEC_COMMIT = 0x8000000,
     FILE_MAP_COPY = 1,
-    FILE_MAP_WRITE = 2,
-    FILE_MAP_READ = 4,
     FILE_MAP_EXECUTE = 0x20,
+    FILE_MAP_LARGE_PAGES = 0x20000000,
+    STANDARD_RIGHTS_REQUIRED = 0xF0000,
 };
 
 /* LDR__OBJECT_SECTION. It has a name like the objects that can be waited for. */
 typedef struct section {
     ldr__waitable named;
-    int fd;
-    uint64_t size;
-    DWORD protect;
+    ldr_section *section;
 } section;
 
 static void section_destroy(ldr__object *object)
 {
-    close(((section *)object)->fd);
+    ldr_section_close(((section *)object)->section);
     ldr__waitable_destroy(object);
 }
 
-static bool is_writable(DWORD protect)
+static section *section_new(ldr__process *process)
 {
-    return protect == LDR_PAGE_READWRITE || protect == LDR_PAGE_EXECUTE_READWRITE;
+    section *made = ldr__waitable_new(process, LDR__OBJECT_SECTION, sizeof *made);
+    if (made != NULL)
+        made->named.object.destroy = section_destroy;
+    return made;
 }
 
-static bool is_executable(DWORD protect)
+static DWORD error_of(const ldr_diag *diag)
 {
-    return protect >= LDR_PAGE_EXECUTE;
+    return ldr__error_from_nt_status(diag->why.nt_status);
+}
+
+/* ---- The file of a section ---- */
+
+/* What a handle is as a file of the library's; `own` is to be released with it. */
+typedef struct borrowed_file {
+    ldr__file *object;
+    ldr_file *file, *own;
+} borrowed_file;
+
+static void give_back(borrowed_file *borrowed)
+{
+    if (borrowed->object != NULL)
+        ldr__object_release(&borrowed->object->object);
+    ldr_file_close(borrowed->own);
+}
+
+/* A file that the C runtime has opened: its descriptor's rights are all that is known. */
+static DWORD open_descriptor(int fd, ldr_file **ret_file)
+{
+    static const uint32_t accesses[] = {[O_RDONLY] = LDR_FILE_READ | LDR_FILE_EXECUTE,
+                                        [O_WRONLY] = LDR_FILE_WRITE,
+                                        [O_RDWR] =
+                                            LDR_FILE_READ | LDR_FILE_EXECUTE | LDR_FILE_WRITE};
+    struct stat host;
+    if (fstat(fd, &host) != 0 || !S_ISREG(host.st_mode))
+        return ERROR_BAD_EXE_FORMAT; /* what STATUS_INVALID_FILE_FOR_SECTION becomes */
+    int access = fcntl(fd, F_GETFL) & O_ACCMODE, copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return ldr__error_from_errno(errno);
+    if (ldr__file_from_handle((ldr__handle){copy}, accesses[access], NULL, ret_file) == LDR_OK)
+        return ERROR_SUCCESS;
+    close(copy);
+    return ERROR_NOT_ENOUGH_MEMORY;
+}
+
+static DWORD borrow(ldr__process *process, HANDLE handle, borrowed_file *ret_borrowed)
+{
+    borrowed_file borrowed = {NULL, NULL, NULL};
+    DWORD error = ERROR_SUCCESS;
+    if (handle != INVALID_HANDLE_VALUE) {
+        borrowed.object = (ldr__file *)ldr__handle_get(process, handle, LDR__OBJECT_FILE);
+        if (borrowed.object == NULL)
+            return ERROR_INVALID_HANDLE;
+        borrowed.file = borrowed.object->open;
+        if (borrowed.file == NULL) {
+            error = open_descriptor(borrowed.object->fd, &borrowed.own);
+            borrowed.file = borrowed.own;
+        }
+    }
+    if (error == ERROR_SUCCESS)
+        *ret_borrowed = borrowed;
+    else
+        give_back(&borrowed);
+    return error;
 }
 
 /* ---- Creation ---- */
 
-static uint64_t whole_pages(uint64_t size)
+/* An ldr__maker: `user` is the ldr_create_options, NULL to open. */
+static DWORD make_section(ldr__waitable *fresh, const WCHAR *name, bool may_create, void *user,
+                          bool *ret_existed)
 {
-    return (size + LDR__PAGE_SIZE - 1) & ~(uint64_t)(LDR__PAGE_SIZE - 1);
-}
-
-/* Memory of the paging file; a Win32 error. */
-static DWORD open_memory(uint64_t size, int *ret_fd)
-{
-    if (size == 0 || size > INT64_MAX - LDR__PAGE_SIZE)
-        return size == 0 ? ERROR_INVALID_PARAMETER : ERROR_NOT_ENOUGH_MEMORY;
-    int fd = memfd_create("section", MFD_CLOEXEC);
-    if (fd < 0)
+    section *made = (section *)fresh;
+    ldr_create_options *options = user;
+    ldr_diag diag;
+    char *narrow = name ? ldr__utf8_from(name) : NULL;
+    if (name != NULL && narrow == NULL)
         return ERROR_NOT_ENOUGH_MEMORY;
-    if (ftruncate(fd, (off_t)size) == 0) {
-        *ret_fd = fd;
-        return ERROR_SUCCESS;
+    ldr_status status;
+    if (may_create) {
+        options->name = narrow;
+        status = ldr_section_create(options, &made->section, ret_existed, &diag);
+    } else {
+        *ret_existed = true;
+        status = ldr_section_open(narrow, 0, &made->section, &diag);
     }
-    close(fd);
-    return ERROR_COMMITMENT_LIMIT;
+    free(narrow);
+    return status == LDR_OK ? ERROR_SUCCESS : error_of(&diag);
 }
 
-/* Rules H2, H5 to H9: what size a section of that file has, the file grown where it must. */
-static DWORD fit_to_file(int fd, DWORD protect, uint64_t size, uint64_t *ret_size)
+/* Rule H1: PAGE_EXECUTE alone is for the native call. */
+static bool is_protection(DWORD protect)
 {
-    ldr__file_facts facts;
-    int access = fcntl(fd, F_GETFL) & O_ACCMODE;
-    if (!ldr__file_facts_get(fd, NULL, &facts))
-        return ldr__error_from_errno(errno);
-    if (access == O_WRONLY || (is_writable(protect) && access != O_RDWR))
-        return ERROR_ACCESS_DENIED;
-    if (facts.attributes & (FILE_ATTRIBUTE_DEVICE | FILE_ATTRIBUTE_DIRECTORY))
-        return ERROR_BAD_EXE_FORMAT; /* what STATUS_INVALID_FILE_FOR_SECTION becomes */
-    if (size == 0 && facts.size == 0)
-        return ERROR_FILE_INVALID;
-    if (size > facts.size && !is_writable(protect))
-        return ERROR_NOT_ENOUGH_MEMORY;
-    if (size > facts.size && (size > INT64_MAX || ftruncate(fd, (off_t)size) != 0))
-        return ERROR_DISK_FULL;
-    *ret_size = size ? size : facts.size;
-    return ERROR_SUCCESS;
+    return ldr__protect_is_single(protect) && protect != LDR_PAGE_NOACCESS &&
+           protect != LDR_PAGE_EXECUTE;
 }
 
-static DWORD open_backing(HANDLE file, DWORD protect, uint64_t size, section *made)
+/* The rights of the handle that CreateFileMapping returns. */
+static DWORD rights_of(DWORD protect)
 {
-    if (file == INVALID_HANDLE_VALUE) {
-        made->size = whole_pages(size);
-        return open_memory(made->size, &made->fd);
-    }
-    int fd = file ? ldr__handle_fd(file) : -1;
-    if (fd < 0)
-        return ERROR_INVALID_HANDLE;
-    DWORD error = fit_to_file(fd, protect, size, &made->size);
-    if (error == ERROR_SUCCESS && (made->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
-        error = ldr__error_from_errno(errno);
-    return error;
+    return STANDARD_RIGHTS_REQUIRED | LDR_SECTION_QUERY | LDR_SECTION_MAP_READ |
+           ldr__protect_section_access(protect);
 }
 
 static HANDLE LDR_WINAPI guest_CreateFileMappingW(HANDLE file, const SECURITY_ATTRIBUTES *security,
                                                   DWORD protect, DWORD size_high, DWORD size_low,
                                                   const WCHAR *name)
 {
+    const DWORD attributes = protect & 0xFF800000u, pages = protect & ~attributes;
     ldr__process *process = ldr__process_self();
-    DWORD pages = protect & 0xFF, kind = protect & ~(DWORD)0xFF;
-    (void)security;
-    if (ldr__host_protection(pages) < 0 || pages == LDR_PAGE_NOACCESS || pages == LDR_PAGE_EXECUTE)
+    borrowed_file borrowed;
+    if (!is_protection(pages))
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
-    if (kind != 0 && kind != SEC_COMMIT) /* images, reserved and large pages: not provided */
-        return ldr__win_error(ERROR_NOT_SUPPORTED), NULL;
-    section *made = ldr__waitable_new(process, LDR__OBJECT_SECTION, sizeof *made);
-    if (made == NULL)
-        return ldr__win_error(ERROR_NOT_ENOUGH_MEMORY), NULL;
-    DWORD error = open_backing(file, pages, (uint64_t)size_high << 32 | size_low, made);
-    if (error != ERROR_SUCCESS) {
-        ldr__object_release(&made->named.object);
+    DWORD error = borrow(process, file, &borrowed);
+    if (error != ERROR_SUCCESS)
         return ldr__win_error(error), NULL;
-    }
-    made->named.object.destroy = section_destroy;
-    made->protect = pages;
-    return ldr__waitable_publish(&made->named, name);
+    ldr_create_options options = {.size = sizeof options,
+                                  .file = borrowed.file,
+                                  .maximum_size = (uint64_t)size_high << 32 | size_low,
+                                  .protect = pages,
+                                  .attributes = attributes};
+    const ldr__handle_facts facts = {rights_of(pages), ldr__inherits(security)};
+    section *made = section_new(process);
+    HANDLE handle = NULL;
+    if (made == NULL)
+        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+    else
+        handle = ldr__waitable_name(&made->named, name, true, make_section, &options, &facts);
+    give_back(&borrowed);
+    return handle;
 }
 
 static HANDLE LDR_WINAPI guest_CreateFileMappingA(HANDLE file, const SECURITY_ATTRIBUTES *security,
@@ -138,22 +181,21 @@ static HANDLE LDR_WINAPI guest_CreateFileMappingA(HANDLE file, const SECURITY_AT
     return handle;
 }
 
+/* FILE_MAP_* as rights of a section: COPY only reads, and EXECUTE has a bit of its own. */
+static DWORD rights_from_access(DWORD access)
+{
+    if (access == FILE_MAP_COPY)
+        return LDR_SECTION_MAP_READ;
+    return access | (access & FILE_MAP_EXECUTE ? LDR_SECTION_MAP_EXECUTE : 0);
+}
+
 static HANDLE LDR_WINAPI guest_OpenFileMappingW(DWORD access, BOOL inherit, const WCHAR *name)
 {
-    ldr__process *process = ldr__process_self();
-    (void)access;
-    (void)inherit;
-    if (name == NULL)
-        return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
-    ldr__wait_lock(process);
-    ldr__waitable *found = ldr__waitable_find(process, name);
-    ldr__wait_unlock(process);
-    if (found == NULL)
-        return ldr__win_error(ERROR_FILE_NOT_FOUND), NULL;
-    if (found->object.type == LDR__OBJECT_SECTION)
-        return ldr__handle_new(process, &found->object);
-    ldr__object_release(&found->object);
-    return ldr__win_error(ERROR_INVALID_HANDLE), NULL;
+    const ldr__handle_facts facts = {rights_from_access(access), inherit};
+    section *made = section_new(ldr__process_self());
+    if (made == NULL)
+        return ldr__win_error(ERROR_NOT_ENOUGH_MEMORY), NULL;
+    return ldr__waitable_name(&made->named, name, false, make_section, NULL, &facts);
 }
 
 static HANDLE LDR_WINAPI guest_OpenFileMappingA(DWORD access, BOOL inherit, const char *name)
@@ -166,58 +208,54 @@ static HANDLE LDR_WINAPI guest_OpenFileMappingA(DWORD access, BOOL inherit, cons
     return handle;
 }
 
+/* ---- Inheritance ---- */
+
+bool ldr__section_describe(const ldr__object *object, ldr__start_handle *ret_description)
+{
+    ldr__section_parts parts;
+    if (!ldr__section_parts_of(((const section *)object)->section, &parts))
+        return false;
+    ret_description->facts = parts.facts;
+    ret_description->fd = (int)parts.backing.value;
+    ret_description->descriptor = (int)parts.descriptor.value;
+    return true;
+}
+
+ldr__object *ldr__section_adopt(ldr__process *process, const ldr__start_handle *description)
+{
+    const ldr__section_parts parts = {.facts = description->facts,
+                                      .backing = {description->fd},
+                                      .descriptor = {description->descriptor}};
+    section *made = section_new(process);
+    if (made == NULL)
+        return NULL;
+    if (ldr__section_from_parts("inherited", &parts, &made->section) == LDR_OK)
+        return &made->named.object;
+    ldr__object_release(&made->named.object);
+    return NULL;
+}
+
 /* ---- Views ---- */
 
-/* Rule H37: the protection of a view's pages. */
-static DWORD view_protection(DWORD access)
+/* Rule H36: what the section does not allow is the same error as what its handle does not. */
+static DWORD map_error(const ldr_diag *diag)
 {
-    bool execute = (access & FILE_MAP_EXECUTE) != 0;
-    if (access & FILE_MAP_WRITE)
-        return execute ? LDR_PAGE_EXECUTE_READWRITE : LDR_PAGE_READWRITE;
-    if (access & FILE_MAP_READ)
-        return execute ? LDR_PAGE_EXECUTE_READ : LDR_PAGE_READONLY;
-    if (access & FILE_MAP_COPY)
-        return execute ? LDR_PAGE_EXECUTE_WRITECOPY : LDR_PAGE_WRITECOPY;
-    return LDR_PAGE_NOACCESS;
+    return diag->why.nt_status == PE_NT_SECTION_PROTECTION ? ERROR_ACCESS_DENIED : error_of(diag);
 }
 
-/* Rules H30 to H36; `*size` becomes the view's in bytes. */
-static DWORD check_view(const section *of, DWORD access, uint64_t offset, uint64_t base,
-                        uint64_t *size)
+static DWORD map_view(ldr__process *process, ldr_section *of, const ldr_view_options *options,
+                      void **ret_address)
 {
-    DWORD protect = view_protection(access);
-    if (offset % LDR__GRANULARITY != 0 || base % LDR__GRANULARITY != 0)
-        return ERROR_MAPPED_ALIGNMENT;
-    if (offset >= of->size || *size > of->size - offset)
-        return ERROR_ACCESS_DENIED;
-    if ((is_writable(protect) && !is_writable(of->protect)) ||
-        (is_executable(protect) && !is_executable(of->protect)))
-        return ERROR_ACCESS_DENIED;
-    if (*size == 0)
-        *size = of->size - offset;
-    return ERROR_SUCCESS;
-}
-
-static DWORD map_view(ldr__process *process, const section *of, DWORD access, uint64_t offset,
-                      uint64_t base, uint64_t size, void **ret_view)
-{
-    DWORD protect = view_protection(access), error = check_view(of, access, offset, base, &size);
+    ldr_view *view;
+    ldr_diag diag;
+    if (ldr_view_map(of, options, &view, &diag) != LDR_OK)
+        return map_error(&diag);
+    void *address = ldr_view_base(view);
+    DWORD error = ldr__memory_add_view(process, view);
     if (error != ERROR_SUCCESS)
-        return error;
-    bool copies = protect == LDR_PAGE_WRITECOPY || protect == LDR_PAGE_EXECUTE_WRITECOPY;
-    uint64_t pages = whole_pages(size);
-    void *at = ldr__memory_reserve(base, pages);
-    if (at == NULL)
-        return base ? ERROR_INVALID_ADDRESS : ERROR_NOT_ENOUGH_MEMORY;
-    if (mmap(at, pages, ldr__host_protection(protect),
-             (copies ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED, of->fd, (off_t)offset) == MAP_FAILED)
-        error = ldr__error_from_errno(errno);
-    if (error == ERROR_SUCCESS)
-        error = ldr__memory_add_view(process, at, pages, protect);
-    if (error != ERROR_SUCCESS)
-        munmap(at, pages);
+        ldr_view_unmap(view);
     else
-        *ret_view = at;
+        *ret_address = address;
     return error;
 }
 
@@ -225,16 +263,28 @@ static void *LDR_WINAPI guest_MapViewOfFileEx(HANDLE handle, DWORD access, DWORD
                                               DWORD offset_low, size_t size, void *base)
 {
     ldr__process *process = ldr__process_self();
-    void *view = NULL;
+    ldr__handle_facts facts = {0, false};
+    void *address = NULL;
+    const ldr_view_options options = {.size = sizeof options,
+                                      .base = (uint64_t)(uintptr_t)base,
+                                      .offset = (uint64_t)offset_high << 32 | offset_low,
+                                      .length = size,
+                                      .protect = ldr_protect_of_access(access),
+                                      .allocation_type =
+                                          access & FILE_MAP_LARGE_PAGES ? LDR_MEM_LARGE_PAGES : 0};
     section *of = (section *)ldr__handle_get(process, handle, LDR__OBJECT_SECTION);
-    if (of == NULL)
+    if (of == NULL || !ldr__handle_facts_get(process, handle, &facts)) {
+        if (of != NULL)
+            ldr__object_release(&of->named.object);
         return ldr__win_error(ERROR_INVALID_HANDLE), NULL;
-    DWORD error = map_view(process, of, access, (uint64_t)offset_high << 32 | offset_low,
-                           (uint64_t)(uintptr_t)base, size, &view);
+    }
+    DWORD error = ERROR_ACCESS_DENIED;
+    if ((ldr__protect_section_access(options.protect) & ~facts.access) == 0)
+        error = map_view(process, of->section, &options, &address);
     ldr__object_release(&of->named.object);
     if (error != ERROR_SUCCESS)
         ldr__set_last_error(error);
-    return view;
+    return address;
 }
 
 static void *LDR_WINAPI guest_MapViewOfFile(HANDLE handle, DWORD access, DWORD offset_high,
@@ -252,13 +302,8 @@ static BOOL LDR_WINAPI guest_UnmapViewOfFile(const void *view)
 
 static BOOL LDR_WINAPI guest_FlushViewOfFile(const void *address, size_t size)
 {
-    ldr__memory_info info;
-    if (!ldr__memory_query(ldr__process_self(), address, &info) || info.type != MEM_MAPPED)
-        return ldr__win_error(ERROR_INVALID_ADDRESS);
-    size_t within = (size_t)((const char *)address - (const char *)info.base);
-    if (size == 0)
-        size = info.size - within;
-    return msync(info.base, within + size, MS_SYNC) == 0 ? true : ldr__win_errno(errno);
+    DWORD error = ldr__memory_flush(ldr__process_self(), address, size);
+    return error == ERROR_SUCCESS ? true : ldr__win_error(error);
 }
 
 static const ldr_export lines[] = {

@@ -27,10 +27,14 @@ static BOOL LDR_WINAPI guest_VirtualFree(void *address, size_t size, DWORD type)
 static BOOL LDR_WINAPI guest_VirtualProtect(void *address, size_t size, DWORD protect,
                                             DWORD *ret_old)
 {
+    DWORD old;
     if (ret_old == NULL)
         return ldr__win_error(ERROR_NOACCESS);
-    DWORD error = ldr__memory_protect(ldr__process_self(), address, size, protect, ret_old);
-    return error == ERROR_SUCCESS ? true : ldr__win_error(error);
+    DWORD error = ldr__memory_protect(ldr__process_self(), address, size, protect, &old);
+    if (error != ERROR_SUCCESS)
+        return ldr__win_error(error);
+    *ret_old = old;
+    return true;
 }
 
 static size_t LDR_WINAPI guest_VirtualQuery(const void *address, ldr__memory_info *ret_info,

@@ -150,7 +150,7 @@ static ldr_module *find_by_name(const char *name)
 static ldr_module *find_module(const char *name, DWORD flags)
 {
     if (flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)
-        return ldr__module_from_address(own_context(), name);
+        return ldr_module_at(own_context(), name);
     return name ? find_by_name(name) : program();
 }
 

@@ -55,50 +55,46 @@ static void query_range(const ldr__range *entry, uint64_t address, ldr__memory_i
                                    .size = (page - first) * LDR__PAGE_SIZE,
                                    .state = committed ? MEM_COMMIT : MEM_RESERVE,
                                    .protect = entry->pages[first],
-                                   .type = entry->type};
+                                   .type = MEM_PRIVATE};
 }
 
-/* A page of a module: what its view says, where VirtualProtect has not changed it. */
-static bool query_module(const ldr__range *changed, const ldr_view *view, uint64_t address,
-                         ldr__memory_info *ret_info)
+/* A page of a view, and those after it that are alike for the guest. */
+static bool query_view(const ldr_view *view, uint64_t address, ldr__memory_info *ret_info)
 {
     uint64_t base = (uint64_t)(uintptr_t)ldr_view_base(view), rva = address - base;
-    ldr_region region;
-    if (changed != NULL) {
-        query_range(changed, address, ret_info);
-        if (ret_info->protect != 0)
-            return true;
-    }
+    ldr_region region, next;
     if (ldr_view_query(view, rva, &region) != LDR_OK)
         return false;
-    uint64_t size = region.rva + region.size - rva;
-    if (changed != NULL && ret_info->size < size)
-        size = ret_info->size;
+    uint64_t end = region.rva + region.size;
+    while (end < ldr_view_size(view) && ldr_view_query(view, end, &next) == LDR_OK &&
+           next.protect == region.protect && next.committed == region.committed)
+        end = next.rva + next.size;
     *ret_info = (ldr__memory_info){.base = pointer(address),
                                    .allocation_base = pointer(base),
-                                   .allocation_protect = LDR_PAGE_EXECUTE_WRITECOPY,
-                                   .size = size,
+                                   .allocation_protect = region.allocation_protect,
+                                   .size = end - rva,
                                    .state = region.committed ? MEM_COMMIT : MEM_RESERVE,
                                    .protect = region.protect,
-                                   .type = MEM_IMAGE};
+                                   .type = region.type};
     return true;
 }
 
-static const ldr_view *view_at(ldr__process *process, uint64_t address)
+static ldr_view *module_view_at(ldr__process *process, uint64_t address)
 {
-    ldr_module *module = ldr__module_from_address(process->ctx, pointer(address));
-    const ldr_view *view = module ? ldr_module_view(module) : NULL;
+    ldr_module *module = ldr_module_at(process->ctx, pointer(address));
+    ldr_view *view = module ? ldr__module_view(module) : NULL;
     uint64_t base = view ? (uint64_t)(uintptr_t)ldr_view_base(view) : 0;
     return view && address >= base && address - base < ldr_view_size(view) ? view : NULL;
 }
 
 /* The memory's lock is held. */
-static bool query(ldr__process *process, const ldr_view *view, uint64_t address,
+static bool query(ldr__process *process, const ldr_view *module_view, uint64_t address,
                   ldr__memory_info *ret_info)
 {
     ldr__range **at = ldr__range_find(process->memory, address, 1);
+    const ldr_view *view = at && (*at)->view ? (*at)->view : module_view;
     if (view != NULL)
-        return query_module(at ? *at : NULL, view, address, ret_info);
+        return query_view(view, address, ret_info);
     if (at == NULL)
         return query_host(address, ret_info);
     query_range(*at, address, ret_info);
@@ -108,7 +104,7 @@ static bool query(ldr__process *process, const ldr_view *view, uint64_t address,
 bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_info *ret_info)
 {
     uint64_t page = (uint64_t)(uintptr_t)address & ~(uint64_t)(LDR__PAGE_SIZE - 1);
-    const ldr_view *view = view_at(process, page);
+    const ldr_view *view = module_view_at(process, page);
     pthread_mutex_lock(&process->memory->lock);
     bool found = query(process, view, page, ret_info);
     pthread_mutex_unlock(&process->memory->lock);
@@ -117,62 +113,50 @@ bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_i
 
 /* ---- Protection ---- */
 
-/* The range that notes what VirtualProtect does to a module, made when there is none. */
-static ldr__range *module_range(struct ldr__memory *memory, const ldr_view *view)
-{
-    uint64_t base = (uint64_t)(uintptr_t)ldr_view_base(view);
-    ldr__range **at = ldr__range_find(memory, base, 1);
-    ldr__range *entry =
-        at ? *at : ldr__range_new(base, ldr_view_size(view), MEM_IMAGE, LDR_PAGE_EXECUTE_WRITECOPY);
-    if (entry != NULL && at == NULL)
-        ldr__range_insert(memory, entry);
-    return entry;
-}
-
 /* Every page must be committed, and belong to what the first belongs to. */
-static bool all_committed(ldr__process *process, const ldr_view *view, uint64_t base, uint64_t size)
+static bool all_committed(ldr__process *process, uint64_t base, uint64_t size)
 {
     ldr__memory_info info;
     uint64_t at = base;
     void *owner = NULL;
     while (at - base < size) {
-        if (!query(process, view, at, &info) || info.state != MEM_COMMIT)
+        if (!query(process, NULL, at, &info) || info.state != MEM_COMMIT)
             return false;
         if (at == base)
             owner = info.allocation_base;
         if (info.type != MEM_PRIVATE && info.allocation_base != owner)
             return false;
         at += info.size;
-        if (view != NULL && at - base < size &&
-            at - (uint64_t)(uintptr_t)ldr_view_base(view) >= ldr_view_size(view))
-            return false;
     }
     return true;
 }
 
-/* Image pages are the process's own copies: what asks to write them is told so. */
-static DWORD image_protection(DWORD protect)
+static DWORD protect_view(ldr_view *view, uint64_t base, uint64_t size, DWORD protect,
+                          DWORD *ret_old)
 {
-    if (protect == LDR_PAGE_READWRITE)
-        return LDR_PAGE_WRITECOPY;
-    return protect == LDR_PAGE_EXECUTE_READWRITE ? LDR_PAGE_EXECUTE_WRITECOPY : protect;
+    ldr_diag diag;
+    uint64_t offset = base - (uint64_t)(uintptr_t)ldr_view_base(view);
+    if (ldr_view_protect(view, offset, size, protect, ret_old, &diag) == LDR_OK)
+        return ERROR_SUCCESS;
+    return ldr__error_from_nt_status(diag.why.nt_status);
 }
 
-static DWORD protect_pages(ldr__process *process, const ldr_view *view, uint64_t base,
+static DWORD protect_pages(ldr__process *process, ldr_view *module_view, uint64_t base,
                            uint64_t size, DWORD protect, DWORD *ret_old)
 {
     ldr__memory_info info;
-    struct ldr__memory *memory = process->memory;
-    if (!query(process, view, base, &info) || !all_committed(process, view, base, size))
+    ldr__range **at = ldr__range_find(process->memory, base, 1);
+    ldr_view *view = at && (*at)->view ? (*at)->view : module_view;
+    if (view != NULL)
+        return protect_view(view, base, size, protect, ret_old);
+    if (ldr__page_protection(protect) < 0)
+        return ERROR_INVALID_PARAMETER;
+    if (!query(process, NULL, base, &info) || !all_committed(process, base, size))
         return ERROR_INVALID_ADDRESS;
-    ldr__range **at = ldr__range_find(memory, base, size);
-    ldr__range *entry = view ? module_range(memory, view) : at ? *at : NULL;
-    if (view != NULL && entry == NULL)
-        return ERROR_NOT_ENOUGH_MEMORY;
-    if (mprotect(pointer(base), size, ldr__host_protection(protect)) != 0)
+    if (mprotect(pointer(base), size, ldr__page_protection(protect)) != 0)
         return errno == ENOMEM ? ERROR_NOT_ENOUGH_MEMORY : ERROR_ACCESS_DENIED;
-    if (entry != NULL)
-        ldr__range_set(entry, base, size, view ? image_protection(protect) : protect);
+    if (at != NULL && ldr__range_find(process->memory, base, size) == at)
+        ldr__range_set(*at, base, size, protect);
     *ret_old = info.protect;
     return ERROR_SUCCESS;
 }
@@ -181,10 +165,9 @@ DWORD ldr__memory_protect(ldr__process *process, void *address, uint64_t size, D
                           DWORD *ret_old)
 {
     uint64_t base, bytes;
-    if (ldr__host_protection(protect) < 0 ||
-        !ldr__page_bounds((uint64_t)(uintptr_t)address, size, LDR__PAGE_SIZE, &base, &bytes))
+    if (!ldr__page_bounds((uint64_t)(uintptr_t)address, size, LDR__PAGE_SIZE, &base, &bytes))
         return ERROR_INVALID_PARAMETER;
-    const ldr_view *view = view_at(process, base);
+    ldr_view *view = module_view_at(process, base);
     pthread_mutex_lock(&process->memory->lock);
     DWORD error = protect_pages(process, view, base, bytes, protect, ret_old);
     pthread_mutex_unlock(&process->memory->lock);

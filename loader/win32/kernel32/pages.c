@@ -22,7 +22,9 @@ static void *pointer(uint64_t address)
 
 static void range_release(ldr__range *entry)
 {
-    if (entry->type != MEM_IMAGE)
+    if (entry->view != NULL)
+        ldr_view_unmap(entry->view);
+    else
         munmap(pointer(entry->base), entry->size);
     free(entry);
 }
@@ -52,14 +54,15 @@ ldr__range **ldr__range_find(struct ldr__memory *memory, uint64_t address, uint6
     return NULL;
 }
 
-ldr__range *ldr__range_new(uint64_t base, uint64_t size, DWORD type, DWORD allocation_protect)
+ldr__range *ldr__range_new(uint64_t base, uint64_t size, DWORD allocation_protect, ldr_view *view)
 {
-    ldr__range *entry = calloc(1, sizeof *entry + size / LDR__PAGE_SIZE);
+    size_t pages = view == NULL ? size / LDR__PAGE_SIZE : 0;
+    ldr__range *entry = calloc(1, sizeof *entry + pages * sizeof entry->pages[0]);
     if (entry != NULL) {
         entry->base = base;
         entry->size = size;
-        entry->type = type;
         entry->allocation_protect = allocation_protect;
+        entry->view = view;
     }
     return entry;
 }
@@ -72,17 +75,19 @@ void ldr__range_insert(struct ldr__memory *memory, ldr__range *entry)
 
 void ldr__range_set(ldr__range *entry, uint64_t base, uint64_t size, DWORD protect)
 {
-    memset(entry->pages + (base - entry->base) / LDR__PAGE_SIZE, (int)protect,
-           size / LDR__PAGE_SIZE);
+    uint16_t *page = entry->pages + (base - entry->base) / LDR__PAGE_SIZE;
+    for (uint64_t i = 0; i < size / LDR__PAGE_SIZE; i++)
+        page[i] = (uint16_t)protect;
 }
 
-static bool remove_range(ldr__process *process, uint64_t address, bool exact, DWORD type)
+/* The range of memory that starts at `address`, or the view that holds it. */
+static bool remove_range(ldr__process *process, uint64_t address, bool is_view)
 {
     struct ldr__memory *memory = process->memory;
     ldr__range *entry = NULL;
     pthread_mutex_lock(&memory->lock);
     ldr__range **at = ldr__range_find(memory, address, 1);
-    if (at != NULL && (*at)->type == type && (!exact || (*at)->base == address)) {
+    if (at != NULL && ((*at)->view != NULL) == is_view && (is_view || (*at)->base == address)) {
         entry = *at;
         *at = entry->next;
         range_release(entry);
@@ -91,26 +96,53 @@ static bool remove_range(ldr__process *process, uint64_t address, bool exact, DW
     return entry != NULL;
 }
 
-void ldr__memory_module_removed(ldr__process *process, ldr_module *module)
-{
-    remove_range(process, (uint64_t)(uintptr_t)ldr_module_base(module), true, MEM_IMAGE);
-}
+/* ---- Views ---- */
 
 bool ldr__memory_remove_view(ldr__process *process, const void *address)
 {
-    return remove_range(process, (uint64_t)(uintptr_t)address, false, MEM_MAPPED);
+    return remove_range(process, (uint64_t)(uintptr_t)address, true);
 }
 
-DWORD ldr__memory_add_view(ldr__process *process, void *base, uint64_t size, DWORD protect)
+DWORD ldr__memory_add_view(ldr__process *process, ldr_view *view)
 {
-    ldr__range *entry = ldr__range_new((uint64_t)(uintptr_t)base, size, MEM_MAPPED, protect);
+    ldr__range *entry =
+        ldr__range_new((uint64_t)(uintptr_t)ldr_view_base(view), ldr_view_size(view), 0, view);
     if (entry == NULL)
         return ERROR_NOT_ENOUGH_MEMORY;
-    ldr__range_set(entry, entry->base, size, protect);
     pthread_mutex_lock(&process->memory->lock);
     ldr__range_insert(process->memory, entry);
     pthread_mutex_unlock(&process->memory->lock);
     return ERROR_SUCCESS;
+}
+
+/* The view that holds `address` and where in it that is; NULL if none does. The lock is held. */
+static ldr_view *view_of(struct ldr__memory *memory, uint64_t address, uint64_t *ret_offset)
+{
+    ldr__range **at = ldr__range_find(memory, address, 1);
+    if (at == NULL || (*at)->view == NULL)
+        return NULL;
+    *ret_offset = address - (*at)->base;
+    return (*at)->view;
+}
+
+/* What is no file's data has nothing to write back, which is no error here (H.4). */
+DWORD ldr__memory_flush(ldr__process *process, const void *address, uint64_t size)
+{
+    uint64_t offset;
+    ldr_diag diag;
+    DWORD error = ERROR_INVALID_ADDRESS;
+    pthread_mutex_lock(&process->memory->lock);
+    ldr_view *view = view_of(process->memory, (uint64_t)(uintptr_t)address, &offset);
+    if (view != NULL) {
+        ldr_status status = ldr_view_flush(view, offset, size, false, &diag);
+        error = status == LDR_OK || diag.why.nt_status == PE_NT_NOT_MAPPED_DATA
+                    ? ERROR_SUCCESS
+                    : ldr__error_from_nt_status(diag.why.nt_status);
+    }
+    pthread_mutex_unlock(&process->memory->lock);
+    if (view == NULL && ldr_module_at(process->ctx, address) != NULL)
+        return ERROR_SUCCESS;
+    return error;
 }
 
 int ldr__host_protection(DWORD protect)
@@ -132,6 +164,23 @@ int ldr__host_protection(DWORD protect)
     default:
         return -1;
     }
+}
+
+bool ldr__memory_holds(ldr__process *process, uint64_t address)
+{
+    struct ldr__memory *memory = process->memory;
+    pthread_mutex_lock(&memory->lock);
+    bool holds = ldr__range_find(memory, address, 1) != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return holds;
+}
+
+int ldr__page_protection(DWORD protect)
+{
+    int access = ldr__host_protection(protect & ~(DWORD)PAGE_GUARD);
+    if ((protect & PAGE_GUARD) == 0 || access < 0)
+        return access;
+    return access == PROT_NONE ? -1 : PROT_NONE;
 }
 
 /* ---- Allocation ---- */
@@ -168,12 +217,22 @@ void *ldr__memory_reserve(uint64_t base, uint64_t size)
     return pointer(aligned);
 }
 
+static DWORD commit_view(const ldr__range *range, uint64_t base, uint64_t size, DWORD protect)
+{
+    ldr_diag diag;
+    if (ldr_view_commit(range->view, base - range->base, size, protect, &diag) == LDR_OK)
+        return ERROR_SUCCESS;
+    return ldr__error_from_nt_status(diag.why.nt_status);
+}
+
 static DWORD commit(struct ldr__memory *memory, uint64_t base, uint64_t size, DWORD protect)
 {
     ldr__range **at = ldr__range_find(memory, base, size);
-    if (at == NULL || (*at)->type != MEM_PRIVATE)
+    if (at == NULL)
         return ERROR_INVALID_ADDRESS;
-    if (mprotect(pointer(base), size, ldr__host_protection(protect)) != 0)
+    if ((*at)->view != NULL)
+        return commit_view(*at, base, size, protect);
+    if (mprotect(pointer(base), size, ldr__page_protection(protect)) != 0)
         return ERROR_NOT_ENOUGH_MEMORY;
     ldr__range_set(*at, base, size, protect);
     return ERROR_SUCCESS;
@@ -186,7 +245,7 @@ static DWORD reserve_range(struct ldr__memory *memory, uint64_t base, uint64_t s
     uint64_t found = (uint64_t)(uintptr_t)at;
     if (at == NULL)
         return base != 0 ? ERROR_INVALID_ADDRESS : ERROR_NOT_ENOUGH_MEMORY;
-    ldr__range *entry = ldr__range_new(found, size, MEM_PRIVATE, protect);
+    ldr__range *entry = ldr__range_new(found, size, protect, NULL);
     if (entry == NULL) {
         munmap(at, size);
         return ERROR_NOT_ENOUGH_MEMORY;
@@ -202,7 +261,7 @@ DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, 
     uint64_t base, bytes, start = (uint64_t)(uintptr_t)address;
     bool reserves = (type & MEM_RESERVE) != 0 || address == NULL;
     if ((type & ~(DWORD)(MEM_COMMIT | MEM_RESERVE | MEM_TOP_DOWN)) != 0 ||
-        (type & (MEM_COMMIT | MEM_RESERVE)) == 0 || ldr__host_protection(protect) < 0 ||
+        (type & (MEM_COMMIT | MEM_RESERVE)) == 0 || ldr__page_protection(protect) < 0 ||
         (protect & (LDR_PAGE_WRITECOPY | LDR_PAGE_EXECUTE_WRITECOPY)) != 0)
         return ERROR_INVALID_PARAMETER;
     if (!ldr__page_bounds(start, size, reserves ? LDR__GRANULARITY : LDR__PAGE_SIZE, &base, &bytes))
@@ -216,7 +275,7 @@ DWORD ldr__memory_allocate(ldr__process *process, void *address, uint64_t size, 
         error = commit(process->memory, base, bytes, protect);
     pthread_mutex_unlock(&process->memory->lock);
     if (reserved && error != ERROR_SUCCESS)
-        remove_range(process, base, true, MEM_PRIVATE);
+        remove_range(process, base, false);
     if (error == ERROR_SUCCESS)
         *ret_address = pointer(base);
     return error;
@@ -226,8 +285,10 @@ static DWORD decommit(struct ldr__memory *memory, uint64_t address, uint64_t siz
 {
     uint64_t base, bytes;
     ldr__range **at = ldr__range_find(memory, address, 1);
-    if (at == NULL || (*at)->type != MEM_PRIVATE)
+    if (at == NULL)
         return ERROR_INVALID_ADDRESS;
+    if ((*at)->view != NULL)
+        return ERROR_INVALID_PARAMETER; /* rule H43 */
     if (size == 0 && address == (*at)->base)
         size = (*at)->size;
     if (!ldr__page_bounds(address, size, LDR__PAGE_SIZE, &base, &bytes))
@@ -241,12 +302,22 @@ static DWORD decommit(struct ldr__memory *memory, uint64_t address, uint64_t siz
     return ERROR_SUCCESS;
 }
 
+/* Rule H44: a view is not released this way. */
+static DWORD release(ldr__process *process, uint64_t base)
+{
+    if (remove_range(process, base, false))
+        return ERROR_SUCCESS;
+    pthread_mutex_lock(&process->memory->lock);
+    bool is_view = ldr__range_find(process->memory, base, 1) != NULL;
+    pthread_mutex_unlock(&process->memory->lock);
+    return is_view ? ERROR_INVALID_PARAMETER : ERROR_INVALID_ADDRESS;
+}
+
 DWORD ldr__memory_free(ldr__process *process, void *address, uint64_t size, DWORD type)
 {
     uint64_t base = (uint64_t)(uintptr_t)address;
     if (type == MEM_RELEASE && size == 0)
-        return remove_range(process, base, true, MEM_PRIVATE) ? ERROR_SUCCESS
-                                                              : ERROR_INVALID_ADDRESS;
+        return release(process, base);
     if (type != MEM_DECOMMIT)
         return ERROR_INVALID_PARAMETER;
     pthread_mutex_lock(&process->memory->lock);

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "win32/children.h"
 #include "win32/kernel32/kernel32.h"
 #include "win32/kernel32/pages.h"
-#include "win32/wait.h"
 
 /* The process itself, and the machine and Windows version that it is told about. */
 
@@ -22,12 +22,38 @@ static DWORD LDR_WINAPI guest_GetCurrentProcessId(void)
     return (DWORD)ldr__thread_self()->teb.process_id;
 }
 
+/* The process behind a handle, NULL with the last error if it is none. */
+static ldr__child *child_from(HANDLE handle)
+{
+    ldr__object *object = ldr__handle_get(ldr__process_self(), handle, LDR__OBJECT_PROCESS);
+    if (object == NULL)
+        ldr__set_last_error(ERROR_INVALID_HANDLE);
+    return (ldr__child *)object;
+}
+
 static DWORD LDR_WINAPI guest_GetProcessId(HANDLE process)
 {
     if (process == LDR__CURRENT_PROCESS)
         return guest_GetCurrentProcessId();
-    ldr__set_last_error(ERROR_INVALID_HANDLE);
-    return 0;
+    ldr__child *child = child_from(process);
+    if (child == NULL)
+        return 0;
+    DWORD id = child->id;
+    ldr__object_release(&child->waitable.object);
+    return id;
+}
+
+/* Of this process and of those that it has started. */
+static HANDLE LDR_WINAPI guest_OpenProcess(DWORD access, BOOL inherit, DWORD id)
+{
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    const ldr__handle_facts facts = {access, inherit};
+    ldr__process *process = ldr__process_self();
+    ldr__child *child = ldr__child_find(process, id, &error);
+    HANDLE handle = child ? ldr__handle_new_with(process, &child->waitable.object, &facts) : NULL;
+    if (handle == NULL)
+        ldr__set_last_error(child ? ERROR_NOT_ENOUGH_MEMORY : error);
+    return handle;
 }
 
 static void LDR_WINAPI guest_ExitProcess(DWORD exit_code)
@@ -37,16 +63,29 @@ static void LDR_WINAPI guest_ExitProcess(DWORD exit_code)
 
 static BOOL LDR_WINAPI guest_TerminateProcess(HANDLE process, DWORD exit_code)
 {
-    if (process != LDR__CURRENT_PROCESS)
-        return ldr__win_error(ERROR_INVALID_HANDLE);
-    ldr__process_terminate(exit_code);
+    if (process == LDR__CURRENT_PROCESS)
+        ldr__process_terminate(exit_code);
+    ldr__child *child = child_from(process);
+    if (child == NULL)
+        return false;
+    bool own = child->pidfd < 0;
+    DWORD error = own ? ERROR_SUCCESS : ldr__child_terminate(child, exit_code);
+    ldr__object_release(&child->waitable.object);
+    if (own)
+        ldr__process_terminate(exit_code);
+    return error == ERROR_SUCCESS ? true : ldr__win_error(error);
 }
 
 static BOOL LDR_WINAPI guest_GetExitCodeProcess(HANDLE process, DWORD *ret_exit_code)
 {
-    if (process != LDR__CURRENT_PROCESS)
-        return ldr__win_error(ERROR_INVALID_HANDLE);
+    ldr__child *child = NULL;
+    if (process != LDR__CURRENT_PROCESS && (child = child_from(process)) == NULL)
+        return false;
     *ret_exit_code = STILL_ACTIVE;
+    if (child == NULL)
+        return true;
+    ldr__child_exit_code(child, ret_exit_code);
+    ldr__object_release(&child->waitable.object);
     return true;
 }
 
@@ -193,6 +232,7 @@ static const ldr_export lines[] = {
     LDR__FN(GetCurrentProcess),
     LDR__FN(GetCurrentProcessId),
     LDR__FN(GetProcessId),
+    LDR__FN(OpenProcess),
     LDR__FN(ExitProcess),
     LDR__FN(TerminateProcess),
     LDR__FN(GetExitCodeProcess),

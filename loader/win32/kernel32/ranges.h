@@ -7,16 +7,16 @@
 #include "win32/kernel32/pages.h"
 
 /*
- * A range with a protection for each page: what VirtualAlloc reserved or MapViewOfFile mapped (0:
- * reserved, not committed), or a module of which VirtualProtect has changed pages (0: as the view
- * says). The eight page protections are one bit each, so one fits in a byte.
+ * What VirtualAlloc reserved, with a protection for each page (0: reserved, not committed; with
+ * PAGE_GUARD beside what the page has once it is touched), or what MapViewOfFile mapped, of which
+ * the view knows all.
  */
 typedef struct ldr__range {
     struct ldr__range *next;
     uint64_t base, size;
-    DWORD type; /* MEM_PRIVATE, MEM_MAPPED, MEM_IMAGE */
+    ldr_view *view; /* or NULL: memory of its own */
     DWORD allocation_protect;
-    uint8_t pages[];
+    uint16_t pages[];
 } ldr__range;
 
 struct ldr__memory {
@@ -28,8 +28,9 @@ struct ldr__memory {
 
 /* Where the list points at the range that holds [address, address + size), or NULL. */
 ldr__range **ldr__range_find(struct ldr__memory *memory, uint64_t address, uint64_t size);
-/* A range that is in no list yet, all its pages 0; NULL when out of memory. */
-ldr__range *ldr__range_new(uint64_t base, uint64_t size, DWORD type, DWORD allocation_protect);
+/* A range that is in no list yet, all its pages 0; NULL when out of memory. `view` is taken over.
+ */
+ldr__range *ldr__range_new(uint64_t base, uint64_t size, DWORD allocation_protect, ldr_view *view);
 void ldr__range_insert(struct ldr__memory *memory, ldr__range *range);
 /* Notes the protection of pages inside a range. */
 void ldr__range_set(ldr__range *range, uint64_t base, uint64_t size, DWORD protect);

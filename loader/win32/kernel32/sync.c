@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "win32/kernel32/kernel32.h"
+#include "win32/shared.h"
 #include "win32/wait.h"
 
 /* Objects behind handles: mutexes, semaphores, events, and waiting for them. */
@@ -9,38 +10,6 @@
 #define WAIT_FAILED ((DWORD)-1)
 
 /* ---- Creation ---- */
-
-HANDLE ldr__waitable_publish(ldr__waitable *fresh, const WCHAR *name)
-{
-    WCHAR *copy = NULL;
-    ldr__process *process = fresh->process;
-    ldr__waitable *object = NULL;
-    ldr__set_last_error(ERROR_SUCCESS);
-    if (name == NULL || name[0] == 0)
-        return ldr__handle_new(process, &fresh->object);
-    size_t size = (ldr__wcslen(name) + 1) * sizeof *name;
-    if ((copy = malloc(size)) == NULL) {
-        ldr__object_release(&fresh->object);
-        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
-        return NULL;
-    }
-    memcpy(copy, name, size);
-    ldr__wait_lock(process);
-    object = ldr__waitable_find(process, name);
-    if (object == NULL)
-        ldr__waitable_set_name(fresh, copy);
-    ldr__wait_unlock(process);
-    if (object == NULL)
-        return ldr__handle_new(process, &fresh->object);
-    free(copy);
-    bool same_type = object->object.type == fresh->object.type;
-    ldr__object_release(&fresh->object);
-    ldr__set_last_error(same_type ? ERROR_ALREADY_EXISTS : ERROR_INVALID_HANDLE);
-    if (same_type)
-        return ldr__handle_new(process, &object->object);
-    ldr__object_release(&object->object);
-    return NULL;
-}
 
 static HANDLE no_memory(void)
 {
@@ -53,20 +22,18 @@ static HANDLE LDR_WINAPI guest_CreateMutexW(const SECURITY_ATTRIBUTES *security,
 {
     ldr__process *process = ldr__process_self();
     ldr__mutex *mutex = ldr__waitable_new(process, LDR__OBJECT_MUTEX, sizeof *mutex);
-    (void)security;
     if (mutex == NULL)
         return no_memory();
     if (own) {
         mutex->owner = ldr__thread_self();
         mutex->recursion = 1;
     }
-    return ldr__waitable_publish(&mutex->waitable, name);
+    return ldr__waitable_publish(&mutex->waitable, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *security, LONG initial,
                                                 LONG maximum, const WCHAR *name)
 {
-    (void)security;
     if (maximum <= 0 || initial < 0 || initial > maximum) {
         ldr__set_last_error(ERROR_INVALID_PARAMETER);
         return NULL;
@@ -77,19 +44,18 @@ static HANDLE LDR_WINAPI guest_CreateSemaphoreW(const SECURITY_ATTRIBUTES *secur
         return no_memory();
     semaphore->count = initial;
     semaphore->maximum = maximum;
-    return ldr__waitable_publish(&semaphore->waitable, name);
+    return ldr__waitable_publish(&semaphore->waitable, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateEventW(const SECURITY_ATTRIBUTES *security, BOOL manual,
                                             BOOL signaled, const WCHAR *name)
 {
     ldr__event *event = ldr__waitable_new(ldr__process_self(), LDR__OBJECT_EVENT, sizeof *event);
-    (void)security;
     if (event == NULL)
         return no_memory();
     event->manual = manual;
     event->signaled = signaled;
-    return ldr__waitable_publish(&event->waitable, name);
+    return ldr__waitable_publish(&event->waitable, name, ldr__inherits(security));
 }
 
 static HANDLE LDR_WINAPI guest_CreateMutexA(const SECURITY_ATTRIBUTES *security, BOOL own,
@@ -121,6 +87,53 @@ static HANDLE LDR_WINAPI guest_CreateEventA(const SECURITY_ATTRIBUTES *security,
     return handle;
 }
 
+/* ---- Opening ---- */
+
+static HANDLE LDR_WINAPI guest_OpenEventW(DWORD access, BOOL inherit, const WCHAR *name)
+{
+    const ldr__handle_facts facts = {access, inherit};
+    return ldr__waitable_open(ldr__process_self(), LDR__OBJECT_EVENT, sizeof(ldr__event), name,
+                              &facts);
+}
+
+static HANDLE LDR_WINAPI guest_OpenSemaphoreW(DWORD access, BOOL inherit, const WCHAR *name)
+{
+    const ldr__handle_facts facts = {access, inherit};
+    return ldr__waitable_open(ldr__process_self(), LDR__OBJECT_SEMAPHORE, sizeof(ldr__semaphore),
+                              name, &facts);
+}
+
+static HANDLE LDR_WINAPI guest_OpenMutexW(DWORD access, BOOL inherit, const WCHAR *name)
+{
+    const ldr__handle_facts facts = {access, inherit};
+    return ldr__waitable_open(ldr__process_self(), LDR__OBJECT_MUTEX, sizeof(ldr__mutex), name,
+                              &facts);
+}
+
+static HANDLE open_narrow(HANDLE(LDR_WINAPI *open)(DWORD, BOOL, const WCHAR *), DWORD access,
+                          BOOL inherit, const char *name)
+{
+    WCHAR *wide = name ? ldr__utf16_from(name) : NULL;
+    HANDLE handle = name && !wide ? no_memory() : open(access, inherit, wide);
+    free(wide);
+    return handle;
+}
+
+static HANDLE LDR_WINAPI guest_OpenEventA(DWORD access, BOOL inherit, const char *name)
+{
+    return open_narrow(guest_OpenEventW, access, inherit, name);
+}
+
+static HANDLE LDR_WINAPI guest_OpenSemaphoreA(DWORD access, BOOL inherit, const char *name)
+{
+    return open_narrow(guest_OpenSemaphoreW, access, inherit, name);
+}
+
+static HANDLE LDR_WINAPI guest_OpenMutexA(DWORD access, BOOL inherit, const char *name)
+{
+    return open_narrow(guest_OpenMutexW, access, inherit, name);
+}
+
 /* ---- Changing state ---- */
 
 /* The object of that type with the process's wait lock held, or NULL with the last error. */
@@ -146,33 +159,46 @@ static BOOL LDR_WINAPI guest_ReleaseMutex(HANDLE handle)
     ldr__mutex *mutex = lock_object(handle, LDR__OBJECT_MUTEX);
     if (mutex == NULL)
         return false;
-    bool owned = mutex->owner == ldr__thread_self();
-    if (owned && --mutex->recursion == 0) {
-        mutex->owner = NULL;
-        ldr__waitable_changed(&mutex->waitable);
+    DWORD error = ERROR_NOT_OWNER;
+    if (mutex->waitable.shared != NULL) {
+        error = ldr__shared_mutex_release(mutex->waitable.shared);
+    } else if (mutex->owner == ldr__thread_self()) {
+        error = ERROR_SUCCESS;
+        if (--mutex->recursion == 0) {
+            mutex->owner = NULL;
+            ldr__waitable_changed(&mutex->waitable);
+        }
     }
     unlock_object(&mutex->waitable);
-    return owned ? true : ldr__win_error(ERROR_NOT_OWNER);
+    return error == ERROR_SUCCESS ? true : ldr__win_error(error);
+}
+
+/* The count before; the wait lock is held. */
+static DWORD release_semaphore(ldr__semaphore *semaphore, uint32_t count, uint32_t *ret_previous)
+{
+    if (semaphore->waitable.shared != NULL)
+        return ldr__shared_semaphore_release(semaphore->waitable.shared, count, ret_previous);
+    if (count > (uint32_t)(semaphore->maximum - semaphore->count))
+        return ERROR_TOO_MANY_POSTS;
+    *ret_previous = (uint32_t)semaphore->count;
+    semaphore->count += (int32_t)count;
+    ldr__waitable_changed(&semaphore->waitable);
+    return ERROR_SUCCESS;
 }
 
 static BOOL LDR_WINAPI guest_ReleaseSemaphore(HANDLE handle, LONG count, LONG *ret_previous)
 {
+    uint32_t previous = 0;
     ldr__semaphore *semaphore = lock_object(handle, LDR__OBJECT_SEMAPHORE);
     if (semaphore == NULL)
         return false;
-    LONG previous = semaphore->count;
-    DWORD error = count <= 0                              ? ERROR_INVALID_PARAMETER
-                  : count > semaphore->maximum - previous ? ERROR_TOO_MANY_POSTS
-                                                          : ERROR_SUCCESS;
-    if (error == ERROR_SUCCESS) {
-        semaphore->count += count;
-        ldr__waitable_changed(&semaphore->waitable);
-    }
+    DWORD error = count > 0 ? release_semaphore(semaphore, (uint32_t)count, &previous)
+                            : ERROR_INVALID_PARAMETER;
     unlock_object(&semaphore->waitable);
     if (error != ERROR_SUCCESS)
         return ldr__win_error(error);
     if (ret_previous != NULL)
-        *ret_previous = previous;
+        *ret_previous = (LONG)previous;
     return true;
 }
 
@@ -181,9 +207,7 @@ static BOOL set_event(HANDLE handle, bool signaled)
     ldr__event *event = lock_object(handle, LDR__OBJECT_EVENT);
     if (event == NULL)
         return false;
-    event->signaled = signaled;
-    if (signaled)
-        ldr__waitable_changed(&event->waitable);
+    ldr__event_set(event, signaled);
     unlock_object(&event->waitable);
     return true;
 }
@@ -346,6 +370,12 @@ static const ldr_export lines[] = {
     LDR__FN(CreateSemaphoreW),
     LDR__FN(CreateEventA),
     LDR__FN(CreateEventW),
+    LDR__FN(OpenMutexA),
+    LDR__FN(OpenMutexW),
+    LDR__FN(OpenSemaphoreA),
+    LDR__FN(OpenSemaphoreW),
+    LDR__FN(OpenEventA),
+    LDR__FN(OpenEventW),
     LDR__FN(ReleaseMutex),
     LDR__FN(ReleaseSemaphore),
     LDR__FN(SetEvent),

@@ -1,6 +1,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "win32/children.h"
 #include "win32/kernel32/kernel32.h"
 #include "win32/wait.h"
 
@@ -71,6 +72,11 @@ DWORD ldr__thread_resume(HANDLE handle)
     ldr__thread_object *object = thread_from(handle);
     if (object == NULL)
         return (DWORD)-1;
+    if (object->remote != NULL) {
+        DWORD before = ldr__child_resume(object->remote);
+        ldr__object_release(&object->waitable.object);
+        return before;
+    }
     pthread_mutex_lock(&process->lock);
     DWORD previous = object->suspend_count;
     if (previous > 0)

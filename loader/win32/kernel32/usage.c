@@ -150,16 +150,7 @@ static BOOL LDR_WINAPI guest_GetLogicalProcessorInformationEx(DWORD relationship
     return true;
 }
 
-/* ---- Other processes ---- */
-
-static HANDLE LDR_WINAPI guest_OpenProcess(DWORD access, BOOL inherit, DWORD id)
-{
-    (void)access;
-    (void)inherit;
-    /* INVALID_PARAMETER is what Windows says for a number that no process has. */
-    ldr__set_last_error(id == (DWORD)getpid() ? ERROR_NOT_SUPPORTED : ERROR_INVALID_PARAMETER);
-    return NULL;
-}
+/* ---- The program ---- */
 
 static BOOL LDR_WINAPI guest_QueryFullProcessImageNameW(HANDLE process, DWORD flags,
                                                         WCHAR *ret_path, DWORD *size)
@@ -200,7 +191,6 @@ static const ldr_export lines[] = {
     LDR__FN(GetProcessWorkingSetSize),
     LDR__FN(GetPriorityClass),
     LDR__FN(GetLogicalProcessorInformationEx),
-    LDR__FN(OpenProcess),
     LDR__FN(QueryFullProcessImageNameW),
 };
 

@@ -6,7 +6,8 @@
 #define SHADOW_SPACE 0x20
 #define LOCALS       (SHADOW_SPACE + 8)
 #define SAVED        (5 * 8)
-#define USER_FLAGS   0xCD5 /* carry, parity, adjust, zero, sign, direction, overflow */
+/* Carry, parity, adjust, zero, sign, single step, direction, overflow, alignment check. */
+#define USER_FLAGS   0x40DD5
 
     .text
 
@@ -105,5 +106,16 @@ FUNCTION ldr__seh_restore
     movq CTX_RDI(%rdi), %rdi
     iretq
 FUNCTION_END ldr__seh_restore
+
+/*
+ * void ldr__seh_restore_extended(const CONTEXT *context, const void *extended)
+ * Loads first what XSAVE has stored beyond the x87 and SSE registers, which are the context's.
+ */
+FUNCTION ldr__seh_restore_extended
+    movl $-4, %eax
+    movl $-1, %edx
+    xrstor (%rsi)
+    jmp ldr__seh_restore
+FUNCTION_END ldr__seh_restore_extended
 
     .section .note.GNU-stack, "", @progbits

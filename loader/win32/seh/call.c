@@ -30,6 +30,15 @@ void ldr__seh_leave(ldr__seh_frame *frame, uint32_t exception)
     ldr__seh_bridge_exit(frame);
 }
 
+bool ldr__seh_has_caller(void)
+{
+    const ldr__thread *thread = ldr__thread_self();
+    const ldr__seh_frame *frame = thread->seh_frames;
+    while (frame != NULL && frame->kind != LDR__SEH_CALL)
+        frame = frame->outer;
+    return frame != NULL || thread->exit_jump != NULL;
+}
+
 void ldr__seh_abandon(uint32_t exception)
 {
     for (ldr__seh_frame *frame = ldr__thread_self()->seh_frames; frame != NULL;
@@ -53,9 +62,22 @@ void ldr__seh_forget_below(const CONTEXT *context, uint32_t exception)
 
 void ldr__seh_resume(const CONTEXT *context, uint32_t exception)
 {
+    ldr__seh_resume_extended(context, NULL, exception);
+}
+
+void ldr__seh_resume_extended(const CONTEXT *context, const void *extended, uint32_t exception)
+{
     ldr__seh_forget_below(context, exception);
     forget_stack();
-    ldr__seh_restore(context);
+    if (extended == NULL)
+        ldr__seh_restore(context);
+    ldr__seh_restore_extended(context, extended);
+}
+
+void ldr__seh_pass_fault(const CONTEXT *context, const void *extended)
+{
+    ldr__thread_self()->pass_next_fault = true;
+    ldr__seh_resume_extended(context, extended, STATUS_UNWIND);
 }
 
 bool ldr__seh_call(void *function, void *a, uint64_t b, void *c, uint64_t *ret_result,

@@ -14,6 +14,8 @@ typedef struct exception {
     EXCEPTION_RECORD *record;
     CONTEXT *context;
     CONTEXT origin;
+    bool is_fault;
+    const void *extended; /* of a fault, or NULL */
 } exception;
 
 /* Raises `code` because of how a handler behaved. */
@@ -96,25 +98,73 @@ static bool ask_last_filter(exception *raised)
     return (int32_t)answer == EXCEPTION_CONTINUE_EXECUTION && may_continue(raised);
 }
 
+/* Loading one with bits that the processor does not have is a fault: they count as 0. */
+static void keep_mxcsr_valid(CONTEXT *context)
+{
+    enum { FX_MXCSR = 24 };
+    context->mxcsr &= 0xFFFF;
+    memcpy(context->fx_start + FX_MXCSR, &context->mxcsr, sizeof context->mxcsr);
+}
+
 static _Noreturn void continue_execution(exception *raised)
 {
     EXCEPTION_POINTERS pointers = {raised->record, raised->context};
     ldr__seh_call_vectored(LDR__VECTORED_CONTINUE, &pointers, &raised->origin);
-    ldr__seh_resume(raised->context, raised->record->code);
+    keep_mxcsr_valid(raised->context);
+    ldr__seh_resume_extended(raised->context, raised->extended, raised->record->code);
+}
+
+/*
+ * Whether an exception that nobody handles ends with a caller of ours, or with the program that
+ * ldr_run runs. A thread that a library has made has neither: its host would not notice.
+ */
+static bool is_end_of_program(void)
+{
+    const ldr__thread *thread = ldr__thread_self();
+    return ldr__seh_has_caller() &&
+           (!thread->made_by_guest || thread->process->peb->image_base != NULL);
+}
+
+/* Lets the fault happen again, for the signal handler that was there before ours. */
+static _Noreturn void pass_fault(exception *raised)
+{
+    enum { STEP_FLAG = 0x100 };
+    if (raised->record->code == STATUS_SINGLE_STEP)
+        raised->origin.eflags |= STEP_FLAG;
+    ldr__seh_pass_fault(&raised->origin, raised->extended);
+}
+
+/* Tells everyone in turn, and ends the guest if nobody wants to go on with it. */
+static _Noreturn void dispatch(exception *raised)
+{
+    EXCEPTION_POINTERS pointers = {raised->record, raised->context};
+    if (ldr__seh_call_vectored(LDR__VECTORED_EXCEPTION, &pointers, &raised->origin))
+        continue_execution(raised);
+    search_result result = search_frames(raised);
+    if (result == CONTINUE || ask_last_filter(raised))
+        continue_execution(raised);
+    if (raised->is_fault && !is_end_of_program())
+        pass_fault(raised);
+    if (result == BROKEN_STACK)
+        ldr__seh_abandon(raised->record->code);
+    ldr__seh_unwind(&raised->origin, 0, 0, raised->record, 0);
 }
 
 void ldr__seh_dispatch(EXCEPTION_RECORD *record, CONTEXT *context)
 {
-    exception raised = {.record = record, .context = context, .origin = *context};
-    EXCEPTION_POINTERS pointers = {record, context};
-    if (ldr__seh_call_vectored(LDR__VECTORED_EXCEPTION, &pointers, &raised.origin))
-        continue_execution(&raised);
-    search_result result = search_frames(&raised);
-    if (result == CONTINUE || ask_last_filter(&raised))
-        continue_execution(&raised);
-    if (result == BROKEN_STACK)
-        ldr__seh_abandon(record->code);
-    ldr__seh_unwind(&raised.origin, 0, 0, record, 0);
+    dispatch(&(exception){.record = record, .context = context, .origin = *context});
+}
+
+void ldr__seh_dispatch_fault(EXCEPTION_RECORD *record, CONTEXT *context, const void *extended)
+{
+    exception raised = {.record = record,
+                        .context = context,
+                        .origin = *context,
+                        .is_fault = true,
+                        .extended = extended};
+    raised.origin.flags |= LDR__CONTEXT_AT_FAULT;
+    context->flags &= ~LDR__CONTEXT_AT_FAULT;
+    dispatch(&raised);
 }
 
 /* ---- Exports (seh/entry.S) ---- */

@@ -9,18 +9,27 @@ enum { FUNCTION_SIZE = 12, FUNCTION_END = 4, FUNCTION_UNWIND = 8 };
 /* Bit 0 of the unwind RVA: it is the RVA of another RUNTIME_FUNCTION instead. */
 enum { INDIRECT = 1 };
 
-struct ldr__code_range {
+typedef struct code_range {
     ldr_module *module;
     uint64_t begin, end;
     const pe_image *image;
     const uint8_t *table; /* in the module's view */
     uint32_t count;
+    atomic_bool removed; /* the module is gone; the range stays until the list is replaced */
+} code_range;
+
+/* Modules sorted by address. A new one makes a new list, so that readers need no lock. */
+struct ldr__module_list {
+    ldr__module_list *old; /* of those that are replaced: next */
+    size_t count;
+    code_range ranges[];
 };
 
 /* One entry of RtlAddFunctionTable or RtlInstallFunctionTableCallback. */
 struct ldr__dynamic_table {
-    ldr__dynamic_table *next;
-    uint64_t identifier; /* what the guest removes it by */
+    _Atomic(ldr__dynamic_table *) next;
+    ldr__dynamic_table *old; /* of those that are removed: next */
+    uint64_t identifier;     /* what the guest removes it by */
     uint64_t base, length;
     const uint8_t *table;
     uint32_t count;
@@ -63,7 +72,7 @@ bool ldr__unwind_read_function(const ldr__unwind_source *source, uint32_t rva,
 /* ---- Modules ---- */
 
 /* The exception directory, cut to what is stored in the image. */
-static void note_table(ldr__code_range *range)
+static void note_table(code_range *range)
 {
     pe_directory directory = pe_directory_at(range->image, PE_DIRECTORY_EXCEPTION);
     uint8_t first;
@@ -76,13 +85,56 @@ static void note_table(ldr__code_range *range)
     range->count = (uint32_t)(size / FUNCTION_SIZE);
 }
 
-/* The index of the first module that ends beyond `address`. */
-static size_t first_ending_after(const ldr__seh *seh, uint64_t address)
+/* ---- Readers ---- */
+
+static void begin_reading(ldr__seh *seh)
 {
-    size_t low = 0, high = seh->module_count;
+    atomic_fetch_add(&seh->readers, 1);
+}
+
+static void end_reading(ldr__seh *seh)
+{
+    atomic_fetch_sub(&seh->readers, 1);
+}
+
+static void release_modules(ldr__module_list *list)
+{
+    while (list != NULL) {
+        ldr__module_list *next = list->old;
+        free(list);
+        list = next;
+    }
+}
+
+static void release_dynamic(ldr__dynamic_table *table)
+{
+    while (table != NULL) {
+        ldr__dynamic_table *next = table->old;
+        free(table);
+        table = next;
+    }
+}
+
+/* With the lock held: who begins to read from now on does not find what is old. */
+static void release_old(ldr__seh *seh)
+{
+    if (atomic_load(&seh->readers) != 0)
+        return;
+    release_modules(seh->old_modules);
+    release_dynamic(seh->old_dynamic);
+    seh->old_modules = NULL;
+    seh->old_dynamic = NULL;
+}
+
+/* ---- The list of modules ---- */
+
+/* The index of the first module that ends beyond `address`. */
+static size_t first_ending_after(const ldr__module_list *list, uint64_t address)
+{
+    size_t low = 0, high = list->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (seh->modules[middle].end <= address)
+        if (list->ranges[middle].end <= address)
             low = middle + 1;
         else
             high = middle;
@@ -90,28 +142,40 @@ static size_t first_ending_after(const ldr__seh *seh, uint64_t address)
     return low;
 }
 
-static bool grow(ldr__seh *seh)
+static void append(ldr__module_list *list, const code_range *range)
 {
-    if (seh->module_count < seh->module_capacity)
-        return true;
-    size_t capacity = seh->module_capacity == 0 ? 16 : 2 * seh->module_capacity;
-    ldr__code_range *modules = realloc(seh->modules, capacity * sizeof *modules);
-    if (modules == NULL)
-        return false;
-    seh->modules = modules;
-    seh->module_capacity = capacity;
-    return true;
+    memcpy(&list->ranges[list->count++], range, sizeof *range);
 }
 
-static bool insert(ldr__seh *seh, const ldr__code_range *range)
+/* The list with a range more, without those that are removed. */
+static ldr__module_list *list_with(const ldr__module_list *old, const code_range *range)
 {
-    if (!grow(seh))
+    size_t count = old != NULL ? old->count : 0, i = 0;
+    ldr__module_list *list = calloc(1, sizeof *list + (count + 1) * sizeof *range);
+    if (list == NULL)
+        return NULL;
+    for (; i < count && old->ranges[i].begin < range->begin; i++)
+        if (!atomic_load(&old->ranges[i].removed))
+            append(list, &old->ranges[i]);
+    append(list, range);
+    for (; i < count; i++)
+        if (!atomic_load(&old->ranges[i].removed))
+            append(list, &old->ranges[i]);
+    return list;
+}
+
+static bool insert(ldr__seh *seh, const code_range *range)
+{
+    ldr__module_list *old = atomic_load(&seh->modules);
+    ldr__module_list *list = list_with(old, range);
+    if (list == NULL)
         return false;
-    size_t index = first_ending_after(seh, range->begin);
-    memmove(seh->modules + index + 1, seh->modules + index,
-            (seh->module_count - index) * sizeof *range);
-    seh->modules[index] = *range;
-    seh->module_count++;
+    atomic_store(&seh->modules, list);
+    if (old != NULL) {
+        old->old = seh->old_modules;
+        seh->old_modules = old;
+    }
+    release_old(seh);
     return true;
 }
 
@@ -126,10 +190,10 @@ ldr_status ldr__seh_module_added(ldr__process *process, ldr_module *module)
 bool ldr__seh_view_added(ldr__seh *seh, ldr_module *module, const ldr_view *view)
 {
     uint64_t base = (uintptr_t)ldr_view_base(view);
-    ldr__code_range range = {.module = module,
-                             .begin = base,
-                             .end = base + ldr_view_size(view),
-                             .image = ldr_view_image(view)};
+    code_range range = {.module = module,
+                        .begin = base,
+                        .end = base + ldr_view_size(view),
+                        .image = ldr_view_image(view)};
     note_table(&range);
     pthread_mutex_lock(&seh->lock);
     bool inserted = insert(seh, &range);
@@ -141,27 +205,31 @@ void ldr__seh_module_removed(ldr__process *process, ldr_module *module)
 {
     ldr__seh *seh = process->seh;
     pthread_mutex_lock(&seh->lock);
-    for (size_t i = 0; i < seh->module_count; i++) {
-        if (seh->modules[i].module != module)
-            continue;
-        seh->module_count--;
-        memmove(seh->modules + i, seh->modules + i + 1,
-                (seh->module_count - i) * sizeof *seh->modules);
-        break;
-    }
+    ldr__module_list *list = atomic_load(&seh->modules);
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        if (list->ranges[i].module == module)
+            atomic_store(&list->ranges[i].removed, true);
     pthread_mutex_unlock(&seh->lock);
 }
 
-/* A copy, so that nothing is used of the list once the lock is given back. */
-static bool find_module(ldr__seh *seh, uint64_t address, ldr__code_range *ret_range)
+/* A copy, so that nothing is used of the list once readers are through. */
+static bool find_module(ldr__seh *seh, uint64_t address, code_range *ret_range)
 {
-    pthread_mutex_lock(&seh->lock);
-    size_t index = first_ending_after(seh, address);
-    bool found = index < seh->module_count && seh->modules[index].begin <= address;
+    begin_reading(seh);
+    const ldr__module_list *list = atomic_load(&seh->modules);
+    size_t index = list != NULL ? first_ending_after(list, address) : 0;
+    bool found = list != NULL && index < list->count && list->ranges[index].begin <= address &&
+                 !atomic_load(&list->ranges[index].removed);
     if (found)
-        *ret_range = seh->modules[index];
-    pthread_mutex_unlock(&seh->lock);
+        memcpy(ret_range, &list->ranges[index], sizeof *ret_range);
+    end_reading(seh);
     return found;
+}
+
+bool ldr__seh_is_module_code(ldr__seh *seh, uint64_t pc)
+{
+    code_range range;
+    return find_module(seh, pc, &range);
 }
 
 /* ---- Lookup ---- */
@@ -189,7 +257,7 @@ bool ldr__unwind_find_function(const ldr__unwind_source *source, uint32_t rva,
 {
     if (source->image == NULL)
         return false;
-    ldr__code_range range = {.image = source->image};
+    code_range range = {.image = source->image};
     note_table(&range);
     const uint8_t *line = search(range.table, range.count, rva);
     if (line == NULL)
@@ -224,13 +292,16 @@ static bool in_dynamic_table(const ldr__dynamic_table *table, uint64_t pc)
 
 static bool find_dynamic(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place)
 {
-    pthread_mutex_lock(&seh->lock);
-    const ldr__dynamic_table *table = seh->dynamic;
+    ldr__dynamic_table copy;
+    begin_reading(seh);
+    const ldr__dynamic_table *table = atomic_load(&seh->dynamic);
     while (table != NULL && !in_dynamic_table(table, pc))
-        table = table->next;
-    ldr__dynamic_table copy = table == NULL ? (ldr__dynamic_table){0} : *table;
-    pthread_mutex_unlock(&seh->lock);
-    if (table == NULL)
+        table = atomic_load(&table->next);
+    bool found = table != NULL;
+    if (found)
+        memcpy(&copy, table, sizeof copy);
+    end_reading(seh);
+    if (!found)
         return false;
     *ret_place = (ldr__code_place){.source = {copy.base, NULL}};
     const uint8_t *line = copy.callback != NULL
@@ -243,7 +314,7 @@ static bool find_dynamic(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place)
 
 bool ldr__seh_find_code(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place)
 {
-    ldr__code_range range;
+    code_range range;
     if (!find_module(seh, pc, &range))
         return find_dynamic(seh, pc, ret_place);
     *ret_place = (ldr__code_place){.source = {range.begin, range.image}};
@@ -255,19 +326,22 @@ bool ldr__seh_find_code(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place)
 
 ldr__unwind_source ldr__seh_source_of(ldr__seh *seh, uint64_t base)
 {
-    ldr__code_range range;
+    code_range range;
     bool known = find_module(seh, base, &range) && range.begin == base;
     return (ldr__unwind_source){base, known ? range.image : NULL};
 }
 
 void ldr__seh_functions_release(ldr__seh *seh)
 {
-    free(seh->modules);
-    while (seh->dynamic != NULL) {
-        ldr__dynamic_table *next = seh->dynamic->next;
-        free(seh->dynamic);
-        seh->dynamic = next;
+    ldr__dynamic_table *table = atomic_load(&seh->dynamic);
+    while (table != NULL) {
+        ldr__dynamic_table *next = atomic_load(&table->next);
+        free(table);
+        table = next;
     }
+    release_dynamic(seh->old_dynamic);
+    release_modules(seh->old_modules);
+    free(atomic_load(&seh->modules));
 }
 
 /* ---- Exports ---- */
@@ -278,10 +352,10 @@ static bool add_dynamic(const ldr__dynamic_table *table)
     ldr__dynamic_table *copy = malloc(sizeof *copy);
     if (copy == NULL)
         return false;
-    *copy = *table;
+    memcpy(copy, table, sizeof *copy);
     pthread_mutex_lock(&seh->lock);
-    copy->next = seh->dynamic;
-    seh->dynamic = copy;
+    atomic_store(&copy->next, atomic_load(&seh->dynamic));
+    atomic_store(&seh->dynamic, copy);
     pthread_mutex_unlock(&seh->lock);
     return true;
 }
@@ -309,14 +383,17 @@ uint8_t LDR_WINAPI ldr__seh_delete_table(const void *identifier)
 {
     ldr__seh *seh = ldr__process_self()->seh;
     pthread_mutex_lock(&seh->lock);
-    ldr__dynamic_table **link = &seh->dynamic;
-    while (*link != NULL && (*link)->identifier != (uintptr_t)identifier)
-        link = &(*link)->next;
-    ldr__dynamic_table *table = *link;
-    if (table != NULL)
-        *link = table->next;
+    _Atomic(ldr__dynamic_table *) *link = &seh->dynamic;
+    ldr__dynamic_table *table;
+    while ((table = atomic_load(link)) != NULL && table->identifier != (uintptr_t)identifier)
+        link = &table->next;
+    if (table != NULL) {
+        atomic_store(link, atomic_load(&table->next));
+        table->old = seh->old_dynamic;
+        seh->old_dynamic = table;
+        release_old(seh);
+    }
     pthread_mutex_unlock(&seh->lock);
-    free(table);
     return table != NULL;
 }
 
@@ -334,7 +411,7 @@ const void *LDR_WINAPI ldr__seh_lookup_entry(uint64_t pc, uint64_t *ret_base, vo
 
 void *LDR_WINAPI ldr__seh_pc_to_header(uint64_t pc, void **ret_base)
 {
-    ldr__code_range range;
+    code_range range;
     bool found = find_module(ldr__process_self()->seh, pc, &range);
     *ret_base = found ? (void *)(uintptr_t)range.begin : NULL;
     return *ret_base;

@@ -317,15 +317,29 @@ static bool load_caller(const frame_rules *rules, ldr__stack_range stack, CONTEX
     }
     if (cfa <= context->gpr[LDR__RSP])
         return false;
+    caller.flags &= ~LDR__CONTEXT_AT_FAULT;
     *context = caller;
     return true;
 }
 
+/* A return address may be the first behind its function: the call before it is in it. */
+static uint64_t function_pc(const CONTEXT *context)
+{
+    return (context->flags & LDR__CONTEXT_AT_FAULT) != 0 ? context->rip : context->rip - 1;
+}
+
+uint64_t ldr__host_function(const CONTEXT *context)
+{
+    struct dwarf_eh_bases bases;
+    if (_Unwind_Find_FDE((void *)(uintptr_t)function_pc(context), &bases) == NULL)
+        return 0;
+    return (uintptr_t)bases.function;
+}
+
 bool ldr__unwind_host(ldr__stack_range stack, CONTEXT *context)
 {
-    /* A return address may be the first behind its function: the call before it is in it. */
-    uint64_t pc = context->rip - 1;
     struct dwarf_eh_bases bases;
+    uint64_t pc = function_pc(context);
     const uint8_t *fde = _Unwind_Find_FDE((void *)(uintptr_t)pc, &bases);
     if (fde == NULL)
         return false;

@@ -38,6 +38,12 @@ _Static_assert(offsetof(CONTEXT, xmm) == 0x1A0, "CONTEXT layout");
 
 #define CONTEXT_FULL 0x10000Bu
 
+/*
+ * CONTEXT_EXCEPTION_ACTIVE of winnt.h. Here: rip is the instruction that has faulted, where in
+ * other contexts of a walk it is what a call returns to.
+ */
+#define LDR__CONTEXT_AT_FAULT 0x8000000u
+
 typedef struct EXCEPTION_RECORD {
     uint32_t code;
     uint32_t flags;
@@ -122,5 +128,27 @@ enum { UNW_FLAG_EHANDLER = 1, UNW_FLAG_UHANDLER = 2, UNW_FLAG_CHAININFO = 4 };
 #define STATUS_INVALID_DISPOSITION      0xC0000026u
 #define STATUS_UNWIND                   0xC0000027u
 #define STATUS_INVALID_UNWIND_TARGET    0xC0000029u
+
+/* Exceptions of the processor: as in winnt.h, from Microsoft Learn's EXCEPTION_RECORD. */
+#define STATUS_GUARD_PAGE_VIOLATION    0x80000001u
+#define STATUS_DATATYPE_MISALIGNMENT   0x80000002u
+#define STATUS_BREAKPOINT              0x80000003u
+#define STATUS_SINGLE_STEP             0x80000004u
+#define STATUS_ACCESS_VIOLATION        0xC0000005u
+#define STATUS_IN_PAGE_ERROR           0xC0000006u
+#define STATUS_END_OF_FILE             0xC0000011u
+#define STATUS_ILLEGAL_INSTRUCTION     0xC000001Du
+#define STATUS_FLOAT_DENORMAL_OPERAND  0xC000008Du
+#define STATUS_FLOAT_DIVIDE_BY_ZERO    0xC000008Eu
+#define STATUS_FLOAT_INEXACT_RESULT    0xC000008Fu
+#define STATUS_FLOAT_INVALID_OPERATION 0xC0000090u
+#define STATUS_FLOAT_OVERFLOW          0xC0000091u
+#define STATUS_FLOAT_STACK_CHECK       0xC0000092u
+#define STATUS_FLOAT_UNDERFLOW         0xC0000093u
+#define STATUS_INTEGER_DIVIDE_BY_ZERO  0xC0000094u
+#define STATUS_INTEGER_OVERFLOW        0xC0000095u
+#define STATUS_PRIVILEGED_INSTRUCTION  0xC0000096u
+#define STATUS_STACK_OVERFLOW          0xC00000FDu
+#define STATUS_STACK_BUFFER_OVERRUN    0xC0000409u
 
 #endif

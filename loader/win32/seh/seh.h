@@ -61,6 +61,9 @@ typedef struct ldr__code_place {
 /* False when `pc` is in no module and in no dynamic function table: not guest code. */
 bool ldr__seh_find_code(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place);
 
+/* Whether `pc` is in a module. May be called in a signal handler. */
+bool ldr__seh_is_module_code(ldr__seh *seh, uint64_t pc);
+
 /* The source for unwind data of the module (or dynamic table) at `base`. */
 ldr__unwind_source ldr__seh_source_of(ldr__seh *seh, uint64_t base);
 
@@ -123,6 +126,9 @@ bool ldr__unwind_primary(const ldr__unwind_source *source, ldr__function functio
  */
 bool ldr__unwind_host(ldr__stack_range stack, CONTEXT *context);
 
+/* Where the host function that the context's rip is in begins; 0 when it is no host code. */
+uint64_t ldr__host_function(const CONTEXT *context);
+
 /* ---- Host code that calls the guest (seh/call.c) ---- */
 
 typedef enum ldr__seh_frame_kind {
@@ -161,6 +167,20 @@ _Noreturn void ldr__seh_leave(ldr__seh_frame *frame, uint32_t exception);
  */
 _Noreturn void ldr__seh_resume(const CONTEXT *context, uint32_t exception);
 
+/*
+ * The same where a fault was: `extended` (or NULL) is what the processor had besides the context's
+ * registers, as XSAVE has stored it.
+ */
+_Noreturn void ldr__seh_resume_extended(const CONTEXT *context, const void *extended,
+                                        uint32_t exception);
+
+/* Whether ldr__seh_abandon has anywhere to go: else the embedder called the guest directly. */
+bool ldr__seh_has_caller(void);
+
+/* Goes on at a fault so that it happens again, for the signal handler that was there before ours.
+ */
+_Noreturn void ldr__seh_pass_fault(const CONTEXT *context, const void *extended);
+
 /* Drops the records of frames below `context`; leaves an ldr__seh_call that is one of them. */
 void ldr__seh_forget_below(const CONTEXT *context, uint32_t exception);
 
@@ -176,6 +196,7 @@ uint64_t ldr__seh_bridge(ldr__seh_frame *frame, void *function, uint64_t a, uint
                          uint64_t d);
 _Noreturn void ldr__seh_bridge_exit(const ldr__seh_frame *frame);
 _Noreturn void ldr__seh_restore(const CONTEXT *context);
+_Noreturn void ldr__seh_restore_extended(const CONTEXT *context, const void *extended);
 
 /* ---- From frame to frame (seh/walk.c) ---- */
 
@@ -215,6 +236,13 @@ void ldr__seh_walk_next(ldr__seh_walk *walk);
 
 /* Raises `record` where `context` is. Returns to the guest, or not at all. */
 _Noreturn void ldr__seh_dispatch(EXCEPTION_RECORD *record, CONTEXT *context);
+
+/*
+ * The same for a fault (fault/dispatch.c). One that nobody handles, where no caller of ours waits
+ * for the guest, happens again and goes to the signal handler that was there before ours.
+ */
+_Noreturn void ldr__seh_dispatch_fault(EXCEPTION_RECORD *record, CONTEXT *context,
+                                       const void *extended);
 
 /* RtlUnwindEx from where `context` is. `record` may be NULL. */
 _Noreturn void ldr__seh_unwind(const CONTEXT *context, uint64_t target_frame, uint64_t target_ip,
@@ -291,14 +319,17 @@ LONG LDR_WINAPI ldr__seh_unhandled_filter(EXCEPTION_POINTERS *pointers);
 
 /* ---- State ---- */
 
-typedef struct ldr__code_range ldr__code_range;       /* seh/functions.c: a module */
+typedef struct ldr__module_list ldr__module_list;     /* seh/functions.c */
 typedef struct ldr__dynamic_table ldr__dynamic_table; /* seh/functions.c */
 
 struct ldr__seh {
-    pthread_mutex_t lock;     /* guards all but the filter; never held while guest code runs */
-    ldr__code_range *modules; /* sorted by address */
-    size_t module_count, module_capacity;
-    ldr__dynamic_table *dynamic; /* list */
+    /* Guards changes of what follows; never held while guest code runs or its memory is read. */
+    pthread_mutex_t lock;
+    _Atomic(ldr__module_list *) modules;   /* or NULL */
+    _Atomic(ldr__dynamic_table *) dynamic; /* list */
+    atomic_uint readers; /* of these two, which are read without the lock: in signal handlers too */
+    ldr__module_list *old_modules; /* replaced, released once there are no readers */
+    ldr__dynamic_table *old_dynamic;
     ldr__vectored_handler *vectored[LDR__VECTORED_LISTS];
     _Atomic(ldr__seh_filter) filter;
 };

@@ -41,6 +41,19 @@ static ldr__seh_step pass_record(ldr__seh_walk *walk, const ldr__seh_frame *reco
     return LDR__SEH_FRAME;
 }
 
+/*
+ * The frame of a fault in no code at all, which a call through a bad pointer led to: all that is of
+ * it on the stack is the return address.
+ */
+static bool pass_bad_call(ldr__seh_walk *walk)
+{
+    if ((walk->current.flags & LDR__CONTEXT_AT_FAULT) == 0 ||
+        ldr__host_function(&walk->current) != 0)
+        return false;
+    walk->current.flags &= ~LDR__CONTEXT_AT_FAULT;
+    return ldr__unwind_return(walk->stack, &walk->current);
+}
+
 /* One step on from host code. */
 static ldr__seh_step pass_host(ldr__seh_walk *walk)
 {
@@ -48,6 +61,8 @@ static ldr__seh_step pass_host(ldr__seh_walk *walk)
     while (walk->record != NULL && walk->record->stack < rsp)
         walk->record = walk->record->outer;
     bool at_record = walk->record != NULL && walk->record->stack == rsp;
+    if (pass_bad_call(walk))
+        return LDR__SEH_FRAME;
     if (!at_record && walk->current.rip != 0 && ldr__unwind_host(walk->stack, &walk->current))
         return LDR__SEH_FRAME;
     return walk->record != NULL ? pass_record(walk, walk->record) : LDR__SEH_END;
@@ -108,4 +123,5 @@ ldr__seh_step ldr__seh_walk_look(ldr__seh_walk *walk, uint32_t handler_type)
 void ldr__seh_walk_next(ldr__seh_walk *walk)
 {
     walk->current = walk->caller;
+    walk->current.flags &= ~LDR__CONTEXT_AT_FAULT;
 }

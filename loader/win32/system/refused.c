@@ -57,8 +57,6 @@ static const ldr_export kernel32_lines[] = {
     LDR__FN_AS("CreateFiberEx", not_supported),
     LDR__FN_AS("SwitchToFiber", not_supported),
     LDR__FN_AS("DeleteFiber", not_supported),
-    LDR__FN_AS("CreateProcessA", not_supported),
-    LDR__FN_AS("CreateProcessW", not_supported),
     LDR__FN_AS("GetNumberFormatEx", not_supported),
     LDR__FN_AS("GetCurrencyFormatEx", not_supported),
     LDR__FN_AS("GetSystemDirectoryA", no_such_folder),
