@@ -168,6 +168,26 @@ typedef enum ldr_aslr {
     LDR_ASLR_FORCE, /* all that have relocations ("mandatory ASLR") */
 } ldr_aslr;
 
+/*
+ * When the pages are filled that cannot be the file's own, because the image is aligned to sectors
+ * (LDR_BACKING_SEGMENT): all of them when the section is made, or 64 KiB at a time when one of them
+ * is first touched, relocated at the same moment if the view is. What is filled once is there for
+ * all views. Broken relocations are found before either.
+ *
+ * On demand the section has the file open as long as it lives, and a thread as long as it has
+ * views. A page that cannot be filled is like one behind the end of a file that was cut off:
+ * whoever touches it gets SIGBUS (BUS_ADRERR), a system call EFAULT, functions of this header
+ * LDR_IO_ERROR. fork fills all that the process's views have not touched yet before it makes the
+ * child, which otherwise would find zeros there; posix_spawn and vfork do not. A child that is made
+ * by the bare system call, or _Fork, must not touch a view. A debugger that has stopped all threads
+ * cannot read what is not filled.
+ */
+typedef enum ldr_fill {
+    LDR_FILL_AUTO = 0,  /* on demand where the system allows it and it has 512 KiB of them */
+    LDR_FILL_EAGER,     /* when the section is made */
+    LDR_FILL_ON_DEMAND, /* on demand, or LDR_OS_ERROR: from the section or from a view */
+} ldr_fill;
+
 /* Zero is the default for every field but `size`, which is sizeof(ldr_section_options). */
 typedef struct ldr_section_options {
     size_t size;
@@ -178,6 +198,8 @@ typedef struct ldr_section_options {
     pe_platform platform;      /* whose Windows judges: images of other machines can be mapped */
     bool no_execute; /* SEC_IMAGE_NO_EXECUTE: the same layout, but nothing can be executed (B.3) */
     ldr_aslr aslr;
+    ldr_fill fill; /* a snapshot, a buffer, and an image with SHARED memory are always filled when
+                      the section is made */
 } ldr_section_options;
 
 /*
@@ -186,6 +208,7 @@ typedef struct ldr_section_options {
  * of the file is zero (rule B16). A file that is rewritten, cut off, replaced or deleted at the
  * same time gives some status. A FILE_BACKED section goes on using the file: to write to it changes
  * views, and to cut it off takes pages from them, even those that they have written or relocated.
+ * (Where pages are filled on demand, see ldr_fill, both is true of those that are not filled yet.)
  *
  * FILE_BACKED sections of one file in one state (modification time and size) share their pages, in
  * one process and in all processes of the user: those of the file; the copy in image layout, where
@@ -285,6 +308,10 @@ LDR_API uint64_t ldr_section_size(const ldr_section *section);
  * it is no image. */
 LDR_API const pe_image *ldr_section_image(const ldr_section *section);
 
+/* LDR_FILL_ON_DEMAND if pages of the section are filled when they are touched, else LDR_FILL_EAGER:
+ * there are none, or not on demand, or a view found that the system could not do so any more. */
+LDR_API ldr_fill ldr_section_fill(const ldr_section *section);
+
 /* ---- Views ---- */
 
 typedef struct ldr_view ldr_view;
@@ -336,7 +363,9 @@ LDR_API void ldr_view_unmap(ldr_view *view);
  * header stays as it is in the file. A view at the base that ASLR gave its section is relocated as
  * the kernel does it: ImageBase becomes the base (B8), and the pages that relocations change are
  * kept with the section, if nobody has written to the view yet, so that later views there, also in
- * child processes, share them instead of making their own. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE
+ * child processes, share them instead of making their own. Of a section that is filled on demand
+ * that is so at every base, though not for ever: pages for a base that no view is at may be given
+ * up for those of another. LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE
  * (rules C.11, D.1), LDR_BAD_RELOCATIONS, LDR_IO_ERROR (the file was cut off,
  * STATUS_IN_PAGE_ERROR), LDR_NO_MEMORY, LDR_OS_ERROR; protections are as before in every case but
  * one: pages stay writable, not executable, if the system refuses to close them. A view that could
@@ -357,8 +386,9 @@ LDR_API ldr_section *ldr_view_section(const ldr_view *view);
 /*
  * The image as mapped here: directories are read from the view. Valid as long as the view. The
  * functions of this header never fail by a signal, but pe_ functions touch the view itself, as its
- * code does: where a file is cut off under a FILE_BACKED view they get SIGBUS. For a file that
- * others may change use LDR_SOURCE_SNAPSHOT. NULL if it is no image.
+ * code does: where a file is cut off under a FILE_BACKED view they get SIGBUS, also for a page that
+ * was to be filled on demand. For a file that others may change use LDR_SOURCE_SNAPSHOT. NULL if it
+ * is no image.
  */
 LDR_API const pe_image *ldr_view_image(const ldr_view *view);
 

@@ -1,5 +1,7 @@
 #include "image/fixup.h"
 
+#include <string.h>
+
 /* ---- Loads and stores: images are little-endian, whatever their machine ---- */
 
 static uint64_t load(const uint8_t *at, unsigned size)
@@ -256,4 +258,42 @@ void ldr__fixup_apply(pe_reloc_kind kind, uint8_t *at, uint64_t delta, uint16_t 
         add_riscv_pair(kind, high20, at, delta);
         return;
     }
+}
+
+/* ---- Most of them ---- */
+
+/* The image is little-endian, and so is every machine that its code runs on. */
+static inline void add_u32(uint8_t *at, uint64_t delta)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    value += (uint32_t)delta;
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void add_u64(uint8_t *at, uint64_t delta)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    value += delta;
+    memcpy(at, &value, sizeof value);
+}
+
+uint32_t ldr__fixup_apply_plain(uint8_t *page, const uint8_t *entries, uint32_t first, uint32_t end,
+                                uint64_t delta)
+{
+    for (uint32_t i = first; i < end; i++) {
+        uint16_t entry;
+        memcpy(&entry, entries + 2 * (size_t)i, sizeof entry);
+        if ((entry & 0xFFF) > LDR__PLAIN_LAST)
+            return i;
+        uint8_t *at = page + (entry & 0xFFF);
+        if (entry >> 12 == PE_REL_DIR64)
+            add_u64(at, delta);
+        else if (entry >> 12 == PE_REL_HIGHLOW)
+            add_u32(at, delta);
+        else if (entry >> 12 != PE_REL_ABSOLUTE)
+            return i;
+    }
+    return end;
 }

@@ -1,7 +1,9 @@
 /* rebase.c: a view is made right for the process that looks at it and for its address. */
 #include "image/arm64x.h"
 #include "image/relocate.h"
+#include "image/relocate_demand.h"
 #include "image/shared_pages.h"
+#include "section/demand.h"
 #include "section/diag.h"
 
 #include <string.h>
@@ -88,8 +90,12 @@ static ldr_status move(ldr_view *view, pe_diag *ret_why)
     if (!pe_has_relocs(image))
         return (image->file.characteristics & PE_FILE_RELOCS_STRIPPED) != 0 ? LDR_NOT_RELOCATABLE
                                                                             : LDR_OK;
-    ldr_status status = is_at_aslr_base(view) ? relocate_at_aslr_base(view, delta, ret_why)
-                                              : ldr__relocate(view, delta, NULL, ret_why);
+    bool is_done = false;
+    ldr_status status =
+        view->section->demand != NULL ? ldr__relocate_on_demand(view, &is_done) : LDR_OK;
+    if (status == LDR_OK && !is_done)
+        status = is_at_aslr_base(view) ? relocate_at_aslr_base(view, delta, ret_why)
+                                       : ldr__relocate(view, delta, NULL, ret_why);
     view->relocated = status == LDR_OK;
     if (view->relocated && is_at_aslr_base(view))
         view->image.optional.image_base = (uintptr_t)view->base;
@@ -98,8 +104,11 @@ static ldr_status move(ldr_view *view, pe_diag *ret_why)
 
 static ldr_status convert(ldr_view *view, pe_diag *ret_why)
 {
-    ldr_status status =
-        view->machine != 0 ? ldr__arm64x_apply(view, view->machine, ret_why) : LDR_OK;
+    ldr_status status = LDR_OK;
+    if (view->machine != 0 && view->section->demand != NULL)
+        status = ldr__demand_complete(view);
+    if (view->machine != 0 && status == LDR_OK)
+        status = ldr__arm64x_apply(view, view->machine, ret_why);
     if (status == LDR_OK)
         view->machine = 0;
     return status;

@@ -6,19 +6,10 @@
 
 #include <string.h>
 
-/* Bytes: the widest fixup of x86, the span of the offsets in a block, what comes before its
- * entries. */
-#define FIXUP_MAX    8
-#define BLOCK_SPAN   4096
+/* Bytes before the entries of a block. */
 #define BLOCK_HEADER 8
 
 #define NO_RVA UINT64_MAX
-
-/* Units of the budget for having other pages of the file at hand: some system calls. */
-#define TAKE_COST 256
-
-/* The same for a block, beside one for each entry. */
-#define BLOCK_COST 16
 
 /* RVAs of pages; `end` is 0 for none. */
 typedef struct open_run {
@@ -101,7 +92,7 @@ static ldr_status enter(relocator *r, const ldr__subsection *subsection, uint64_
     r->memory = r->view->base + subsection->rva;
     if (subsection->backing != LDR_BACKING_FILE)
         return LDR_OK;
-    ldr_status status = pay(r, TAKE_COST, rva);
+    ldr_status status = pay(r, LDR__TAKE_COST, rva);
     if (status == LDR_OK)
         status = ldr__patch_take(&r->patch, subsection, rva);
     r->current = (open_run){r->patch.start, r->patch.end};
@@ -180,23 +171,6 @@ static ldr_status close_all(relocator *r)
 static uint64_t entry_rva_of(const pe_reloc_block *block, uint32_t index)
 {
     return block->at.value + BLOCK_HEADER + 2 * (uint64_t)index;
-}
-
-/* The image is little-endian, and so is every machine that its code runs on. */
-static inline void add_u32(uint8_t *at, uint64_t delta)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof value);
-    value += (uint32_t)delta;
-    memcpy(at, &value, sizeof value);
-}
-
-static inline void add_u64(uint8_t *at, uint64_t delta)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof value);
-    value += delta;
-    memcpy(at, &value, sizeof value);
 }
 
 /* Pages at hand that end inside a fixup are left for those that begin with its page. */
@@ -299,12 +273,11 @@ static ldr_status apply_fixup(relocator *r, pe_reloc_kind kind, uint64_t rva,
     return status == LDR_OK ? apply_one(r, kind, rva, parameter) : status;
 }
 
-/* On x86 and x64, systems before 8 do nothing for types that were other machines' (D8). */
-static bool is_passed_over(const relocator *r, unsigned type)
+bool ldr__relocs_pass_over(const ldr_view *view, unsigned type)
 {
-    uint16_t machine = r->view->image.file.machine;
+    uint16_t machine = view->image.file.machine;
     bool is_x86 = machine == PE_MACHINE_I386 || machine == PE_MACHINE_AMD64;
-    return is_x86 && r->view->section->profile != PE_WIN10 && type > PE_REL_HIGHADJ &&
+    return is_x86 && view->section->profile != PE_WIN10 && type > PE_REL_HIGHADJ &&
            type < PE_REL_DIR64 && type != 8;
 }
 
@@ -318,7 +291,7 @@ static ldr_status apply_checked(relocator *r, const pe_reloc_block *block, uint3
     pe_reloc_kind kind = pe_reloc_kind_of(image->file.machine, type);
     uint64_t rva = block->page.value + (uint64_t)(entry & 0xFFF);
     uint64_t limit = image->optional.size_of_image;
-    if (kind == PE_RELOC_ABSOLUTE || is_passed_over(r, type))
+    if (kind == PE_RELOC_ABSOLUTE || ldr__relocs_pass_over(r->view, type))
         return LDR_OK;
     if (kind == PE_RELOC_UNKNOWN)
         return broken(r, "D8", entry_rva, type, PE_REL_DIR64, "unknown type of relocation");
@@ -327,29 +300,6 @@ static ldr_status apply_checked(relocator *r, const pe_reloc_block *block, uint3
     if (!pe_range_ok(limit, rva, ldr__fixup_width(kind)))
         return broken(r, "D4", entry_rva, rva, limit, "fixup outside the image");
     return apply_fixup(r, kind, rva, block, index);
-}
-
-/*
- * The types that images are made of, where the whole span of a block is open and inside the image,
- * and the fixup inside the span. Returns the first entry that needs more than that.
- */
-static uint32_t apply_fast(uint8_t *page, const uint8_t *entries, uint32_t first, uint32_t end,
-                           uint64_t delta)
-{
-    for (uint32_t i = first; i < end; i++) {
-        uint16_t entry;
-        memcpy(&entry, entries + 2 * (size_t)i, sizeof entry);
-        if ((entry & 0xFFF) > BLOCK_SPAN - FIXUP_MAX)
-            return i;
-        uint8_t *at = page + (entry & 0xFFF);
-        if (entry >> 12 == PE_REL_DIR64)
-            add_u64(at, delta);
-        else if (entry >> 12 == PE_REL_HIGHLOW)
-            add_u32(at, delta);
-        else if (entry >> 12 != PE_REL_ABSOLUTE)
-            return i;
-    }
-    return end;
 }
 
 static bool is_open(const relocator *r, uint64_t rva, uint64_t size)
@@ -390,15 +340,15 @@ static ldr_status apply_block(relocator *r, const pe_reloc_block *block)
     uint64_t page = block->page.value;
     uint32_t count = block->count > 0 ? stored_entries(r, block) : 0;
     uint32_t i = 0;
-    ldr_status paid = pay(r, BLOCK_COST + (uint64_t)count, block->at.value);
+    ldr_status paid = pay(r, LDR__BLOCK_COST + (uint64_t)count, block->at.value);
     if (paid != LDR_OK)
         return paid;
     if (page < r->lowest)
         r->lowest = page;
     while (i < count) {
-        if (is_open(r, page, BLOCK_SPAN)) {
-            i = apply_fast(byte_at(r, page), block->entries.data, i, count, r->delta);
-            note_change(r, page, BLOCK_SPAN);
+        if (is_open(r, page, LDR__BLOCK_SPAN)) {
+            i = ldr__fixup_apply_plain(byte_at(r, page), block->entries.data, i, count, r->delta);
+            note_change(r, page, LDR__BLOCK_SPAN);
         }
         if (i == count)
             break;

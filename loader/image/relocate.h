@@ -4,6 +4,16 @@
 
 #include "image/shared_pages.h"
 
+/* Units of work that a block of relocations costs (rule S2), beside one for each entry; the file
+ * pays for so many as pe_budget_for says. */
+#define LDR__BLOCK_COST 16
+
+/* The same for having other pages of the file at hand: some system calls. */
+#define LDR__TAKE_COST 256
+
+/* On x86 and x64, systems before 8 do nothing for types that were other machines' (D8). */
+bool ldr__relocs_pass_over(const ldr_view *view, unsigned type);
+
 /*
  * Adds `delta` to every address that the relocation directory names; protections are as before
  * afterwards. Pages that may have been changed are added to `changed`, unless that is NULL.

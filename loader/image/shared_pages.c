@@ -33,18 +33,20 @@ static bool is_stored(const ldr__subsection *subsection)
 ldr_status ldr__shared_pages_untouched(const ldr_view *view, bool *ret_untouched)
 {
     const ldr__plan *plan = ldr__view_plan(view);
-    bool is_untouched = true;
-    for (uint32_t i = 0; i < plan->count && is_untouched; i++) {
-        const ldr__subsection *s = &plan->subsections[i];
-        ldr__page_state state = {.end = s->rva};
-        while (is_stored(s) && state.end < s->rva + s->size && !state.is_own) {
-            ldr_status status = ldr__view_page_state(view, state.end, &state);
-            if (status != LDR_OK)
-                return status;
-        }
-        is_untouched = !state.is_own;
+    bool is_touched = false;
+    for (uint32_t i = 0; i < plan->count && !is_touched; i++) {
+        const ldr__subsection *first = &plan->subsections[i];
+        if (!is_stored(first))
+            continue;
+        while (i + 1 < plan->count && is_stored(&plan->subsections[i + 1]))
+            i++;
+        const ldr__subsection *last = &plan->subsections[i];
+        ldr_status status = ldr__os_any_private(view->base + first->rva,
+                                                last->rva + last->size - first->rva, &is_touched);
+        if (status != LDR_OK)
+            return status;
     }
-    *ret_untouched = is_untouched;
+    *ret_untouched = !is_touched;
     return LDR_OK;
 }
 

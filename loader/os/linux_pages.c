@@ -2,6 +2,7 @@
 #include "os/os.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,6 +66,76 @@ ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool 
     close(pagemap);
     return status;
 }
+
+/* ---- Whether there are any ---- */
+
+/* Newer than the C library's headers: struct pm_scan_arg, Linux 6.7. */
+typedef struct scan_request {
+    uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
+    uint64_t inverted, all_of, any_of, wanted;
+} scan_request;
+
+typedef struct scan_region {
+    uint64_t start, end, categories;
+} scan_region;
+
+#define SCAN         _IOWR('f', 16, scan_request)
+#define SCAN_FILE    (UINT64_C(1) << 2)
+#define SCAN_PRESENT (UINT64_C(1) << 3)
+#define SCAN_SWAPPED (UINT64_C(1) << 4)
+
+/* The kernel passes over what was never touched, where pagemap has eight bytes for each page. */
+static bool scan(int pagemap, const void *address, uint64_t size, bool *ret_any)
+{
+    scan_region found;
+    scan_request request = {.size = sizeof request,
+                            .start = (uintptr_t)address,
+                            .end = (uintptr_t)address + size,
+                            .regions = (uintptr_t)&found,
+                            .region_count = 1,
+                            .max_pages = 1,
+                            .inverted = SCAN_FILE,
+                            .all_of = SCAN_FILE,
+                            .any_of = SCAN_PRESENT | SCAN_SWAPPED,
+                            .wanted = SCAN_PRESENT};
+    int count = ioctl(pagemap, SCAN, &request);
+    if (count >= 0)
+        *ret_any = count > 0;
+    return count >= 0;
+}
+
+static ldr_status search(int pagemap, const void *address, uint64_t size, bool *ret_any)
+{
+    bool own[PAGEMAP_CHUNK];
+    bool any = false;
+    uint64_t first = (uintptr_t)address / PAGE_BYTES, left = size / PAGE_BYTES;
+    while (left > 0 && !any) {
+        uint64_t count = left < PAGEMAP_CHUNK ? left : PAGEMAP_CHUNK;
+        ldr_status status = find_copies(pagemap, first, count, false, own);
+        if (status != LDR_OK)
+            return status;
+        for (uint64_t i = 0; i < count; i++)
+            any = any || own[i];
+        first += count;
+        left -= count;
+    }
+    *ret_any = any;
+    return LDR_OK;
+}
+
+ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    ldr_status status = LDR_OK;
+    if (!scan(pagemap, address, size, ret_any))
+        status = search(pagemap, address, size, ret_any);
+    close(pagemap);
+    return status;
+}
+
+/* ---- Where a page is ---- */
 
 ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page)
 {

@@ -389,10 +389,11 @@ static ldr_status follow_marks(const seeker *s, ldr__handle file, uint64_t start
     return LDR_FILE_NOT_FOUND;
 }
 
-ldr_status ldr__os_copy_find(ldr__handle file, const ldr__registry_key *key,
+ldr_status ldr__os_copy_find(ldr__handle file, const ldr__registry_key *key, bool finished,
                              ldr__handle *ret_segment)
 {
     unsigned tries = TRIES;
-    seeker s = seeker_of(key, LDR__REGISTRY_COPY, 1, ret_segment);
+    ldr__registry_use use = finished ? LDR__REGISTRY_COPY : LDR__REGISTRY_MEMORY;
+    seeker s = seeker_of(key, use, 1, ret_segment);
     return follow_marks(&s, file, LDR__OS_COPY_MARKS, MARKS_END, &tries);
 }

@@ -233,18 +233,21 @@ ldr_status ldr__os_registry_publish(const ldr__registry_key *key, const ldr__han
 void ldr__os_registry_unpublish(ldr__registry_mark mark);
 
 /*
- * What is made of a file is found through the file, in microseconds: who has a sealed segment of
- * ldr__os_registry_create marks the file with where it is, as ldr__os_file_mark does, from
- * LDR__OS_COPY_MARKS on. False where the file system has no marks: nobody will find the segment.
+ * What is made of a file is found through the file, in microseconds: who has a segment of
+ * ldr__os_registry_create whose size is fixed marks the file with where it is, as ldr__os_file_mark
+ * does, from LDR__OS_COPY_MARKS on. False where the file system has no marks: nobody will find the
+ * segment.
  */
 #define LDR__OS_COPY_MARKS (UINT64_C(7) << 60)
 bool ldr__os_copy_mark(ldr__handle file, ldr__handle segment);
 
 /*
  * Opens a segment that a file is marked with and that was made under `key`; it is checked as above,
- * and may be missed. LDR_FILE_NOT_FOUND, LDR_NO_MEMORY, LDR_OS_ERROR.
+ * and may be missed. `finished`: it is sealed, and opened for reading; else its holders are still
+ * filling it, all from the same file, and it is opened for writing. LDR_FILE_NOT_FOUND,
+ * LDR_NO_MEMORY, LDR_OS_ERROR.
  */
-ldr_status ldr__os_copy_find(ldr__handle file, const ldr__registry_key *key,
+ldr_status ldr__os_copy_find(ldr__handle file, const ldr__registry_key *key, bool finished,
                              ldr__handle *ret_segment);
 
 /*
@@ -316,6 +319,54 @@ typedef struct ldr__os_page {
 
 /* `address` lies in a mapping, at any byte of the page. LDR_OS_ERROR. */
 ldr_status ldr__os_page_at(const void *address, ldr__os_page *ret_page);
+/* Whether any page of a range of file and segment pages is this process's own copy. LDR_OS_ERROR.
+ */
+ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any);
+
+/* ---- Pages that are filled when they are first touched ---- */
+
+/*
+ * What watches the pages of a segment that are still missing in it, wherever they are mapped: a
+ * thread while there are users, and a lock, which is that of the one who fills as well. Whoever
+ * touches a missing page of a watched range, in a system call too, waits until it has been filled.
+ */
+typedef struct ldr__pager ldr__pager;
+
+/* Who fills. Both are called with the lock held, and touch no page of a watched range. */
+typedef struct ldr__pager_owner {
+    void *self;
+    /* On the pager's thread, where all signals are blocked: fills the page at `address`, or maps
+       something else there, or finds it filled or unmapped meanwhile. */
+    void (*fill)(void *self, void *address);
+    /* Before a fork: leaves no page missing in any watched range, since those of the child are not
+       watched. */
+    void (*settle)(void *self);
+} ldr__pager_owner;
+
+/*
+ * A pager without users. LDR_OS_ERROR where the system does not have the pages of system calls
+ * filled too (Linux: userfaultfd needs CAP_SYS_PTRACE, vm.unprivileged_userfaultfd or access to
+ * /dev/userfaultfd). LDR_NO_MEMORY. The process gets handlers of fork (pthread_atfork) with the
+ * first one, which stay. A child that was made without them (the bare system calls, _Fork) reads
+ * zeros where pages were missing, and must run another program before it touches a view.
+ */
+ldr_status ldr__os_pager_create(const ldr__pager_owner *owner, ldr__pager **ret_pager);
+/* Without users. NULL is allowed. */
+void ldr__os_pager_destroy(ldr__pager *pager);
+
+/* The thread runs from the first of the users to the last; the lock is not held. LDR_NO_MEMORY,
+ * LDR_OS_ERROR: then there is no user more. */
+ldr_status ldr__os_pager_begin(ldr__pager *pager);
+void ldr__os_pager_end(ldr__pager *pager);
+
+void ldr__os_pager_lock(ldr__pager *pager);
+void ldr__os_pager_unlock(ldr__pager *pager);
+
+/* The lock is held: watches private pages of a segment that nobody has access to yet.
+ * LDR_NO_MEMORY, LDR_OS_ERROR. */
+ldr_status ldr__os_pager_watch(ldr__pager *pager, void *address, uint64_t size);
+/* Has those who wait in a range look again, after it was unmapped. */
+void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size);
 
 /* ---- Threads ---- */
 

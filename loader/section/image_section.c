@@ -1,4 +1,5 @@
 #include "section/image_section.h"
+#include "section/demand.h"
 #include "section/diag.h"
 #include "section/file.h"
 #include "section/object.h"
@@ -68,9 +69,11 @@ static ldr_status check_policy(const ldr_section *section, const ldr_section_opt
 
 static ldr_status make_segments(ldr_section *section, const ldr__source *source,
                                 const ldr__headers *headers, const ldr__plan_rules *rules,
-                                ldr_diag *diag)
+                                const ldr_section_options *options, ldr_diag *diag)
 {
-    ldr_status status = ldr__share_segments(section, source, headers, rules);
+    ldr_status status = ldr__demand_make(section, source, headers, rules, options->fill);
+    if (status == LDR_OK && section->demand == NULL)
+        status = ldr__share_segments(section, source, headers, rules);
     return status == LDR_OK ? LDR_OK
                             : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
@@ -94,7 +97,9 @@ static bool options_are_valid(const ldr_section_options *options)
                     options->platform == PE_PLATFORM_ARM64 || options->platform == PE_PLATFORM_ANY;
     bool aslr = options->aslr == LDR_ASLR_OFF || options->aslr == LDR_ASLR_ON ||
                 options->aslr == LDR_ASLR_FORCE;
-    return profile && platform && aslr &&
+    bool fill = options->fill == LDR_FILL_AUTO || options->fill == LDR_FILL_EAGER ||
+                options->fill == LDR_FILL_ON_DEMAND;
+    return profile && platform && aslr && fill &&
            (options->source == LDR_SOURCE_FILE_BACKED || options->source == LDR_SOURCE_SNAPSHOT);
 }
 
@@ -136,7 +141,7 @@ static ldr_status build(ldr_section *section, const ldr__source *given,
     if (status == LDR_OK)
         status = check_policy(section, options, diag);
     if (status == LDR_OK)
-        status = make_segments(section, source, &headers, &rules, diag);
+        status = make_segments(section, source, &headers, &rules, options, diag);
     return status;
 }
 

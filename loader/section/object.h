@@ -29,6 +29,10 @@ static inline void ldr__relocated_release(ldr__relocated *copy)
     ldr__os_free(copy);
 }
 
+/* Segments that are filled when their pages are touched: demand.h. */
+typedef struct ldr__demand ldr__demand;
+typedef struct ldr__demand_copy ldr__demand_copy;
+
 /* What processes that have one section share of it: descriptor.h. */
 typedef struct ldr__descriptor ldr__descriptor;
 
@@ -64,8 +68,10 @@ struct ldr_section {
     pe_profile profile; /* that judged it */
     uint64_t file_size; /* bytes, when it was judged */
     ldr__plan plan;
-    ldr__handle file;    /* for subsections with LDR_BACKING_FILE, else LDR__NO_HANDLE */
-    ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed */
+    ldr__handle file;    /* for subsections with LDR_BACKING_FILE and for `demand`, else
+                            LDR__NO_HANDLE */
+    ldr__handle segment; /* for LDR_BACKING_SEGMENT, and what SHARED starts as: sealed, unless
+                            `demand` fills it */
     ldr__handle shared;  /* for LDR_BACKING_SHARED: views write to it */
     ldr_sharing segment_sharing, shared_sharing;
     ldr__registry_mark shared_mark;
@@ -76,6 +82,8 @@ struct ldr_section {
     ldr__aslr aslr;
     atomic_uint_fast64_t aslr_base;      /* the first that was free, 0 before the first view */
     _Atomic(ldr__relocated *) relocated; /* NULL until a view has made it */
+    ldr__demand *demand;                 /* NULL: the segment was filled when it was made */
+    _Atomic(ldr_fill) fill;
 };
 
 /* A section of no kind yet, with one reference; NULL when out of memory. `name` is copied. */
@@ -98,6 +106,10 @@ struct ldr_view {
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
     uint8_t *own; /* a bit for each page: of a SHARED PE section, but the view's own; may be NULL */
+    /* Of a section with `demand`, under its lock: */
+    bool is_watched;
+    ldr_view *demand_next;
+    ldr__demand_copy *demand_copy; /* that it shows, or NULL */
 };
 
 #endif

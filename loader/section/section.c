@@ -1,5 +1,6 @@
 /* section.c: how long a section lives, whatever it is made of. */
 #include "section/data.h"
+#include "section/demand.h"
 #include "section/diag.h"
 
 ldr_section *ldr__section_new(const char *name)
@@ -8,6 +9,7 @@ ldr_section *ldr__section_new(const char *name)
     if (section == NULL)
         return NULL;
     atomic_init(&section->references, 1);
+    atomic_init(&section->fill, LDR_FILL_EAGER);
     section->file = section->segment = section->shared = LDR__NO_HANDLE;
     section->data.backing = section->descriptor_segment = LDR__NO_HANDLE;
     section->mark = LDR__NO_MARK;
@@ -23,6 +25,7 @@ void ldr__section_release(ldr_section *section)
         return;
     ldr__data_release(section);
     ldr__os_registry_unpublish(section->shared_mark);
+    ldr__demand_release(section->demand);
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);
@@ -41,6 +44,11 @@ void ldr_section_close(ldr_section *section)
     section->mark = LDR__NO_MARK;
     ldr__os_registry_unpublish(mark);
     ldr__section_release(section);
+}
+
+ldr_fill ldr_section_fill(const ldr_section *section)
+{
+    return atomic_load(&section->fill);
 }
 
 uint64_t ldr_section_size(const ldr_section *section)

@@ -6,6 +6,7 @@ typedef struct sharer {
     const ldr__source *source;
     const ldr__headers *headers;
     ldr__registry_key key; /* valid when the source has a stamp */
+    bool is_unfilled;
 } sharer;
 
 /* ---- Keys ---- */
@@ -38,7 +39,8 @@ static ldr__registry_key make_key(const sharer *s, const ldr__plan_rules *rules)
                         rules == NULL,
                         rules != NULL ? stamp->changed : 0,
                         rules != NULL ? (uint64_t)rules->profile : 0,
-                        rules != NULL && rules->direct};
+                        rules != NULL && rules->direct,
+                        s->is_unfilled};
     ldr__os_registry_key(parts, sizeof parts, &key);
     return key;
 }
@@ -79,16 +81,32 @@ static bool is_unchanged(const sharer *s, bool is_sure)
 static ldr_status find_segment(const sharer *s, ldr__handle *ret_segment)
 {
     ldr__handle found;
-    ldr_status status = ldr__os_copy_find(s->source->file, &s->key, &found);
+    ldr_status status = ldr__os_copy_find(s->source->file, &s->key, !s->is_unfilled, &found);
     return status == LDR_OK ? check(s, found, ret_segment) : status;
+}
+
+/* Where the section has its segment from, after it has been made or found. */
+static void mark_segment(const sharer *s, ldr_sharing sharing)
+{
+    ldr_section *section = s->section;
+    if (sharing == LDR_SHARING_PUBLISHED && !is_unchanged(s, true))
+        sharing = LDR_SHARING_NONE;
+    if (sharing != LDR_SHARING_NONE && !ldr__os_copy_mark(s->source->file, section->segment) &&
+        sharing == LDR_SHARING_PUBLISHED)
+        sharing = LDR_SHARING_NONE;
+    section->segment_sharing = sharing;
+}
+
+static bool can_be_shared(const ldr__source *source)
+{
+    return source->stamp != NULL && source->stamp->is_settled;
 }
 
 /* What cannot be shared is had alone. */
 static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
 {
-    const ldr__file_stamp *stamp = s->source->stamp;
     ldr_section *section = s->section;
-    if (stamp == NULL || !stamp->is_settled)
+    if (!can_be_shared(s->source))
         return make(s, LDR_BACKING_SEGMENT, NULL, &section->segment);
     s->key = make_key(s, rules);
     ldr_sharing sharing = LDR_SHARING_FOUND;
@@ -96,12 +114,43 @@ static ldr_status take_segment(sharer *s, const ldr__plan_rules *rules)
         ldr_status status = make(s, LDR_BACKING_SEGMENT, &s->key, &section->segment);
         if (status != LDR_OK)
             return status;
-        sharing = is_unchanged(s, true) ? LDR_SHARING_PUBLISHED : LDR_SHARING_NONE;
+        sharing = LDR_SHARING_PUBLISHED;
     }
-    if (sharing != LDR_SHARING_NONE && !ldr__os_copy_mark(s->source->file, section->segment) &&
-        sharing == LDR_SHARING_PUBLISHED)
-        sharing = LDR_SHARING_NONE;
-    section->segment_sharing = sharing;
+    mark_segment(s, sharing);
+    return LDR_OK;
+}
+
+static ldr_status make_unfilled(const sharer *s, ldr__handle *ret_segment)
+{
+    ldr__handle made;
+    ldr_status status = ldr__os_registry_create(&s->key, s->section->plan.size, &made);
+    if (status != LDR_OK)
+        return status;
+    status = ldr__os_segment_fix_size(made);
+    if (status != LDR_OK) {
+        ldr__os_close(made);
+        return status;
+    }
+    *ret_segment = made;
+    return LDR_OK;
+}
+
+/* Whoever has it fills it, which takes nothing from others who do: there may be two of them. */
+ldr_status ldr__share_unfilled(ldr_section *section, const ldr__source *source,
+                               const ldr__headers *headers, const ldr__plan_rules *rules)
+{
+    sharer s = {.section = section, .source = source, .headers = headers, .is_unfilled = true};
+    if (!can_be_shared(source))
+        return ldr__os_segment_create(section->plan.size, &section->segment);
+    s.key = make_key(&s, rules);
+    ldr_sharing sharing = LDR_SHARING_FOUND;
+    if (find_segment(&s, &section->segment) != LDR_OK) {
+        ldr_status status = make_unfilled(&s, &section->segment);
+        if (status != LDR_OK)
+            return status;
+        sharing = LDR_SHARING_PUBLISHED;
+    }
+    mark_segment(&s, sharing);
     return LDR_OK;
 }
 

@@ -24,4 +24,11 @@
 ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
                                const ldr__headers *headers, const ldr__plan_rules *rules);
 
+/*
+ * Finds or makes the segment for pages that are filled on demand, by all who have it: without
+ * content, of the size of the image. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__share_unfilled(ldr_section *section, const ldr__source *source,
+                               const ldr__headers *headers, const ldr__plan_rules *rules);
+
 #endif

@@ -90,12 +90,16 @@ typedef struct filler {
     uint64_t buffer_size;
 } filler;
 
-/* The file may have changed since its headers were judged: read again, they must be the same. */
-static bool is_as_judged(const filler *f, uint64_t rva, const uint8_t *bytes, uint64_t size)
+/*
+ * The file may have changed since its headers were judged: read again, they must be the same.
+ * Headers, and flat images as a whole, lie at the same place in file and memory.
+ */
+static bool is_as_judged(const ldr__headers *headers, const ldr__subsection *subsection,
+                         uint64_t rva, const uint8_t *bytes, uint64_t size)
 {
-    if (rva >= f->headers->size)
+    if (subsection->pe_section != LDR__NO_PE_SECTION || rva >= headers->size)
         return true;
-    return memcmp(bytes, f->headers->bytes + rva, smaller(size, f->headers->size - rva)) == 0;
+    return memcmp(bytes, headers->bytes + rva, smaller(size, headers->size - rva)) == 0;
 }
 
 static ldr_status copy_piece(const filler *f, const ldr__subsection *subsection, uint64_t at,
@@ -109,9 +113,7 @@ static ldr_status copy_piece(const filler *f, const ldr__subsection *subsection,
         ldr_status status = ldr__source_read(f->source, subsection->source + at, f->buffer, size);
         if (status != LDR_OK)
             return status;
-        /* Headers, and flat images as a whole, lie at the same place in file and memory. */
-        bool is_header = subsection->pe_section == LDR__NO_PE_SECTION;
-        if (is_header && !is_as_judged(f, rva, bytes, size))
+        if (!is_as_judged(f->headers, subsection, rva, bytes, size))
             return LDR_IO_ERROR;
     }
     return ldr__os_segment_write(f->segment, rva, bytes, size);
@@ -154,6 +156,40 @@ static ldr_status fill(const ldr__source *source, const ldr__headers *headers,
     }
     ldr_status status = copy_all(&f, plan, backing);
     ldr__os_free(f.buffer);
+    return status;
+}
+
+/* The part of [start, end) that a subsection has; `bytes` are those from `start` on. */
+static ldr_status read_part(const ldr__source *source, const ldr__headers *headers,
+                            const ldr__subsection *s, uint64_t start, uint64_t end, uint8_t *bytes)
+{
+    uint64_t from = s->rva > start ? s->rva : start;
+    uint64_t to = smaller(s->rva + s->size, end);
+    uint64_t stored = smaller(s->rva + s->content, to);
+    uint8_t *at = bytes + (from - start);
+    ldr_status status = LDR_OK;
+    if (from < stored)
+        status = ldr__source_read(source, s->source + (from - s->rva), at, stored - from);
+    else
+        stored = from;
+    if (status == LDR_OK && !is_as_judged(headers, s, from, at, stored - from))
+        status = LDR_IO_ERROR;
+    memset(at + (stored - from), 0, to - stored);
+    return status;
+}
+
+ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *headers,
+                             const ldr__plan *plan, bool with_file, uint64_t start, uint64_t end,
+                             uint8_t *ret_bytes)
+{
+    ldr_status status = LDR_OK;
+    for (uint32_t i = ldr__plan_find(plan, start); i < plan->count && status == LDR_OK; i++) {
+        const ldr__subsection *s = &plan->subsections[i];
+        if (s->rva >= end)
+            break;
+        if (s->backing == LDR_BACKING_SEGMENT || (with_file && s->backing == LDR_BACKING_FILE))
+            status = read_part(source, headers, s, start, end, ret_bytes);
+    }
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* view.c: a section at an address. */
 #include "section/view.h"
 #include "section/data.h"
+#include "section/demand.h"
 #include "section/diag.h"
 #include "section/options.h"
 #include "section/place.h"
@@ -23,7 +24,9 @@ static ldr_status map_run(const ldr_view *view, const ldr__subsection *first, ui
     case LDR_BACKING_FILE:
         return ldr__os_map_private(address, size, section->file, first->source, access);
     case LDR_BACKING_SEGMENT:
-        return ldr__os_map_private(address, size, section->segment, first->rva, access);
+        return section->demand != NULL
+                   ? LDR_OK
+                   : ldr__os_map_private(address, size, section->segment, first->rva, access);
     case LDR_BACKING_SHARED:
         return ldr__os_map_shared(address, size, section->shared, first->rva, access);
     case LDR_BACKING_ZERO:
@@ -34,9 +37,12 @@ static ldr_status map_run(const ldr_view *view, const ldr__subsection *first, ui
     }
 }
 
-static ldr_status map_subsections(const ldr_view *view)
+static ldr_status map_subsections(ldr_view *view)
 {
     const ldr__plan *plan = &view->section->plan;
+    ldr_status demanded = view->section->demand != NULL ? ldr__demand_map(view) : LDR_OK;
+    if (demanded != LDR_OK)
+        return demanded;
     for (uint32_t i = 0; i < plan->count;) {
         const ldr__subsection *first = &plan->subsections[i];
         uint64_t size = first->size;
@@ -48,6 +54,14 @@ static ldr_status map_subsections(const ldr_view *view)
             return status;
     }
     return LDR_OK;
+}
+
+static void unmap(ldr_view *view)
+{
+    if (view->section->demand != NULL)
+        ldr__demand_unmap(view);
+    else
+        ldr__os_unmap(view->base, view->size);
 }
 
 static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
@@ -62,7 +76,7 @@ static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
     view->size = size;
     status = map_subsections(view);
     if (status != LDR_OK) {
-        ldr__os_unmap(address, size);
+        unmap(view);
         return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
     }
     view->image = pe_image_mapped(&section->image, (pe_span){view->base, size});
@@ -122,7 +136,7 @@ void ldr_view_unmap(ldr_view *view)
         return;
     if (view->section->is_data)
         ldr__data_view_leave(view);
-    ldr__os_unmap(view->base, view->size);
+    unmap(view);
     atomic_fetch_sub(&view->section->views, 1);
     ldr__section_release(view->section);
     ldr__runs_free(view->runs);

@@ -342,7 +342,7 @@ static ldr_status find_copy(ldr__handle file)
 {
     ldr__registry_key key = make_key();
     ldr__handle found;
-    ldr_status status = ldr__os_copy_find(file, &key, &found);
+    ldr_status status = ldr__os_copy_find(file, &key, true, &found);
     if (status == LDR_OK)
         ldr__os_close(found);
     return status;
@@ -430,7 +430,7 @@ Test(copies, of_another_state_of_the_file_are_not_taken)
     open_file(files, 2);
     ldr__handle segment = mark_copy(files[0]);
     ldr__os_registry_key("another", 7, &other);
-    cr_assert_eq(ldr__os_copy_find(files[1], &other, &found), LDR_FILE_NOT_FOUND);
+    cr_assert_eq(ldr__os_copy_find(files[1], &other, true, &found), LDR_FILE_NOT_FOUND);
     ldr__os_close(segment);
     ldr__os_close(files[0]);
     ldr__os_close(files[1]);

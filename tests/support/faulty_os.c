@@ -123,6 +123,11 @@ FORWARD(poke, LDR_IO_ERROR, (void *address, const void *bytes, size_t size), (ad
 FORWARD(pages_private, LDR_OS_ERROR,
         (const void *address, uint64_t page_count, bool of_zero_fill, bool *ret_private),
         (address, page_count, of_zero_fill, ret_private))
+FORWARD(any_private, LDR_OS_ERROR, (const void *address, uint64_t size, bool *ret_any),
+        (address, size, ret_any))
+FORWARD(pager_begin, LDR_OS_ERROR, (ldr__pager * pager), (pager))
+FORWARD(pager_watch, LDR_NO_MEMORY, (ldr__pager * pager, void *address, uint64_t size),
+        (pager, address, size))
 FORWARD(page_at, LDR_OS_ERROR, (const void *address, ldr__os_page *ret_page), (address, ret_page))
 FORWARD(file_cache, LDR_OS_ERROR, (ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty),
         (file, ret_cached, ret_dirty))
@@ -255,14 +260,15 @@ ldr_status WRAP(registry_find)(const ldr__registry_key *key, ldr__registry_use u
     return status;
 }
 
-ldr_status REAL(copy_find)(ldr__handle file, const ldr__registry_key *key,
+ldr_status REAL(copy_find)(ldr__handle file, const ldr__registry_key *key, bool finished,
                            ldr__handle *ret_segment);
-ldr_status WRAP(copy_find)(ldr__handle file, const ldr__registry_key *key,
+ldr_status WRAP(copy_find)(ldr__handle file, const ldr__registry_key *key, bool finished,
                            ldr__handle *ret_segment);
-ldr_status WRAP(copy_find)(ldr__handle file, const ldr__registry_key *key, ldr__handle *ret_segment)
+ldr_status WRAP(copy_find)(ldr__handle file, const ldr__registry_key *key, bool finished,
+                           ldr__handle *ret_segment)
 {
     return count_handle(fails("copy_find") ? LDR_OS_ERROR
-                                           : REAL(copy_find)(file, key, ret_segment));
+                                           : REAL(copy_find)(file, key, finished, ret_segment));
 }
 
 ldr_status REAL(registry_publish)(const ldr__registry_key *key, const ldr__handle *handles,
@@ -310,6 +316,22 @@ void WRAP(close)(ldr__handle handle)
 {
     os.handles -= handle.value >= 0;
     REAL(close)(handle);
+}
+
+ldr_status REAL(pager_create)(const ldr__pager_owner *owner, ldr__pager **ret_pager);
+ldr_status WRAP(pager_create)(const ldr__pager_owner *owner, ldr__pager **ret_pager);
+ldr_status WRAP(pager_create)(const ldr__pager_owner *owner, ldr__pager **ret_pager)
+{
+    return count_handle(fails("pager_create") ? LDR_OS_ERROR
+                                              : REAL(pager_create)(owner, ret_pager));
+}
+
+void REAL(pager_destroy)(ldr__pager *pager);
+void WRAP(pager_destroy)(ldr__pager *pager);
+void WRAP(pager_destroy)(ldr__pager *pager)
+{
+    os.handles -= pager != NULL;
+    REAL(pager_destroy)(pager);
 }
 
 ldr_status REAL(file_read)(ldr__handle file, uint64_t offset, void *bytes, size_t size,
