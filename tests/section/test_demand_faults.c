@@ -38,8 +38,7 @@ static bool has_failed(const char *name)
 /* What keeps a section from sharing its segment with others: had alone, it is as good. */
 static bool can_do_without(void)
 {
-    return has_failed("registry_find") || has_failed("registry_publish") ||
-           has_failed("file_stamp");
+    return has_failed("copy_find") || has_failed("file_stamp");
 }
 
 Test(demand_faults, each_call_fails_once_and_is_a_status, .timeout = 60)
