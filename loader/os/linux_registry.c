@@ -311,6 +311,9 @@ static ldr_status search_names(const seeker *s)
     ldr_status status = LDR_FILE_NOT_FOUND;
     while (status == LDR_FILE_NOT_FOUND && getline(&line, &size, list) >= 0)
         status = follow_line(s, line);
+    /* A list that could not be read to its end may have the name. */
+    if (status == LDR_FILE_NOT_FOUND && !feof(list))
+        status = ldr__linux_status();
     free(line);
     fclose(list);
     return status;

@@ -302,7 +302,7 @@ Test(memory, page_that_two_addresses_show_is_one_frame)
     cr_assert_eq(ldr__os_page_at(bytes, &a), LDR_OK);
     cr_assert_not(a.is_present);
     cr_assert_not(a.has_frame);
-    bytes[0] = 1;
+    ((volatile uint8_t *)bytes)[0] = 1;
     cr_assert_eq(((volatile uint8_t *)bytes)[PAGE], 1);
     cr_assert_eq(ldr__os_page_at(bytes + 5, &a), LDR_OK);
     cr_assert_eq(ldr__os_page_at(bytes + PAGE, &b), LDR_OK);

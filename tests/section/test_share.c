@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,6 +273,33 @@ Test(shared, processes_see_what_each_writes)
     cr_assert(sharer_load(second));
     cr_assert_str_eq(sharer_read(second), SHARER_TEXT);
     sharer_end(second);
+    fixture_remove(path);
+}
+
+enum { THREADS = 4, LOADS = 20 };
+
+/* Adds LOADS to a count in the SHARED section, each time through a section object of its own. */
+static void *load_and_count(void *path)
+{
+    for (unsigned i = 0; i < LOADS; i++) {
+        ldr_view *view = sharer_view(path);
+        atomic_fetch_add((atomic_uint *)(void *)(sharer_text(view) + 16), 1);
+        ldr_view_unmap(view);
+    }
+    return NULL;
+}
+
+Test(shared, threads_that_load_at_once_have_one_memory, .timeout = 60)
+{
+    char *path = sharer_file(0x200);
+    ldr_view *view = sharer_view(path);
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, load_and_count, path);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(*(const unsigned *)(const void *)(sharer_text(view) + 16), THREADS * LOADS);
+    ldr_view_unmap(view);
     fixture_remove(path);
 }
 
