@@ -9,7 +9,8 @@
  * What the guest imports is in the folders below, a file per topic: kernel32/ (and ntdll), crt/
  * (msvcrt, ucrtbase, vcruntime140), seh/ (exceptions and unwinding, for all of them), system/
  * (small parts of the other DLLs). A file's exports are lines of a table, an ldr__host_table; the
- * tables of each folder are listed in tables.c, crt/tables.c and seh/tables.c.
+ * tables of each folder are listed in tables.c, crt/tables.c and seh/tables.c. fault/ is about the
+ * exceptions that the processor raises in the guest.
  */
 #ifndef PELOAD_WIN32_H
 #define PELOAD_WIN32_H

@@ -3,6 +3,8 @@
  * not share, and shares what the others have asked for; that holds between processes, too. And what
  * becomes of a file that is opened with each of the dispositions?
  */
+#include <errno.h>
+#include <share.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +160,32 @@ static void mapped(void)
     CloseHandle(file);
 }
 
+/* The C runtime opens files, too: it shares them, but not their removal. */
+static void runtime(void)
+{
+    FILE *file = fopen(name, "w");
+    printf("fopen, then CreateFile sharing nothing: %lu\n",
+           try_open(GENERIC_READ, 0, OPEN_EXISTING, 0));
+    printf("sharing to read: %lu\n", try_open(GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING, 0));
+    printf("sharing to write: %lu\n",
+           try_open(GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, OPEN_EXISTING, 0));
+    int result = remove(name);
+    printf("remove: %d, errno %d\n", result, errno);
+    result = rename(name, "other.tmp");
+    printf("rename: %d, errno %d\n", result, errno);
+    BOOL moved = MoveFileExW(L"sharing.tmp", L"other.tmp", 0);
+    printf("MoveFileEx: %d, %lu\n", moved, GetLastError());
+    fclose(file);
+    HANDLE held = CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+    file = fopen(name, "r");
+    printf("CreateFile sharing nothing, then fopen: %s, errno %d\n", file ? "done" : "no", errno);
+    CloseHandle(held);
+    file = _fsopen(name, "w", _SH_DENYRW);
+    printf("_fsopen denying all, then CreateFile: %lu\n",
+           try_open(GENERIC_READ, 7, OPEN_EXISTING, 0));
+    fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -172,6 +200,7 @@ int main(int argc, char **argv)
     rights();
     removal();
     mapped();
+    runtime();
     DeleteFileA(name);
     return 0;
 }

@@ -28,6 +28,8 @@ case $err in
 *AddressSanitizer*) ;;
 *)
     fails_clearly "call" "peload: the image crashed: invalid memory access (SIGSEGV)"
+    peload call "$guests/library.dll" fault_in_thread 0x10000
+    fails_clearly "thread" "peload: the image crashed: invalid memory access (SIGSEGV)"
     peload call "$guests/library.dll" fault_recurse 0
     fails_clearly "overflow" "peload: the image crashed: invalid memory access (SIGSEGV)"
     ;;

@@ -276,6 +276,42 @@ Test(guest_faults, page_that_the_file_has_lost_is_an_error_of_paging)
     munmap(view, 2 * PAGE);
 }
 
+/* The same by what a guest maps itself. */
+static char *map_as_guest(const char *path)
+{
+    ldr_module *kernel32 = ldr_module_find(context, "kernel32.dll");
+    HANDLE(LDR_WINAPI * open)
+    (const char *, DWORD, DWORD, void *, DWORD, DWORD, HANDLE) =
+        (HANDLE(LDR_WINAPI *)(const char *, DWORD, DWORD, void *, DWORD, DWORD, HANDLE))ldr_symbol(
+            kernel32, "CreateFileA");
+    HANDLE(LDR_WINAPI * create)
+    (HANDLE, void *, DWORD, DWORD, DWORD, const char *) =
+        (HANDLE(LDR_WINAPI *)(HANDLE, void *, DWORD, DWORD, DWORD, const char *))ldr_symbol(
+            kernel32, "CreateFileMappingA");
+    void *(LDR_WINAPI * map)(HANDLE, DWORD, DWORD, DWORD, size_t) =
+        (void *(LDR_WINAPI *)(HANDLE, DWORD, DWORD, DWORD, size_t))ldr_symbol(kernel32,
+                                                                              "MapViewOfFile");
+    enum { READ = 0x80000000, SHARE_ALL = 7, OPEN_EXISTING = 3, MAP_READ = 4 };
+    HANDLE file = open(path, (DWORD)READ, SHARE_ALL, NULL, OPEN_EXISTING, 0, NULL);
+    HANDLE section = create(file, NULL, LDR_PAGE_READONLY, 0, 0, NULL);
+    return map(section, MAP_READ, 0, 0, 0);
+}
+
+Test(guest_faults, view_of_a_guest_whose_file_was_cut_off_is_an_error_of_paging)
+{
+    char path[] = "/tmp/peload-fault-XXXXXX";
+    int file = mkstemp(path);
+    cr_assert_geq(file, 0);
+    cr_assert_eq(ftruncate(file, 2 * PAGE), 0);
+    char *view = map_as_guest(path);
+    cr_assert_not_null(view);
+    cr_assert_eq(ftruncate(file, PAGE), 0);
+    unlink(path);
+    close(file);
+    cr_assert_eq(call(module, "fault_read", (uintptr_t)view, 0), 0);
+    cr_assert_eq(call(module, "fault_read", (uintptr_t)view + PAGE, 0), STATUS_IN_PAGE_ERROR);
+}
+
 Test(guest_faults, host_keeps_its_guard_against_files_that_are_cut_off)
 {
     char *view = map_cut_file();

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "section/file.h"
 #include "win32/kernel32/files.h"
 
 struct ldr__crt_descriptor {
@@ -67,34 +68,106 @@ static int host_flags(int flags)
 {
     int host = O_CLOEXEC | O_NOCTTY;
     host |= flags & LDR__CRT_O_RDWR ? O_RDWR : flags & LDR__CRT_O_WRONLY ? O_WRONLY : O_RDONLY;
-    if (flags & LDR__CRT_O_APPEND)
-        host |= O_APPEND;
-    if (flags & LDR__CRT_O_CREAT)
-        host |= O_CREAT;
-    if (flags & LDR__CRT_O_TRUNC)
-        host |= O_TRUNC;
-    if (flags & LDR__CRT_O_EXCL)
-        host |= O_EXCL;
-    return host;
+    return host | (flags & LDR__CRT_O_APPEND ? O_APPEND : 0);
 }
 
-/* Windows does not open folders as files. */
-static int open_file(const char *path, int flags, int permissions)
+/* _SH_DENY*: 0x10 denies both, 0x20 writing, 0x30 reading, 0x40 nothing. */
+static uint32_t share_from(int sharing)
+{
+    enum { DENY_BOTH = 0x10, DENY_WRITE = 0x20, DENY_READ = 0x30 };
+    return (sharing == DENY_BOTH || sharing == DENY_READ ? 0U : (uint32_t)LDR_SHARE_READ) |
+           (sharing == DENY_BOTH || sharing == DENY_WRITE ? 0U : (uint32_t)LDR_SHARE_WRITE);
+}
+
+static int errno_of(ldr_status status)
+{
+    switch (status) {
+    case LDR_FILE_NOT_FOUND:
+        return ENOENT;
+    case LDR_EXISTS:
+        return EEXIST;
+    case LDR_NO_MEMORY:
+        return ENOMEM;
+    case LDR_DISK_FULL:
+        return ENOSPC;
+    case LDR_IO_ERROR:
+        return EMFILE; /* what else an open fails of */
+    default:
+        return EACCES;
+    }
+}
+
+static ldr_file_options options_from(int flags, int sharing)
+{
+    bool temporary = (flags & LDR__CRT_O_TEMPORARY) != 0;
+    bool writes = (flags & (LDR__CRT_O_WRONLY | LDR__CRT_O_RDWR)) != 0;
+    ldr_file_options options = {.size = sizeof options, .share = share_from(sharing)};
+    options.access = (flags & LDR__CRT_O_WRONLY ? 0U : (uint32_t)LDR_FILE_READ) |
+                     (writes ? (uint32_t)LDR_FILE_WRITE : 0) |
+                     (temporary ? (uint32_t)LDR_FILE_DELETE : 0);
+    if (temporary)
+        options.share |= LDR_SHARE_DELETE;
+    if (flags & LDR__CRT_O_CREAT)
+        options.disposition = flags & LDR__CRT_O_EXCL ? LDR_CREATE_NEW : LDR_OPEN_OR_CREATE;
+    return options;
+}
+
+/* What the flags ask for once a file is open. */
+static ldr_status prepare(ldr_file *file, int flags, int permissions, bool existed)
 {
     enum { MAY_WRITE = 0x80 };
-    int fd = open(path, host_flags(flags), permissions & MAY_WRITE ? 0666 : 0444);
-    if (fd < 0) {
-        if (errno == EISDIR)
-            errno = EACCES;
-        return -1;
-    }
+    int fd = (int)ldr__file_handle(file).value;
+    if (!existed && (permissions & MAY_WRITE) == 0)
+        fchmod(fd, 0444);
+    if (flags & LDR__CRT_O_APPEND)
+        fcntl(fd, F_SETFL, O_APPEND);
+    return existed && (flags & LDR__CRT_O_TRUNC) ? ldr_file_set_size(file, 0, NULL) : LDR_OK;
+}
+
+/* Devices, which nobody shares; Windows does not open folders as files. */
+static ldr__file *open_device(const char *path, int flags)
+{
     struct stat status;
-    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+    int fd = open(path, host_flags(flags));
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
         close(fd);
-        errno = EACCES;
-        return -1;
+        fd = -1;
+        errno = EISDIR;
     }
-    return fd;
+    if (fd < 0) {
+        errno = errno == EISDIR ? EACCES : errno;
+        return NULL;
+    }
+    ldr__file *file = ldr__file_new(fd, false, path);
+    if (file == NULL)
+        errno = ENOMEM;
+    return file;
+}
+
+/* NULL with errno. */
+static ldr__file *open_file(const char *path, int flags, int permissions, int sharing)
+{
+    const ldr_file_options options = options_from(flags, sharing);
+    ldr_file *open;
+    bool existed;
+    ldr_status status = ldr_file_open(path, &options, &open, &existed, NULL);
+    if (status == LDR_NOT_A_FILE)
+        return open_device(path, flags);
+    if (status != LDR_OK) {
+        errno = errno_of(status);
+        return NULL;
+    }
+    status = prepare(open, flags, permissions, existed);
+    ldr__file *file =
+        status == LDR_OK ? ldr__file_new((int)ldr__file_handle(open).value, true, path) : NULL;
+    if (file == NULL) {
+        ldr_file_close(open);
+        errno = status == LDR_OK ? ENOMEM : errno_of(status);
+        return NULL;
+    }
+    file->open = open;
+    file->delete_on_close = (flags & LDR__CRT_O_TEMPORARY) != 0;
+    return file;
 }
 
 static int mode_from_flags(ldr__crt *crt, int flags)
@@ -106,31 +179,17 @@ static int mode_from_flags(ldr__crt *crt, int flags)
     return mode & LDR__CRT_O_BINARY ? LDR__CRT_O_BINARY : LDR__CRT_O_TEXT;
 }
 
-static void mark_temporary(ldr__crt *crt, HANDLE handle)
+int ldr__crt_descriptor_open(ldr__crt *crt, char *host_path, int flags, int permissions,
+                             int sharing)
 {
-    ldr__object *object = ldr__handle_get(crt->process, handle, LDR__OBJECT_FILE);
-    if (!object)
-        return;
-    ((ldr__file *)object)->delete_on_close = true;
-    ldr__object_release(object);
-}
-
-int ldr__crt_descriptor_open(ldr__crt *crt, char *host_path, int flags, int permissions)
-{
-    int fd = host_path ? open_file(host_path, flags, permissions) : -1;
-    if (fd < 0) {
-        int error = errno;
-        free(host_path);
-        return ldr__crt_set_host_errno(error);
-    }
-    HANDLE handle = ldr__handle_from_fd(crt->process, fd, false, host_path);
+    ldr__file *file = host_path ? open_file(host_path, flags, permissions, sharing) : NULL;
+    int error = errno;
     free(host_path);
-    if (!handle) {
-        close(fd);
+    if (file == NULL)
+        return ldr__crt_set_host_errno(error);
+    HANDLE handle = ldr__handle_new(crt->process, &file->object);
+    if (!handle)
         return ldr__crt_set_errno(ENOMEM);
-    }
-    if (flags & LDR__CRT_O_TEMPORARY)
-        mark_temporary(crt, handle);
     int descriptor = ldr__crt_descriptor_new(crt, handle, mode_from_flags(crt, flags));
     if (descriptor < 0)
         ldr__handle_close(crt->process, handle);

@@ -43,8 +43,12 @@ void ldr__crt_descriptor_finish(ldr__crt *crt, int descriptor, const void *bytes
 
 /* A descriptor for an open handle. `mode` is one of the modes above. EMFILE. */
 int ldr__crt_descriptor_new(ldr__crt *crt, HANDLE handle, int mode);
-/* Opens a host path (allocated; taken over; NULL: errno says why) with _open's flags. */
-int ldr__crt_descriptor_open(ldr__crt *crt, char *host_path, int flags, int permissions);
+/* What others may do with a file meanwhile: _SH_DENYNO, everything but to delete it. */
+enum { LDR__CRT_DENY_NOTHING = 0x40 };
+/* Opens a host path (allocated; taken over; NULL: errno says why) with _open's flags, and for
+ * others as `sharing` (_SH_DENY*) says. */
+int ldr__crt_descriptor_open(ldr__crt *crt, char *host_path, int flags, int permissions,
+                             int sharing);
 int ldr__crt_descriptor_close(ldr__crt *crt, int descriptor);
 /* Gives a copy of the file a second number, closing what that stood for (_dup2). EBADF, EMFILE. */
 int ldr__crt_descriptor_copy_to(ldr__crt *crt, int descriptor, int target);

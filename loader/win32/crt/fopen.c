@@ -5,16 +5,16 @@
 
 #include "win32/crt/stream.h"
 
-static ldr__crt_file *LDR_WINAPI guest_fopen(const char *path, const char *mode)
+static ldr__crt_file *LDR_WINAPI guest__fsopen(const char *path, const char *mode, int sharing)
 {
     if (!path || !mode) {
         ldr__crt_invalid_parameter(EINVAL);
         return NULL;
     }
-    return ldr__crt_stream_open(ldr__crt_self(), ldr__path_to_host(path), mode);
+    return ldr__crt_stream_open(ldr__crt_self(), ldr__path_to_host(path), mode, sharing);
 }
 
-static ldr__crt_file *LDR_WINAPI guest__wfopen(const WCHAR *path, const WCHAR *mode)
+static ldr__crt_file *LDR_WINAPI guest__wfsopen(const WCHAR *path, const WCHAR *mode, int sharing)
 {
     char *narrow_mode = mode ? ldr__utf8_from(mode) : NULL;
     if (!path || !narrow_mode) {
@@ -23,21 +23,19 @@ static ldr__crt_file *LDR_WINAPI guest__wfopen(const WCHAR *path, const WCHAR *m
         return NULL;
     }
     ldr__crt_file *file =
-        ldr__crt_stream_open(ldr__crt_self(), ldr__path_to_host_w(path), narrow_mode);
+        ldr__crt_stream_open(ldr__crt_self(), ldr__path_to_host_w(path), narrow_mode, sharing);
     free(narrow_mode);
     return file;
 }
 
-static ldr__crt_file *LDR_WINAPI guest__fsopen(const char *path, const char *mode, int sharing)
+static ldr__crt_file *LDR_WINAPI guest_fopen(const char *path, const char *mode)
 {
-    (void)sharing; /* not enforced between programs on the host */
-    return guest_fopen(path, mode);
+    return guest__fsopen(path, mode, LDR__CRT_DENY_NOTHING);
 }
 
-static ldr__crt_file *LDR_WINAPI guest__wfsopen(const WCHAR *path, const WCHAR *mode, int sharing)
+static ldr__crt_file *LDR_WINAPI guest__wfopen(const WCHAR *path, const WCHAR *mode)
 {
-    (void)sharing;
-    return guest__wfopen(path, mode);
+    return guest__wfsopen(path, mode, LDR__CRT_DENY_NOTHING);
 }
 
 static int LDR_WINAPI guest_fopen_s(ldr__crt_file **ret_file, const char *path, const char *mode)
@@ -111,7 +109,8 @@ static ldr__crt_file *LDR_WINAPI guest_freopen(const char *path, const char *mod
         return NULL;
     ldr__crt_stream_flush(stream);
     int target = stream->descriptor;
-    int opened = ldr__crt_descriptor_open(crt, ldr__path_to_host(path), flags, MAY_WRITE);
+    int opened = ldr__crt_descriptor_open(crt, ldr__path_to_host(path), flags, MAY_WRITE,
+                                          LDR__CRT_DENY_NOTHING);
     bool copied = opened >= 0 && ldr__crt_descriptor_copy_to(crt, opened, target) == 0;
     if (opened >= 0)
         ldr__crt_descriptor_close(crt, opened);

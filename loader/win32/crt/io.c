@@ -11,22 +11,24 @@ enum { CTRL_Z = 0x1A };
 
 /* ---- Opening ---- */
 
-static int open_narrow(const char *path, int flags, int permissions)
+static int open_narrow(const char *path, int flags, int permissions, int sharing)
 {
     if (!path) {
         ldr__crt_invalid_parameter(EINVAL);
         return -1;
     }
-    return ldr__crt_descriptor_open(ldr__crt_self(), ldr__path_to_host(path), flags, permissions);
+    return ldr__crt_descriptor_open(ldr__crt_self(), ldr__path_to_host(path), flags, permissions,
+                                    sharing);
 }
 
-static int open_wide(const WCHAR *path, int flags, int permissions)
+static int open_wide(const WCHAR *path, int flags, int permissions, int sharing)
 {
     if (!path) {
         ldr__crt_invalid_parameter(EINVAL);
         return -1;
     }
-    return ldr__crt_descriptor_open(ldr__crt_self(), ldr__path_to_host_w(path), flags, permissions);
+    return ldr__crt_descriptor_open(ldr__crt_self(), ldr__path_to_host_w(path), flags, permissions,
+                                    sharing);
 }
 
 static int LDR_WINAPI guest__open(const char *path, int flags, ...)
@@ -35,7 +37,7 @@ static int LDR_WINAPI guest__open(const char *path, int flags, ...)
     __builtin_ms_va_start(arguments, flags);
     int permissions = flags & LDR__CRT_O_CREAT ? __builtin_va_arg(arguments, int) : 0;
     __builtin_ms_va_end(arguments);
-    return open_narrow(path, flags, permissions);
+    return open_narrow(path, flags, permissions, LDR__CRT_DENY_NOTHING);
 }
 
 static int LDR_WINAPI guest__wopen(const WCHAR *path, int flags, ...)
@@ -44,17 +46,16 @@ static int LDR_WINAPI guest__wopen(const WCHAR *path, int flags, ...)
     __builtin_ms_va_start(arguments, flags);
     int permissions = flags & LDR__CRT_O_CREAT ? __builtin_va_arg(arguments, int) : 0;
     __builtin_ms_va_end(arguments);
-    return open_wide(path, flags, permissions);
+    return open_wide(path, flags, permissions, LDR__CRT_DENY_NOTHING);
 }
 
-/* Sharing modes are not enforced between programs on the host. */
 static int LDR_WINAPI guest__sopen(const char *path, int flags, int sharing, ...)
 {
     __builtin_ms_va_list arguments;
     __builtin_ms_va_start(arguments, sharing);
     int permissions = flags & LDR__CRT_O_CREAT ? __builtin_va_arg(arguments, int) : 0;
     __builtin_ms_va_end(arguments);
-    return open_narrow(path, flags, permissions);
+    return open_narrow(path, flags, permissions, sharing);
 }
 
 static int LDR_WINAPI guest__wsopen(const WCHAR *path, int flags, int sharing, ...)
@@ -63,30 +64,28 @@ static int LDR_WINAPI guest__wsopen(const WCHAR *path, int flags, int sharing, .
     __builtin_ms_va_start(arguments, sharing);
     int permissions = flags & LDR__CRT_O_CREAT ? __builtin_va_arg(arguments, int) : 0;
     __builtin_ms_va_end(arguments);
-    return open_wide(path, flags, permissions);
+    return open_wide(path, flags, permissions, sharing);
 }
 
 static int LDR_WINAPI guest__sopen_s(int *ret_descriptor, const char *path, int flags, int sharing,
                                      int permissions)
 {
-    (void)sharing;
     if (!ret_descriptor) {
         ldr__crt_invalid_parameter(EINVAL);
         return EINVAL;
     }
-    *ret_descriptor = open_narrow(path, flags, permissions);
+    *ret_descriptor = open_narrow(path, flags, permissions, sharing);
     return *ret_descriptor >= 0 ? 0 : ldr__thread_self()->crt_errno;
 }
 
 static int LDR_WINAPI guest__wsopen_s(int *ret_descriptor, const WCHAR *path, int flags,
                                       int sharing, int permissions)
 {
-    (void)sharing;
     if (!ret_descriptor) {
         ldr__crt_invalid_parameter(EINVAL);
         return EINVAL;
     }
-    *ret_descriptor = open_wide(path, flags, permissions);
+    *ret_descriptor = open_wide(path, flags, permissions, sharing);
     return *ret_descriptor >= 0 ? 0 : ldr__thread_self()->crt_errno;
 }
 
@@ -97,12 +96,12 @@ static int create_flags(void)
 
 static int LDR_WINAPI guest__creat(const char *path, int permissions)
 {
-    return open_narrow(path, create_flags(), permissions);
+    return open_narrow(path, create_flags(), permissions, LDR__CRT_DENY_NOTHING);
 }
 
 static int LDR_WINAPI guest__wcreat(const WCHAR *path, int permissions)
 {
-    return open_wide(path, create_flags(), permissions);
+    return open_wide(path, create_flags(), permissions, LDR__CRT_DENY_NOTHING);
 }
 
 static int LDR_WINAPI guest__close(int descriptor)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "win32/crt/file.h"
+#include "win32/kernel32/files.h"
 
 /* What is done to one host path. Returns 0, or -1 with the host's errno. */
 typedef int (*path_action)(const char *path, int argument);
@@ -84,11 +85,16 @@ static int remove_file(const char *path, int unused)
 {
     (void)unused;
     struct stat status;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    ldr_file *file = NULL;
+    if ((stat(path, &status) == 0 && S_ISDIR(status.st_mode)) ||
+        ldr__file_hold(path, &file) != ERROR_SUCCESS) {
         errno = EACCES;
         return -1;
     }
-    return unlink(path);
+    int result = unlink(path), error = errno;
+    ldr_file_close(file);
+    errno = error;
+    return result;
 }
 
 #define PATH_FUNCTIONS(name, wide_name, action)                \
@@ -133,12 +139,16 @@ static int LDR_WINAPI guest__waccess_s(const WCHAR *path, int mode)
 static int rename_host(char *from, char *to)
 {
     int result = -1;
-    if (from && to) {
+    ldr_file *file = NULL;
+    if (from && to && ldr__file_hold(from, &file) != ERROR_SUCCESS) {
+        errno = EACCES;
+    } else if (from && to) {
         result = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
         if (result != 0 && errno == EINVAL && access(to, F_OK) != 0)
             result = rename(from, to); /* a file system that has no such flag */
     }
     int error = errno;
+    ldr_file_close(file);
     free(from);
     free(to);
     return result == 0 ? 0 : ldr__crt_set_host_errno(error);

@@ -194,7 +194,7 @@ ldr__crt_file *ldr__crt_stream_new(ldr__crt *crt, int descriptor, int flags)
     return file;
 }
 
-ldr__crt_file *ldr__crt_stream_open(ldr__crt *crt, char *host_path, const char *mode)
+ldr__crt_file *ldr__crt_stream_open(ldr__crt *crt, char *host_path, const char *mode, int sharing)
 {
     enum { MAY_WRITE = 0x80 };
     int flags;
@@ -203,7 +203,7 @@ ldr__crt_file *ldr__crt_stream_open(ldr__crt *crt, char *host_path, const char *
         ldr__crt_invalid_parameter(EINVAL);
         return NULL;
     }
-    int descriptor = ldr__crt_descriptor_open(crt, host_path, flags, MAY_WRITE);
+    int descriptor = ldr__crt_descriptor_open(crt, host_path, flags, MAY_WRITE, sharing);
     if (descriptor < 0)
         return NULL;
     ldr__crt_file *file = ldr__crt_stream_new(crt, descriptor, flags);

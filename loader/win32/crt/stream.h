@@ -68,8 +68,10 @@ bool ldr__crt_stream_close(ldr__crt_stream *stream);
 bool ldr__crt_stream_parse_mode(const char *mode, int *ret_flags);
 /* A FILE over an open descriptor; `flags` are _open's. NULL, EMFILE or ENOMEM. */
 ldr__crt_file *ldr__crt_stream_new(ldr__crt *crt, int descriptor, int flags);
-/* Opens a host path (taken over) into a FILE. NULL with errno. */
-ldr__crt_file *ldr__crt_stream_open(ldr__crt *crt, char *host_path, const char *mode);
+/* Opens a host path (taken over) into a FILE, shared as `sharing` (_SH_DENY*) says. NULL with
+ * errno.
+ */
+ldr__crt_file *ldr__crt_stream_open(ldr__crt *crt, char *host_path, const char *mode, int sharing);
 
 /* The state of a stream whose descriptor has just been given another file (freopen). */
 void ldr__crt_stream_reattach(ldr__crt_stream *stream, int flags);

@@ -32,32 +32,20 @@ static BOOL with_path_a(const char *name, path_action action)
 
 /* ---- Making and removing ---- */
 
-/* Not while somebody has it open who does not share that, or runs it (H.8). */
-static BOOL delete_regular(const char *path)
-{
-    const ldr_file_options options = {.size = sizeof options,
-                                      .access = LDR_FILE_DELETE,
-                                      .share = LDR_SHARE_READ | LDR_SHARE_WRITE | LDR_SHARE_DELETE};
-    ldr_file *file;
-    ldr_diag diag;
-    ldr_status status = ldr_file_open(path, &options, &file, NULL, &diag);
-    if (status == LDR_FILE_NOT_FOUND)
-        return ldr__file_error(ENOENT, path);
-    if (status == LDR_OK) {
-        status = ldr_file_delete(file, &diag);
-        ldr_file_close(file);
-    }
-    return status == LDR_OK ? true : ldr__win_error(ldr__error_from_nt_status(diag.why.nt_status));
-}
-
 static BOOL delete_file(const char *path)
 {
     struct stat host;
     if (lstat(path, &host) == 0 && !S_ISLNK(host.st_mode) && (host.st_mode & 0222) == 0)
         return ldr__win_error(ERROR_ACCESS_DENIED); /* read-only files stay */
-    if (lstat(path, &host) != 0 || !S_ISREG(host.st_mode))
+    ldr_file *file = NULL;
+    ldr_diag diag;
+    DWORD error = ldr__file_hold(path, &file);
+    if (error == ERROR_SUCCESS && file == NULL)
         return unlink(path) == 0 ? true : ldr__file_error(errno, path);
-    return delete_regular(path);
+    if (error == ERROR_SUCCESS && ldr_file_delete(file, &diag) != LDR_OK)
+        error = ldr__error_from_nt_status(diag.why.nt_status);
+    ldr_file_close(file);
+    return error == ERROR_SUCCESS ? true : ldr__win_error(error);
 }
 
 static BOOL create_folder(const char *path)
@@ -129,8 +117,16 @@ static BOOL LDR_WINAPI guest_SetCurrentDirectoryW(const WCHAR *name)
 static BOOL move(const char *from, const char *to, DWORD flags)
 {
     unsigned int how = flags & MOVEFILE_REPLACE_EXISTING ? 0 : RENAME_NOREPLACE;
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, how) == 0)
+    ldr_file *file = NULL;
+    DWORD error = ldr__file_hold(from, &file);
+    if (error != ERROR_SUCCESS)
+        return ldr__win_error(error);
+    bool moved = renameat2(AT_FDCWD, from, AT_FDCWD, to, how) == 0;
+    int host_errno = errno;
+    ldr_file_close(file);
+    if (moved)
         return true;
+    errno = host_errno;
     if (errno == EEXIST)
         return ldr__win_error(ERROR_ALREADY_EXISTS);
     return ldr__file_error(errno, access(from, F_OK) == 0 ? to : from);

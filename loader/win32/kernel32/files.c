@@ -61,6 +61,20 @@ BOOL ldr__file_error(int host_errno, const char *path)
     return ldr__win_errno(host_errno);
 }
 
+DWORD ldr__file_hold(const char *path, ldr_file **ret_file)
+{
+    const ldr_file_options options = {.size = sizeof options,
+                                      .access = LDR_FILE_DELETE,
+                                      .share = LDR_SHARE_READ | LDR_SHARE_WRITE | LDR_SHARE_DELETE};
+    struct stat host;
+    ldr_diag diag;
+    if (lstat(path, &host) != 0 || !S_ISREG(host.st_mode))
+        return ERROR_SUCCESS;
+    ldr_status status = ldr_file_open(path, &options, ret_file, NULL, &diag);
+    /* Who may not read a file can still remove it. */
+    return status == LDR_SHARING_VIOLATION ? ERROR_SHARING_VIOLATION : ERROR_SUCCESS;
+}
+
 static char *checked(char *host, int host_errno)
 {
     if (host == NULL)

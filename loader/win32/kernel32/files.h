@@ -36,6 +36,13 @@ bool ldr__file_facts_get(int fd, const char *path, ldr__file_facts *ret_facts);
  */
 BOOL ldr__file_error(int host_errno, const char *path);
 
+/*
+ * Opens a regular file to delete or move it: not while somebody has it open who does not share that
+ * (ERROR_SHARING_VIOLATION). *ret_file stays NULL for what is no regular file, or not there. A
+ * Win32 error.
+ */
+DWORD ldr__file_hold(const char *path, ldr_file **ret_file);
+
 /* The host path of a guest's name; NULL with the last error. Released with free. */
 char *ldr__host_path_w(const WCHAR *name);
 char *ldr__host_path_a(const char *name);

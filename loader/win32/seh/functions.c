@@ -87,6 +87,10 @@ static void note_table(code_range *range)
 
 /* ---- Readers ---- */
 
+/*
+ * Who reads the guest's own tables may fault there and not come back, if the guest handles that.
+ * Then what is old is released with the process only.
+ */
 static void begin_reading(ldr__seh *seh)
 {
     atomic_fetch_add(&seh->readers, 1);

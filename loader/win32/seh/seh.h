@@ -3,7 +3,8 @@
  *
  * The way an exception goes:
  *
- *   seh/entry.S     an export such as RaiseException captures its caller's registers
+ *   seh/entry.S     an export such as RaiseException captures its caller's registers; those of a
+ *                   fault come from the signal handler (fault/fault.h)
  *   seh/dispatch.c  first pass: vectored handlers, then each frame's handler, then the filter
  *   seh/unwind.c    second pass: each frame's termination handler, then on at the target
  *   seh/walk.c      from frame to frame, for both passes

@@ -52,6 +52,17 @@ EXPORT u64 fault_call(void (*function)(u64), u64 argument)
     return 0;
 }
 
+static u32 read_in_thread(void *at)
+{
+    return (u32)load(at);
+}
+
+/* In a thread of the library's own, which nobody's handler is around. */
+EXPORT u64 fault_in_thread(void *at)
+{
+    return WaitForSingleObject(CreateThread(0, 0, read_in_thread, at, 0, 0), 0xFFFFFFFF);
+}
+
 /* Deeper than any stack. */
 EXPORT u64 fault_recurse(u64 depth)
 {
