@@ -237,7 +237,7 @@ LDR_API ldr_status ldr_section_from_memory(const char *name, const void *bytes, 
 #define LDR_SEC_IMAGE            UINT32_C(0x01000000)
 #define LDR_SEC_RESERVE          UINT32_C(0x04000000)
 #define LDR_SEC_COMMIT           UINT32_C(0x08000000)
-#define LDR_SEC_NOCACHE          UINT32_C(0x10000000) /* no effect */
+#define LDR_SEC_NOCACHE          UINT32_C(0x10000000) /* no effect on data */
 #define LDR_SEC_IMAGE_NO_EXECUTE UINT32_C(0x11000000)
 #define LDR_SEC_WRITECOMBINE     UINT32_C(0x40000000) /* no effect */
 #define LDR_SEC_LARGE_PAGES      UINT32_C(0x80000000)
@@ -318,8 +318,8 @@ typedef struct ldr_view ldr_view;
 
 typedef struct ldr_view_options {
     size_t size;
-    uint64_t base;    /* 0: the preferred base, or the one that ASLR gives the file, if it is free,
-                         elsewhere otherwise. Else this one or fail; a multiple of 64 KiB (else
+    uint64_t base;    /* 0: an image's preferred base, or the one that ASLR gives the file, if it is
+                         free, elsewhere otherwise. Else this one or fail; a multiple of 64 KiB (else
                          STATUS_MAPPED_ALIGNMENT). */
     uint16_t machine; /* of the process that looks at it: PE_MACHINE_AMD64 for an ARM64X image as
                          x64 code sees it. 0: the image's own. ldr_view_relocate converts it. */
@@ -402,12 +402,13 @@ enum {
     LDR_PAGE_EXECUTE_READ = 0x20,
     LDR_PAGE_EXECUTE_READWRITE = 0x40,
     LDR_PAGE_EXECUTE_WRITECOPY = 0x80,
-    /* With one of those above, but NOACCESS: the first touch is a fault, and ends the guard (H39).
-       That takes a handler of faults which calls ldr__view_fault, as the guest's does. */
+    /* With one of those above, but NOACCESS: the first touch is a fault. It ends the guard if a
+       guest makes it, who gets STATUS_GUARD_PAGE_VIOLATION (H39); ldr_view_protect does, too. */
     LDR_PAGE_GUARD = 0x100,
 };
 
-/* "PAGE_READONLY" and so on; "0" for a reserved range that has none. Static. */
+/* "PAGE_READONLY" and so on, also with " | PAGE_GUARD"; "0" for a reserved range that has none.
+ * Static. */
 LDR_API const char *ldr_protect_name(uint32_t protect);
 
 /* The protection of MapViewOfFile's view for FILE_MAP_* access (H37). */
@@ -459,8 +460,9 @@ LDR_API ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region
  * *ret_old, which may be NULL, is what the first of them had. A data view allows no more than it
  * was mapped with (H.6: else STATUS_SECTION_PROTECTION), but WRITECOPY always; an image anything,
  * without execute rights if it has none. Where writing makes a copy, READWRITE means WRITECOPY
- * (B.3). LDR_INVALID_ARGUMENT (no such protection; outside the view or reserved only:
- * STATUS_NOT_COMMITTED), LDR_ACCESS_DENIED, LDR_NO_MEMORY, LDR_OS_ERROR; then all is as before.
+ * (B.3). LDR_INVALID_ARGUMENT (no such protection: STATUS_INVALID_PAGE_PROTECTION; outside the
+ * view: STATUS_CONFLICTING_ADDRESSES; reserved only: STATUS_NOT_COMMITTED), LDR_ACCESS_DENIED,
+ * LDR_NO_MEMORY, LDR_OS_ERROR; then all is as before.
  */
 LDR_API ldr_status ldr_view_protect(ldr_view *view, uint64_t offset, uint64_t size,
                                     uint32_t protect, uint32_t *ret_old, ldr_diag *diag);
@@ -468,9 +470,10 @@ LDR_API ldr_status ldr_view_protect(ldr_view *view, uint64_t offset, uint64_t si
 /*
  * VirtualAlloc(MEM_COMMIT) on the pages that hold [offset, offset + size): of LDR_SEC_RESERVE
  * memory they can be used from now on, here with `protect` (0: the view's own), in all other views
- * of the section with the protection of those (H43). Views of the section as another process or
- * another ldr_section_open has it show that when they are queried, committed to or touched
- * (ldr__view_fault). Pages that are committed get `protect`. They never become reserved again.
+ * of this section object with the protection of those (H43). Views of another process, or of
+ * another section object with the same name, open such pages when any function of this header looks
+ * at them (ldr_view_query), or a guest touches them. Pages that are committed already get
+ * `protect`. They never become reserved again.
  * LDR_INVALID_ARGUMENT (outside the view: STATUS_CONFLICTING_ADDRESSES; no such protection),
  * LDR_ACCESS_DENIED (the section or the right to it does not allow it: STATUS_SECTION_PROTECTION;
  * an image, a file: STATUS_ALREADY_COMMITTED), LDR_NO_MEMORY, LDR_OS_ERROR; then all is as before.

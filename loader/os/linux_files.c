@@ -75,13 +75,13 @@ static int open_or_create(const char *path, int flags, bool *ret_created)
     return open_as(path, flags | O_CREAT);
 }
 
-ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr__disposition disposition,
+ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr_disposition disposition,
                                  ldr__handle *ret_file, bool *ret_created)
 {
     int flags = writes ? O_RDWR : O_RDONLY;
-    bool created = disposition == LDR__CREATE_NEW;
+    bool created = disposition == LDR_CREATE_NEW;
     int fd;
-    if (disposition == LDR__OPEN_OR_CREATE)
+    if (disposition == LDR_OPEN_OR_CREATE)
         fd = open_or_create(path, flags, &created);
     else
         fd = open_as(path, flags | (created ? O_CREAT | O_EXCL : 0));

@@ -78,19 +78,12 @@ ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp);
  */
 bool ldr__os_file_executable(ldr__handle file);
 
-/* What a file is opened for, and whether it may be made. */
-typedef enum ldr__disposition {
-    LDR__OPEN_EXISTING,
-    LDR__OPEN_OR_CREATE,
-    LDR__CREATE_NEW,
-} ldr__disposition;
-
 /*
  * Opens a regular file for reading, and for writing as well with `writes`. *ret_created: it was
- * made. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_EXISTS (LDR__CREATE_NEW), LDR_ACCESS_DENIED,
+ * made. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_EXISTS (LDR_CREATE_NEW), LDR_ACCESS_DENIED,
  * LDR_IO_ERROR, LDR_NO_MEMORY.
  */
-ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr__disposition disposition,
+ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr_disposition disposition,
                                  ldr__handle *ret_file, bool *ret_created);
 
 /* A second opening of the same file, whatever has become of its path: it shares neither locks nor

@@ -19,26 +19,24 @@ const char *ldr_status_text(ldr_status status)
 
 const char *ldr_protect_name(uint32_t protect)
 {
-    switch (protect) {
-    case LDR_PAGE_NOACCESS:
-        return "PAGE_NOACCESS";
-    case LDR_PAGE_READONLY:
-        return "PAGE_READONLY";
-    case LDR_PAGE_READWRITE:
-        return "PAGE_READWRITE";
-    case LDR_PAGE_WRITECOPY:
-        return "PAGE_WRITECOPY";
-    case LDR_PAGE_EXECUTE:
-        return "PAGE_EXECUTE";
-    case LDR_PAGE_EXECUTE_READ:
-        return "PAGE_EXECUTE_READ";
-    case LDR_PAGE_EXECUTE_READWRITE:
-        return "PAGE_EXECUTE_READWRITE";
-    case LDR_PAGE_EXECUTE_WRITECOPY:
-        return "PAGE_EXECUTE_WRITECOPY";
-    default:
-        return "0";
+#define NAMES(name)                                                   \
+    {                                                                 \
+        LDR_PAGE_##name, "PAGE_" #name, "PAGE_" #name " | PAGE_GUARD" \
     }
+    static const struct {
+        uint32_t protect;
+        const char *name, *guarded;
+    } all[] = {NAMES(NOACCESS),          NAMES(READONLY),         NAMES(READWRITE),
+               NAMES(WRITECOPY),         NAMES(EXECUTE),          NAMES(EXECUTE_READ),
+               NAMES(EXECUTE_READWRITE), NAMES(EXECUTE_WRITECOPY)};
+#undef NAMES
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (protect == all[i].protect)
+            return all[i].name;
+        if (protect == (all[i].protect | LDR_PAGE_GUARD))
+            return all[i].guarded;
+    }
+    return "0";
 }
 
 const char *ldr_backing_name(ldr_backing backing)

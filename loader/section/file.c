@@ -95,13 +95,9 @@ static bool options_are_valid(const ldr_file_options *options)
 static ldr_status open_file(ldr_file *file, const char *path, const ldr_file_options *options,
                             bool *ret_created)
 {
-    static const ldr__disposition dispositions[] = {[LDR_OPEN_EXISTING] = LDR__OPEN_EXISTING,
-                                                    [LDR_OPEN_OR_CREATE] = LDR__OPEN_OR_CREATE,
-                                                    [LDR_CREATE_NEW] = LDR__CREATE_NEW};
     bool created;
-    ldr_status status =
-        ldr__os_file_open_for(path, (options->access & LDR_FILE_WRITE) != 0,
-                              dispositions[options->disposition], &file->handle, &created);
+    ldr_status status = ldr__os_file_open_for(path, (options->access & LDR_FILE_WRITE) != 0,
+                                              options->disposition, &file->handle, &created);
     if (status != LDR_OK)
         return status;
     file->access = options->access;

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RW   LDR_PAGE_READWRITE
@@ -235,6 +236,42 @@ Test(data_create, smaller_section_keeps_its_size_when_the_file_grows_H9)
     ldr_view_unmap(view);
     ldr_section_close(section);
     ldr_file_close(file);
+    fixture_remove(path);
+}
+
+/* ---- Growing at once ---- */
+
+enum { GROWERS = 3, STEPS = 200, STEP = 0x777 };
+
+static int grow_step_by_step(void *path)
+{
+    for (unsigned i = 1; i <= STEPS; i++) {
+        ldr_file *file = data_open(path, READ | WRITE);
+        ldr_section *section = data_section(file, SIZE + i * STEP, RW, 0);
+        ldr_view *view = data_view(section, 0, 0, 0);
+        ((uint8_t *)ldr_view_base(view))[SIZE + i * STEP - 1] = 1;
+        ldr_view_unmap(view);
+        ldr_section_close(section);
+        ldr_file_close(file);
+    }
+    return 0;
+}
+
+Test(data_create, file_that_several_processes_grow_has_the_largest_size_H7, .timeout = 60)
+{
+    char *path = data_file(SIZE);
+    pid_t processes[GROWERS];
+    for (int i = 0; i < GROWERS; i++) {
+        processes[i] = fork();
+        if (processes[i] == 0)
+            _exit(grow_step_by_step(path));
+    }
+    for (int i = 0; i < GROWERS; i++) {
+        int status;
+        cr_assert_eq(waitpid(processes[i], &status, 0), processes[i]);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    cr_expect_eq(data_size(path), (uint64_t)(SIZE + STEPS * STEP));
     fixture_remove(path);
 }
 

@@ -351,6 +351,7 @@ Test(data_view, guarded_page_faults_once_and_works_H39)
     ldr_view *view = data_view(section, 0, 0, RW | LDR_PAGE_GUARD);
     uint8_t *bytes = ldr_view_base(view);
     cr_expect_eq(data_region(view, 0).protect, (uint32_t)(RW | LDR_PAGE_GUARD));
+    cr_expect_str_eq(ldr_protect_name(RW | LDR_PAGE_GUARD), "PAGE_READWRITE | PAGE_GUARD");
     cr_expect_not(data_can_read(bytes));
     cr_expect_eq(ldr__view_fault(view, bytes + PAGE + 5, LDR__READ), LDR__FAULT_GUARD);
     cr_expect_eq(data_region(view, PAGE).protect, (uint32_t)RW);

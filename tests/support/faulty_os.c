@@ -202,11 +202,11 @@ ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *re
                                            : REAL(file_open)(path, ret_file, ret_size, ret_id));
 }
 
-ldr_status REAL(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+ldr_status REAL(file_open_for)(const char *path, bool writes, ldr_disposition disposition,
                                ldr__handle *ret_file, bool *ret_created);
-ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr_disposition disposition,
                                ldr__handle *ret_file, bool *ret_created);
-ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr__disposition disposition,
+ldr_status WRAP(file_open_for)(const char *path, bool writes, ldr_disposition disposition,
                                ldr__handle *ret_file, bool *ret_created)
 {
     return count_handle(fails("file_open_for") ? LDR_IO_ERROR
