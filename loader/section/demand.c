@@ -172,7 +172,9 @@ static uint64_t look_ahead(ldr__demand *demand, const ldr__demand_copy *copy, ui
     const uint8_t *filled = copy != NULL ? copy->filled : demand->filled;
     uint64_t first = rva / LDR__GRANULE, last = first + 1;
     uint64_t end = (end_of_kind(demand, copy, rva) - 1) / LDR__GRANULE + 1;
-    demand->ahead = first == demand->next ? smaller(2 * demand->ahead, LDR__GRANULES_AHEAD) : 1;
+    demand->ahead = demand->ahead > 0 && first == demand->next
+                        ? smaller(2 * demand->ahead, LDR__GRANULES_AHEAD)
+                        : 1;
     while (last < end && last < first + demand->ahead && !has_bit(filled, last))
         last++;
     demand->next = last;
