@@ -133,14 +133,12 @@ static void set_base_field(ldr__demand *demand, const ldr__demand_copy *copy, ui
         memcpy(demand->buffer + (copy->field - start), &copy->base, copy->field_size);
 }
 
-/* Fills the granule of `rva` in the segment of `copy`, or for NULL in the section's. */
-static ldr_status fill_granule(ldr__demand *demand, ldr__demand_copy *copy, uint64_t rva)
+/* Fills the granules from `first` to before `end`, and those that fixups join to them. */
+static ldr_status fill_granules(ldr__demand *demand, ldr__demand_copy *copy, uint64_t first,
+                                uint64_t last)
 {
     const ldr_section *section = demand->section;
     uint8_t *filled = copy != NULL ? copy->filled : demand->filled;
-    uint64_t first = rva / LDR__GRANULE, last = first + 1;
-    if (has_bit(filled, first))
-        return LDR_OK;
     if (copy != NULL)
         find_joined(demand, &first, &last);
     uint64_t start = first * LDR__GRANULE;
@@ -157,6 +155,44 @@ static ldr_status fill_granule(ldr__demand *demand, ldr__demand_copy *copy, uint
     for (; first < last && status == LDR_OK; first++)
         set_bit(filled, first);
     return status;
+}
+
+/* Up to where pages are like that at `rva`: what comes behind it nobody may ask for. */
+static uint64_t end_of_kind(const ldr__demand *demand, const ldr__demand_copy *copy, uint64_t rva)
+{
+    const ldr__plan *plan = &demand->section->plan;
+    const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, rva)];
+    return copy != NULL ? copy->pages->runs[run_behind(copy->pages, rva)].end : s->rva + s->size;
+}
+
+/* The granule behind those to be filled from `first` on: more and more of them, as long as each is
+ * behind the last. */
+static uint64_t look_ahead(ldr__demand *demand, const ldr__demand_copy *copy, uint64_t rva)
+{
+    const uint8_t *filled = copy != NULL ? copy->filled : demand->filled;
+    uint64_t first = rva / LDR__GRANULE, last = first + 1;
+    uint64_t end = (end_of_kind(demand, copy, rva) - 1) / LDR__GRANULE + 1;
+    demand->ahead = demand->ahead > 0 && first == demand->next
+                        ? smaller(2 * demand->ahead, LDR__GRANULES_AHEAD)
+                        : 1;
+    while (last < end && last < first + demand->ahead && !has_bit(filled, last))
+        last++;
+    demand->next = last;
+    return last;
+}
+
+/* Fills at least the granule of `rva` in the segment of `copy`, or for NULL in the section's. */
+static ldr_status fill_granule(ldr__demand *demand, ldr__demand_copy *copy, uint64_t rva)
+{
+    const uint8_t *filled = copy != NULL ? copy->filled : demand->filled;
+    uint64_t first = rva / LDR__GRANULE;
+    if (has_bit(filled, first))
+        return LDR_OK;
+    uint64_t last = look_ahead(demand, copy, rva);
+    ldr_status status = fill_granules(demand, copy, first, last);
+    /* What was not asked for is no reason to fail. */
+    return status != LDR_OK && last > first + 1 ? fill_granules(demand, copy, first, first + 1)
+                                                : status;
 }
 
 /* ---- Faults ---- */
@@ -530,7 +566,7 @@ static ldr_status make(ldr_section *section, ldr__demand *demand, const ldr__hea
     ldr__pager_owner owner = {demand, fill_at, settle};
     demand->section = section;
     demand->header_size = headers->size;
-    demand->buffer = ldr__os_resize(NULL, LDR__GRANULES_MAX * LDR__GRANULE); /* not cleared */
+    demand->buffer = ldr__os_resize(NULL, LDR__GRANULES_AT_ONCE * LDR__GRANULE); /* not cleared */
     demand->filled = alloc_bits(section);
     return demand->buffer != NULL && demand->filled != NULL
                ? ldr__os_pager_create(&owner, &demand->pager)

@@ -16,8 +16,14 @@
 /* What is filled at once, from a multiple of it. */
 #define LDR__GRANULE UINT64_C(65536)
 
-/* Granules that a fixup lies across are filled together: up to so many. */
-enum { LDR__GRANULES_MAX = 4 };
+enum {
+    /* Granules that a fixup lies across are filled together: up to so many. */
+    LDR__GRANULES_MAX = 4,
+    /* Granules that are filled at once when one after the other is touched. */
+    LDR__GRANULES_AHEAD = 4,
+    /* All that may come of both. */
+    LDR__GRANULES_AT_ONCE = LDR__GRANULES_AHEAD + 2 * (LDR__GRANULES_MAX - 1),
+};
 
 /*
  * Relocations, as stage image/ has prepared them: `apply` adds `delta` to the addresses in the
@@ -47,7 +53,9 @@ struct ldr__demand {
     ldr__pager *pager; /* its lock is for all that follows */
     uint64_t header_size;
     bool is_wanted;  /* the caller has asked for it: no eager way instead */
-    uint8_t *buffer; /* LDR__GRANULES_MAX granules */
+    uint8_t *buffer; /* LDR__GRANULES_AT_ONCE granules */
+    uint64_t next;   /* granule behind those that were filled last */
+    uint64_t ahead;  /* how many those were to be */
     uint8_t *filled; /* of the section's segment: a bit for each granule */
     ldr_view *views; /* that are watched */
     ldr__demand_copy *copies;

@@ -29,18 +29,19 @@ static void add(img_builder *b, const char *name, uint32_t rights, uint32_t size
     free(bytes);
 }
 
-/* At the start of each page, in its middle, and across its end. */
+/* At the start of each page, in its middle, and across its end; of those that end a granule only
+ * across each fourth, since more than four of them cannot be filled together. */
 static void add_pointers(img_builder *b, uint32_t rva, uint32_t size)
 {
     for (uint32_t page = rva; page < rva + size; page += PAGE) {
-        img_put_pointer(b, page, DEMAND_TEXT + page % 0x333);
+        uint32_t next = page + PAGE;
+        img_put_pointer(b, page + 8, DEMAND_TEXT + page % 0x333);
         img_put_pointer(b, page + 0x800, DEMAND_DATA + page % 0x777);
-        if (page + PAGE < rva + size)
-            img_put_pointer(b, page + PAGE - 5, DEMAND_RDATA + page % 0x555);
+        if (next < rva + size && (next % DEMAND_GRANULE != 0 || next % (4 * DEMAND_GRANULE) == 0))
+            img_put_pointer(b, next - 5, DEMAND_RDATA + page % 0x555);
     }
 }
 
-/* Those across the end of a page are moved out of the way of the next page's first. */
 img_image demand_image(void)
 {
     img_builder b;
@@ -52,9 +53,9 @@ img_image demand_image(void)
     add(&b, ".text", IMG_RX, TEXT_SIZE, 0);
     add(&b, ".rdata", IMG_RO, RDATA_SIZE, 0);
     add(&b, ".data", IMG_RW, DATA_SIZE, DATA_SIZE + 0x2000);
-    add_pointers(&b, DEMAND_TEXT + 8, TEXT_SIZE - 8);
-    add_pointers(&b, DEMAND_RDATA + 8, RDATA_SIZE - 8);
-    add_pointers(&b, DEMAND_DATA + 8, DATA_SIZE - 8);
+    add_pointers(&b, DEMAND_TEXT, TEXT_SIZE);
+    add_pointers(&b, DEMAND_RDATA, RDATA_SIZE);
+    add_pointers(&b, DEMAND_DATA, DATA_SIZE);
     return img_finish(&b);
 }
 

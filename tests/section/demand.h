@@ -20,7 +20,7 @@ enum {
 /*
  * An image of a little more than 1 MiB, aligned to sectors, that asks for ASLR: .text, .rdata,
  * .data with a tail of zeros, .reloc. Nothing in it repeats. There are fixups in each page but
- * those of zeros, also across the end of pages and of granules.
+ * those of zeros, also across the end of pages and of each fourth granule.
  */
 img_image demand_image(void);
 

@@ -31,6 +31,17 @@ static void expect_all_right(const demand_case *c)
         cr_assert(demand_page_is_right(c, rva), "page %lx", (unsigned long)rva);
 }
 
+static img_image sized_image(size_t size, uint32_t file_alignment)
+{
+    img_builder b;
+    img_start(&b, IMG_PE32_PLUS);
+    b.image_base = DEMAND_PREFERRED;
+    b.file_alignment = file_alignment;
+    b.header_size = file_alignment;
+    img_add_section(&b, ".data", IMG_RW, NULL, size, 0);
+    return img_finish(&b);
+}
+
 /* ---- What is filled ---- */
 
 Test(demand, pages_at_the_preferred_base_are_those_of_the_file)
@@ -67,9 +78,9 @@ Test(demand, touch_fills_the_64_kib_around_it_only)
     touch(c.view, DEMAND_ZERO);
     cr_expect_eq(demand_segment_bytes(), PAGE);
     touch(c.view, DEMAND_TEXT + DEMAND_QUIET);
-    /* A fixup lies across the end of each granule, up to the fourth; the section ends in the sixth.
-     */
-    cr_expect_leq(demand_segment_bytes(), PAGE + 6 * DEMAND_GRANULE);
+    cr_expect_eq(demand_segment_bytes(), PAGE + DEMAND_GRANULE - PAGE);
+    touch(c.view, 0x80000 + DEMAND_QUIET); /* a fixup lies across its start */
+    cr_expect_eq(demand_segment_bytes(), PAGE + 3 * DEMAND_GRANULE - PAGE);
     demand_case_release(&c);
 }
 
@@ -86,8 +97,26 @@ Test(demand, granule_without_fixups_across_its_end_is_filled_alone)
     ldr_view *view = fixture_view(demand_section(path, NULL), DEMAND_BASE);
     fixture_expect_relocated(view);
     for (uint64_t granules = 1; granules <= 3; granules++) {
-        touch(view, granules * DEMAND_GRANULE + 0x3000);
+        touch(view, (4 - granules) * DEMAND_GRANULE + 0x3000);
         cr_expect_eq(demand_segment_bytes(), PAGE + granules * DEMAND_GRANULE);
+    }
+    ldr_view_unmap(view);
+    fixture_remove(path);
+    img_free(&image);
+}
+
+/* More and more, up to 256 KiB at a time; and nothing of it twice. */
+Test(demand, granules_behind_one_another_are_filled_ahead)
+{
+    img_image image = sized_image(0x200000, 0x200);
+    char *path = fixture_file(image.bytes, image.size);
+    ldr_view *view = fixture_view(demand_section(path, NULL), DEMAND_BASE);
+    uint64_t filled = PAGE;
+    static const uint64_t steps[] = {1, 2, 4, 4, 4};
+    for (size_t i = 0, at = 1; i < sizeof steps / sizeof steps[0]; at += steps[i++]) {
+        touch(view, at * DEMAND_GRANULE);
+        filled += steps[i] * DEMAND_GRANULE;
+        cr_expect_eq(demand_segment_bytes(), filled);
     }
     ldr_view_unmap(view);
     fixture_remove(path);
@@ -223,17 +252,6 @@ static ldr_fill fill_of(const img_image *image, const ldr_section_options *optio
     ldr_fill fill = ldr_section_fill(section);
     ldr_section_close(section);
     return fill;
-}
-
-static img_image sized_image(size_t size, uint32_t file_alignment)
-{
-    img_builder b;
-    img_start(&b, IMG_PE32_PLUS);
-    b.image_base = DEMAND_PREFERRED;
-    b.file_alignment = file_alignment;
-    b.header_size = file_alignment;
-    img_add_section(&b, ".data", IMG_RW, NULL, size, 0);
-    return img_finish(&b);
 }
 
 Test(demand, section_decides_by_size_unless_it_is_told)

@@ -81,6 +81,16 @@ Test(demand_lost, pages_that_are_filled_stay)
     cr_expect_not(read_byte(DEMAND_RDATA + 0x20000));
 }
 
+/* What is filled ahead is no reason to lose what is there. */
+Test(demand_lost, page_before_those_that_are_gone_is_filled)
+{
+    cr_assert_eq(truncate(c.path, (off_t)img_offset_of(&c.image, 0xE0000)), 0);
+    cr_expect(demand_page_is_right(&c, 0xC2000));
+    cr_expect(demand_page_is_right(&c, 0xD2000));
+    cr_expect(demand_page_is_right(&c, 0xDE000));
+    cr_expect_not(read_byte(0xE2000));
+}
+
 /* Bytes of another file under the headers of this one would be neither. */
 Test(demand_lost, file_with_other_headers_is_another_file)
 {
