@@ -1,5 +1,6 @@
 #include "section/demand.h"
 #include "section/share.h"
+#include "section/view.h"
 
 #include <string.h>
 
@@ -308,27 +309,11 @@ static ldr_status map_watched(ldr_view *view, ldr__handle segment, uint64_t rva,
                             : status;
 }
 
-static ldr_status give_access(const ldr_view *view, const ldr__subsection *s, uint64_t rva,
-                              uint64_t size)
-{
-    int access = ldr__protect_access(s->protect);
-    return access == LDR__NO_ACCESS ? LDR_OK : ldr__os_protect(view->base + rva, size, access);
-}
-
 /* From subsection `first` on: those of the segment without a hole between them. */
 static uint32_t end_of_segment_run(const ldr__plan *plan, uint32_t first)
 {
     uint32_t end = first;
     while (end < plan->count && plan->subsections[end].backing == LDR_BACKING_SEGMENT)
-        end++;
-    return end;
-}
-
-static uint32_t end_of_access_run(const ldr__plan *plan, uint32_t first, uint32_t limit)
-{
-    uint32_t end = first + 1;
-    while (end < limit && ldr__protect_access(plan->subsections[end].protect) ==
-                              ldr__protect_access(plan->subsections[first].protect))
         end++;
     return end;
 }
@@ -342,14 +327,9 @@ static uint64_t end_rva(const ldr__plan *plan, uint32_t end)
 static ldr_status map_run(ldr_view *view, uint32_t first, uint32_t end)
 {
     const ldr__plan *plan = &view->section->plan;
-    uint64_t rva = plan->subsections[first].rva;
-    ldr_status status = map_watched(view, view->section->segment, rva, end_rva(plan, end) - rva);
-    while (first < end && status == LDR_OK) {
-        const ldr__subsection *s = &plan->subsections[first];
-        first = end_of_access_run(plan, first, end);
-        status = give_access(view, s, s->rva, end_rva(plan, first) - s->rva);
-    }
-    return status;
+    uint64_t rva = plan->subsections[first].rva, size = end_rva(plan, end) - rva;
+    ldr_status status = map_watched(view, view->section->segment, rva, size);
+    return status == LDR_OK ? ldr__view_give_access(view, rva, size) : status;
 }
 
 static ldr_status map_all(ldr_view *view)
@@ -497,9 +477,7 @@ ldr_status ldr__demand_copy_add(ldr__demand *demand, uint64_t base, ldr__relocat
 /* Pages that cannot be watched are filled now. */
 static ldr_status show_run(ldr_view *view, ldr__demand_copy *copy, struct ldr__page_run run)
 {
-    const ldr__plan *plan = &view->section->plan;
     ldr__demand *demand = view->section->demand;
-    const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, run.start)];
     uint64_t size = run.end - run.start;
     ldr_status status = map_watched(view, copy->pages->segment, run.start, size);
     if (status != LDR_OK && !demand->is_wanted) {
@@ -511,7 +489,7 @@ static ldr_status show_run(ldr_view *view, ldr__demand_copy *copy, struct ldr__p
             status = ldr__os_map_private(view->base + run.start, size, copy->pages->segment,
                                          run.start, LDR__NO_ACCESS);
     }
-    return status == LDR_OK ? give_access(view, s, run.start, size) : status;
+    return status == LDR_OK ? ldr__view_give_access(view, run.start, size) : status;
 }
 
 ldr_status ldr__demand_copy_show(ldr_view *view, ldr__demand_copy *copy)

@@ -376,6 +376,21 @@ Test(demand, what_a_view_has_written_before_it_is_relocated_is_kept)
     expect_written_is_kept(LDR_ASLR_ON);
 }
 
+Test(demand, what_was_set_before_a_view_is_relocated_is_kept)
+{
+    img_image image = demand_image();
+    char *path = fixture_file(image.bytes, image.size);
+    ldr_view *view = fixture_view(demand_section(path, NULL), DEMAND_BASE);
+    ldr_diag diag;
+    cr_assert_eq(ldr_view_protect(view, DEMAND_TEXT, 1, LDR_PAGE_READWRITE, NULL, &diag), LDR_OK);
+    cr_assert_eq(ldr_view_protect(view, DEMAND_RDATA, 1, LDR_PAGE_NOACCESS, NULL, &diag), LDR_OK);
+    fixture_expect_relocated(view);
+    ((uint8_t *)ldr_view_base(view))[DEMAND_TEXT + DEMAND_QUIET] = 1;
+    ldr_view_unmap(view);
+    fixture_remove(path);
+    img_free(&image);
+}
+
 Test(demand, second_call_to_relocate_changes_nothing)
 {
     demand_case c = demand_case_make();
