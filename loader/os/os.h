@@ -358,6 +358,13 @@ void ldr__os_pager_unlock(ldr__pager *pager);
 /* The lock is held: watches private pages of a segment that nobody has access to yet.
  * LDR_NO_MEMORY, LDR_OS_ERROR. */
 ldr_status ldr__os_pager_watch(ldr__pager *pager, void *address, uint64_t size);
+/*
+ * The lock is held: puts whole pages into a segment that is open for writing, each of them at once
+ * and nothing else, so that nobody in any process sees part of one, even if this one is killed
+ * meanwhile. Pages that are there already stay as they are. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_pager_fill(ldr__pager *pager, ldr__handle segment, uint64_t offset,
+                              const void *bytes, uint64_t size);
 /* Has those who wait in a range look again, after it was unmapped. */
 void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size);
 

@@ -82,9 +82,9 @@ static ldr_status read_pages(ldr__demand *demand, bool of_copy, uint64_t start, 
 static ldr_status write_part(const ldr__demand *demand, ldr__handle segment, uint64_t start,
                              uint64_t from, uint64_t to)
 {
-    return from < to
-               ? ldr__os_segment_write(segment, from, demand->buffer + (from - start), to - from)
-               : LDR_OK;
+    return from < to ? ldr__os_pager_fill(demand->pager, segment, from,
+                                          demand->buffer + (from - start), to - from)
+                     : LDR_OK;
 }
 
 static ldr_status write_segment(const ldr__demand *demand, uint64_t start, uint64_t end)
@@ -530,13 +530,18 @@ static bool is_called_for(const ldr_section *section, ldr_fill fill)
 }
 
 /* The headers are at hand already, and are always looked at. */
-static ldr_status write_headers(const ldr_section *section, const ldr__headers *headers,
-                                ldr__handle segment)
+static ldr_status write_headers(ldr__demand *demand, const ldr__headers *headers)
 {
-    const ldr__subsection *s = &section->plan.subsections[0];
-    if (s->backing != LDR_BACKING_SEGMENT || s->content > headers->size)
+    const ldr__subsection *s = &demand->section->plan.subsections[0];
+    uint64_t size = smaller(s->size, LDR__GRANULE);
+    if (s->backing != LDR_BACKING_SEGMENT || s->content > smaller(headers->size, size))
         return LDR_OK;
-    return ldr__os_segment_write(segment, 0, headers->bytes, s->content);
+    memcpy(demand->buffer, headers->bytes, s->content);
+    memset(demand->buffer + s->content, 0, size - s->content);
+    ldr__os_pager_lock(demand->pager);
+    ldr_status status = write_part(demand, demand->section->segment, 0, 0, size);
+    ldr__os_pager_unlock(demand->pager);
+    return status;
 }
 
 static ldr_status make(ldr_section *section, ldr__demand *demand, const ldr__headers *headers)
@@ -571,7 +576,7 @@ ldr_status ldr__demand_make(ldr_section *section, const ldr__source *source,
     if (status == LDR_OK)
         status = ldr__share_unfilled(section, source, headers, rules);
     if (status == LDR_OK)
-        status = write_headers(section, headers, section->segment);
+        status = write_headers(demand, headers);
     if (status != LDR_OK) {
         give_up(section, demand);
         return fill == LDR_FILL_ON_DEMAND ? status : LDR_OK;
