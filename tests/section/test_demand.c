@@ -229,6 +229,7 @@ Test(demand, aslr_base_is_in_the_header_and_its_pages_are_shared)
         ldr_view *view;
         ldr_diag diag;
         pe_image again;
+        ldr_control_area area;
         cr_assert_eq(ldr_view_map(section, NULL, &view, &diag), LDR_OK);
         reads_of(view);
         pe_span bytes = {ldr_view_base(view), ldr_view_size(view)};
@@ -237,6 +238,8 @@ Test(demand, aslr_base_is_in_the_header_and_its_pages_are_shared)
         cr_expect_eq(ldr_view_image(view)->optional.image_base, (uintptr_t)ldr_view_base(view));
         cr_expect_eq(query(view, 0).backing, LDR_BACKING_RELOCATED);
         cr_expect_eq(query(view, DEMAND_TEXT).backing, LDR_BACKING_RELOCATED);
+        ldr_section_describe(section, &area);
+        cr_expect_gt(area.relocated_pages, 0u);
         ldr_view_unmap(view);
     }
     ldr_section_close(section);
