@@ -332,7 +332,8 @@ typedef struct ldr__pager_owner {
        something else there, or finds it filled or unmapped meanwhile. */
     void (*fill)(void *self, void *address);
     /* Before a fork: leaves no page missing in any watched range, since those of the child are not
-       watched. */
+       watched, and wakes who waits for one: they may hold locks that other handlers of fork want,
+       and the pager's thread cannot answer until it is done. */
     void (*settle)(void *self);
 } ldr__pager_owner;
 
@@ -365,7 +366,7 @@ ldr_status ldr__os_pager_watch(ldr__pager *pager, void *address, uint64_t size);
  */
 ldr_status ldr__os_pager_fill(ldr__pager *pager, ldr__handle segment, uint64_t offset,
                               const void *bytes, uint64_t size);
-/* Has those who wait in a range look again, after it was unmapped. */
+/* Has those who wait in a range look again, after it was unmapped or filled. */
 void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size);
 
 /* ---- Threads ---- */

@@ -282,8 +282,10 @@ static ldr_status complete(const ldr_view *view, bool lose_others)
 static void settle(void *self)
 {
     const ldr__demand *demand = self;
-    for (const ldr_view *view = demand->views; view != NULL; view = view->demand_next)
+    for (const ldr_view *view = demand->views; view != NULL; view = view->demand_next) {
         complete(view, true);
+        ldr__os_pager_wake(demand->pager, view->base, view->size);
+    }
 }
 
 ldr_status ldr__demand_complete(ldr_view *view)
