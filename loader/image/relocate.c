@@ -429,14 +429,20 @@ static ldr_status relocate_opened(relocator *r)
     return status == LDR_OK ? closed : status;
 }
 
+/* Whether pages that the plan does not let anybody write to may show something else than the file:
+ * because the view was converted, or they were opened with ldr_view_protect. */
+static bool may_differ(const ldr_view *view)
+{
+    return view->is_converted || view->runs != NULL;
+}
+
 ldr_status ldr__relocate(ldr_view *view, uint64_t delta, ldr__page_set *changed, pe_diag *ret_why)
 {
-    /* What a view shows that was converted is not what the file says. */
     relocator r = {.view = view,
                    .delta = delta,
                    .budget = pe_budget_for(view->section->file_size).left,
                    .changed = changed,
-                   .patch = {.view = view, .fresh = view->is_converted ? UINT64_MAX : 0},
+                   .patch = {.view = view, .fresh = may_differ(view) ? UINT64_MAX : 0},
                    .lowest = UINT64_MAX,
                    .high20 = NO_RVA};
     r.opened = ldr__os_alloc(ldr__view_plan(view)->count * sizeof *r.opened);

@@ -149,15 +149,24 @@ const ldr__relocated *ldr__shared_pages_make(ldr_view *view, const ldr__page_set
 
 /* ---- Showing it ---- */
 
+/* `access` is that of the plan. */
+static ldr_status show_run(const ldr_view *view, ldr__handle segment, struct ldr__page_run run,
+                           int access)
+{
+    uint64_t size = run.end - run.start;
+    bool is_changed = view->runs != NULL;
+    ldr_status status = ldr__os_map_private(view->base + run.start, size, segment, run.start,
+                                            is_changed ? LDR__NO_ACCESS : access);
+    return status == LDR_OK && is_changed ? ldr__view_give_access(view, run.start, size) : status;
+}
+
 ldr_status ldr__shared_pages_show(ldr_view *view, const ldr__relocated *copy)
 {
     const ldr__plan *plan = ldr__view_plan(view);
     for (uint32_t i = 0; i < copy->run_count; i++) {
         struct ldr__page_run run = copy->runs[i];
         const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, run.start)];
-        ldr_status status =
-            ldr__os_map_private(view->base + run.start, run.end - run.start, copy->segment,
-                                run.start, ldr__protect_access(s->protect));
+        ldr_status status = show_run(view, copy->segment, run, ldr__protect_access(s->protect));
         if (status == LDR_OK && s->backing == LDR_BACKING_SHARED)
             status = ldr__view_own(view, run.start, run.end - run.start);
         if (status != LDR_OK)

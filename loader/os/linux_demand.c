@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -113,6 +114,48 @@ void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size)
 {
     if (pager->faults != NO_FD)
         wake(pager->faults, (uintptr_t)address, size);
+}
+
+/* ---- Filling ---- */
+
+static bool copy_pages(int faults, uint64_t address, uint64_t bytes, uint64_t size)
+{
+    for (uint64_t done = 0; done < size;) {
+        struct uffdio_copy copy = {.dst = address + done,
+                                   .src = bytes + done,
+                                   .len = size - done,
+                                   .mode = UFFDIO_COPY_MODE_DONTWAKE};
+        if (ioctl(faults, UFFDIO_COPY, &copy) == 0)
+            return true;
+        if (copy.copy > 0)
+            done += (uint64_t)copy.copy;
+        else if (errno == EEXIST)
+            done += PAGE_BYTES;
+        else if (errno != EAGAIN)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * By a mapping of its own. To write to the segment would do, but the kernel may have large pages
+ * for those who do (transparent_hugepage/shmem_enabled), which are zero where nothing is written,
+ * and it ends a page with zeros for a moment when it has to wait for the bytes.
+ */
+ldr_status ldr__os_pager_fill(ldr__pager *pager, ldr__handle segment, uint64_t offset,
+                              const void *bytes, uint64_t size)
+{
+    ldr_status status = open_faults(pager);
+    if (status != LDR_OK)
+        return status;
+    void *pages = mmap(NULL, size, PROT_NONE, MAP_SHARED, (int)segment.value, (off_t)offset);
+    if (pages == MAP_FAILED)
+        return status_of_errno();
+    status = ldr__os_pager_watch(pager, pages, size);
+    if (status == LDR_OK && !copy_pages(pager->faults, (uintptr_t)pages, (uintptr_t)bytes, size))
+        status = status_of_errno();
+    munmap(pages, size);
+    return status;
 }
 
 /* ---- The thread ---- */

@@ -173,7 +173,7 @@ bool ldr__os_file_is_marked(ldr__handle file, uint64_t offset, uint64_t size)
 {
     /* To ask needs no right to write. */
     struct flock range = range_of(F_WRLCK, offset, size);
-    return fcntl((int)file.value, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+    return size > 0 && fcntl((int)file.value, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
 void ldr__os_file_exclude(ldr__handle file)

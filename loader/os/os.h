@@ -332,7 +332,8 @@ typedef struct ldr__pager_owner {
        something else there, or finds it filled or unmapped meanwhile. */
     void (*fill)(void *self, void *address);
     /* Before a fork: leaves no page missing in any watched range, since those of the child are not
-       watched. */
+       watched, and wakes who waits for one: they may hold locks that other handlers of fork want,
+       and the pager's thread cannot answer until it is done. */
     void (*settle)(void *self);
 } ldr__pager_owner;
 
@@ -358,7 +359,14 @@ void ldr__os_pager_unlock(ldr__pager *pager);
 /* The lock is held: watches private pages of a segment that nobody has access to yet.
  * LDR_NO_MEMORY, LDR_OS_ERROR. */
 ldr_status ldr__os_pager_watch(ldr__pager *pager, void *address, uint64_t size);
-/* Has those who wait in a range look again, after it was unmapped. */
+/*
+ * The lock is held: puts whole pages into a segment that is open for writing, each of them at once
+ * and nothing else, so that nobody in any process sees part of one, even if this one is killed
+ * meanwhile. Pages that are there already stay as they are. LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__os_pager_fill(ldr__pager *pager, ldr__handle segment, uint64_t offset,
+                              const void *bytes, uint64_t size);
+/* Has those who wait in a range look again, after it was unmapped or filled. */
 void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size);
 
 /* ---- Threads ---- */

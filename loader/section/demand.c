@@ -1,5 +1,6 @@
 #include "section/demand.h"
 #include "section/share.h"
+#include "section/view.h"
 
 #include <string.h>
 
@@ -81,9 +82,9 @@ static ldr_status read_pages(ldr__demand *demand, bool of_copy, uint64_t start, 
 static ldr_status write_part(const ldr__demand *demand, ldr__handle segment, uint64_t start,
                              uint64_t from, uint64_t to)
 {
-    return from < to
-               ? ldr__os_segment_write(segment, from, demand->buffer + (from - start), to - from)
-               : LDR_OK;
+    return from < to ? ldr__os_pager_fill(demand->pager, segment, from,
+                                          demand->buffer + (from - start), to - from)
+                     : LDR_OK;
 }
 
 static ldr_status write_segment(const ldr__demand *demand, uint64_t start, uint64_t end)
@@ -281,8 +282,10 @@ static ldr_status complete(const ldr_view *view, bool lose_others)
 static void settle(void *self)
 {
     const ldr__demand *demand = self;
-    for (const ldr_view *view = demand->views; view != NULL; view = view->demand_next)
+    for (const ldr_view *view = demand->views; view != NULL; view = view->demand_next) {
         complete(view, true);
+        ldr__os_pager_wake(demand->pager, view->base, view->size);
+    }
 }
 
 ldr_status ldr__demand_complete(ldr_view *view)
@@ -308,27 +311,11 @@ static ldr_status map_watched(ldr_view *view, ldr__handle segment, uint64_t rva,
                             : status;
 }
 
-static ldr_status give_access(const ldr_view *view, const ldr__subsection *s, uint64_t rva,
-                              uint64_t size)
-{
-    int access = ldr__protect_access(s->protect);
-    return access == LDR__NO_ACCESS ? LDR_OK : ldr__os_protect(view->base + rva, size, access);
-}
-
 /* From subsection `first` on: those of the segment without a hole between them. */
 static uint32_t end_of_segment_run(const ldr__plan *plan, uint32_t first)
 {
     uint32_t end = first;
     while (end < plan->count && plan->subsections[end].backing == LDR_BACKING_SEGMENT)
-        end++;
-    return end;
-}
-
-static uint32_t end_of_access_run(const ldr__plan *plan, uint32_t first, uint32_t limit)
-{
-    uint32_t end = first + 1;
-    while (end < limit && ldr__protect_access(plan->subsections[end].protect) ==
-                              ldr__protect_access(plan->subsections[first].protect))
         end++;
     return end;
 }
@@ -342,14 +329,9 @@ static uint64_t end_rva(const ldr__plan *plan, uint32_t end)
 static ldr_status map_run(ldr_view *view, uint32_t first, uint32_t end)
 {
     const ldr__plan *plan = &view->section->plan;
-    uint64_t rva = plan->subsections[first].rva;
-    ldr_status status = map_watched(view, view->section->segment, rva, end_rva(plan, end) - rva);
-    while (first < end && status == LDR_OK) {
-        const ldr__subsection *s = &plan->subsections[first];
-        first = end_of_access_run(plan, first, end);
-        status = give_access(view, s, s->rva, end_rva(plan, first) - s->rva);
-    }
-    return status;
+    uint64_t rva = plan->subsections[first].rva, size = end_rva(plan, end) - rva;
+    ldr_status status = map_watched(view, view->section->segment, rva, size);
+    return status == LDR_OK ? ldr__view_give_access(view, rva, size) : status;
 }
 
 static ldr_status map_all(ldr_view *view)
@@ -497,9 +479,7 @@ ldr_status ldr__demand_copy_add(ldr__demand *demand, uint64_t base, ldr__relocat
 /* Pages that cannot be watched are filled now. */
 static ldr_status show_run(ldr_view *view, ldr__demand_copy *copy, struct ldr__page_run run)
 {
-    const ldr__plan *plan = &view->section->plan;
     ldr__demand *demand = view->section->demand;
-    const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, run.start)];
     uint64_t size = run.end - run.start;
     ldr_status status = map_watched(view, copy->pages->segment, run.start, size);
     if (status != LDR_OK && !demand->is_wanted) {
@@ -511,7 +491,7 @@ static ldr_status show_run(ldr_view *view, ldr__demand_copy *copy, struct ldr__p
             status = ldr__os_map_private(view->base + run.start, size, copy->pages->segment,
                                          run.start, LDR__NO_ACCESS);
     }
-    return status == LDR_OK ? give_access(view, s, run.start, size) : status;
+    return status == LDR_OK ? ldr__view_give_access(view, run.start, size) : status;
 }
 
 ldr_status ldr__demand_copy_show(ldr_view *view, ldr__demand_copy *copy)
@@ -552,13 +532,18 @@ static bool is_called_for(const ldr_section *section, ldr_fill fill)
 }
 
 /* The headers are at hand already, and are always looked at. */
-static ldr_status write_headers(const ldr_section *section, const ldr__headers *headers,
-                                ldr__handle segment)
+static ldr_status write_headers(ldr__demand *demand, const ldr__headers *headers)
 {
-    const ldr__subsection *s = &section->plan.subsections[0];
-    if (s->backing != LDR_BACKING_SEGMENT || s->content > headers->size)
+    const ldr__subsection *s = &demand->section->plan.subsections[0];
+    uint64_t size = smaller(s->size, LDR__GRANULE);
+    if (s->backing != LDR_BACKING_SEGMENT || s->content > smaller(headers->size, size))
         return LDR_OK;
-    return ldr__os_segment_write(segment, 0, headers->bytes, s->content);
+    memcpy(demand->buffer, headers->bytes, s->content);
+    memset(demand->buffer + s->content, 0, size - s->content);
+    ldr__os_pager_lock(demand->pager);
+    ldr_status status = write_part(demand, demand->section->segment, 0, 0, size);
+    ldr__os_pager_unlock(demand->pager);
+    return status;
 }
 
 static ldr_status make(ldr_section *section, ldr__demand *demand, const ldr__headers *headers)
@@ -593,7 +578,7 @@ ldr_status ldr__demand_make(ldr_section *section, const ldr__source *source,
     if (status == LDR_OK)
         status = ldr__share_unfilled(section, source, headers, rules);
     if (status == LDR_OK)
-        status = write_headers(section, headers, section->segment);
+        status = write_headers(demand, headers);
     if (status != LDR_OK) {
         give_up(section, demand);
         return fill == LDR_FILL_ON_DEMAND ? status : LDR_OK;

@@ -5,7 +5,8 @@
  * more with the pages that relocations change, start as holes. A thread of the section (os.h, the
  * pager) fills the 64 KiB around a touched page from the file, relocated if need be. What is filled
  * stays in the segment, for all views, and the section's is that of other section objects and
- * processes (share.h): who fills it from the same file writes the same bytes.
+ * processes (share.h). Which granules are filled each section object knows for itself: what others
+ * have filled meanwhile stays as it is.
  */
 #ifndef PELOAD_DEMAND_H
 #define PELOAD_DEMAND_H

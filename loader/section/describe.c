@@ -1,5 +1,6 @@
 /* describe.c: what stands behind a section and behind an address. */
 #include "section/data.h"
+#include "section/demand.h"
 #include "section/file.h"
 #include "section/view.h"
 
@@ -148,6 +149,20 @@ static uint64_t count_relocated(const ldr__relocated *copy)
     return pages;
 }
 
+/* Filled on demand or all at once. */
+static uint64_t count_kept(const ldr_section *section)
+{
+    uint64_t pages = count_relocated(atomic_load(&section->relocated));
+    ldr__demand *demand = section->demand;
+    if (demand == NULL)
+        return pages;
+    ldr__os_pager_lock(demand->pager);
+    const ldr__demand_copy *copy = ldr__demand_copy_find(demand, atomic_load(&section->aslr_base));
+    pages += copy != NULL ? count_relocated(copy->pages) : 0;
+    ldr__os_pager_unlock(demand->pager);
+    return pages;
+}
+
 static uint64_t base_of(const ldr_section *section)
 {
     uint64_t chosen = atomic_load(&section->aslr_base);
@@ -161,7 +176,7 @@ static void describe_image(const ldr_section *section, ldr_control_area *area)
     area->segment_size = section->plan.size;
     area->page_count = count_pages(&section->plan);
     area->subsection_count = group_count(&section->plan, section->plan.count);
-    area->relocated_pages = count_relocated(atomic_load(&section->relocated));
+    area->relocated_pages = count_kept(section);
     area->segment = section->segment_sharing;
     area->shared = section->shared_sharing;
 }

@@ -3,6 +3,7 @@
 #include "section/diag.h"
 #include "section/pages.h"
 #include "section/rights.h"
+#include "section/view.h"
 
 static bool executes(uint32_t protect)
 {
@@ -32,15 +33,21 @@ static bool is_committed(const ldr_view *view, const ldr__page_range *range)
 }
 
 /* Where the system does not tell which pages are copies, none is. */
+static bool is_own(const ldr_view *view, uint64_t start)
+{
+    ldr__page_state state;
+    bool is_copy = false;
+    uint64_t end = start + LDR__PAGE;
+    if (!view->section->is_data)
+        return ldr__view_page_state(view, start, &state) == LDR_OK && state.is_own;
+    return ldr__pages_measure(view, start, end, false, &is_copy, &end) == LDR_OK && is_copy;
+}
+
 static uint32_t current(const ldr_view *view, uint64_t start)
 {
     uint32_t protect = view->runs->items[ldr__runs_find(view->runs, start)].protect;
-    bool is_own = false;
-    uint64_t end = start + LDR__PAGE;
-    if (ldr__protect_is_copy(protect) &&
-        ldr__pages_measure(view, start, end, false, &is_own, &end) != LDR_OK)
-        is_own = false;
-    return is_own ? ldr__protect_after_write(protect) : protect;
+    return ldr__protect_is_copy(protect) && is_own(view, start) ? ldr__protect_after_write(protect)
+                                                                : protect;
 }
 
 /* For holders of the lock, where the view has its list. */

@@ -31,6 +31,10 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size);
  * rest is still restored. */
 ldr_status ldr__view_write_end(ldr_view *view, uint64_t rva, uint64_t size);
 
+/* Gives pages that have just been mapped the protections of the plan, or of ldr_view_protect; for
+ * those that nobody has access to yet. LDR_NO_MEMORY, LDR_OS_ERROR. */
+ldr_status ldr__view_give_access(const ldr_view *view, uint64_t rva, uint64_t size);
+
 /* Whether the page at `rva`, of a PE section that is SHARED, is the view's own. */
 static inline bool ldr__view_owns(const ldr_view *view, uint64_t rva)
 {

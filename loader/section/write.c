@@ -61,6 +61,19 @@ static ldr_status restore(const ldr_view *view, uint64_t start, uint64_t end)
     return result;
 }
 
+ldr_status ldr__view_give_access(const ldr_view *view, uint64_t rva, uint64_t size)
+{
+    uint64_t end = rva + size;
+    ldr_status status = LDR_OK;
+    while (rva < end && status == LDR_OK) {
+        access_run run = run_at(view, rva, end);
+        if (run.access != LDR__NO_ACCESS)
+            status = set_access(view, rva, run.end, run.access);
+        rva = run.end;
+    }
+    return status;
+}
+
 /* ---- Pages that are SHARED ---- */
 
 ldr_status ldr__view_own(ldr_view *view, uint64_t rva, uint64_t size)
@@ -81,12 +94,16 @@ static bool is_private(const ldr_view *view, uint64_t rva)
     return runs != NULL && runs->items[ldr__runs_find(runs, rva)].is_private;
 }
 
-static ldr_status own_page(ldr_view *view, const ldr__subsection *subsection, uint64_t rva)
+/* A page that has been opened for writing. */
+static ldr_status own_page(ldr_view *view, uint64_t rva)
 {
     if (ldr__view_owns(view, rva) || is_private(view, rva))
         return LDR_OK;
-    ldr_status status = ldr__os_map_private(view->base + rva, LDR__PAGE, view->section->segment,
-                                            rva, ldr__protect_access(subsection->protect));
+    int access = run_at(view, rva, rva + LDR__PAGE).access;
+    if ((access & LDR__WRITE) == 0)
+        access = LDR__READ | LDR__WRITE;
+    ldr_status status =
+        ldr__os_map_private(view->base + rva, LDR__PAGE, view->section->segment, rva, access);
     return status == LDR_OK ? ldr__view_own(view, rva, LDR__PAGE) : status;
 }
 
@@ -98,7 +115,7 @@ static ldr_status own_pages(ldr_view *view, uint64_t start, uint64_t end)
         const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
         uint64_t next = subsection->rva + subsection->size;
         if (subsection->backing == LDR_BACKING_SHARED) {
-            status = own_page(view, subsection, rva);
+            status = own_page(view, rva);
             next = rva + LDR__PAGE;
         }
         rva = next;

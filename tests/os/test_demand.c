@@ -24,7 +24,7 @@ static void fill(void *self, void *address)
     uint64_t at = (uint64_t)((uint8_t *)address - o->view);
     o->fills++;
     memset(bytes, (int)(1 + at / PAGE), sizeof bytes);
-    cr_assert_eq(ldr__os_segment_write(o->segment, at, bytes, sizeof bytes), LDR_OK);
+    cr_assert_eq(ldr__os_pager_fill(o->pager, o->segment, at, bytes, sizeof bytes), LDR_OK);
 }
 
 static void settle(void *self)
@@ -71,6 +71,24 @@ Test(demand, page_is_filled_when_it_is_read_or_written_and_once)
     cr_expect_eq(o.view[5 * PAGE + 1], 6);
     cr_expect_eq(o.view[3 * PAGE], 4);
     cr_expect_eq(o.fills, 2u);
+    end(&o);
+}
+
+/* Others may have filled some pages of a range meanwhile. */
+Test(demand, page_that_is_there_stays_and_those_around_it_are_filled)
+{
+    owner o;
+    uint8_t bytes[3 * PAGE];
+    start(&o);
+    cr_expect_eq(o.view[5 * PAGE], 6);
+    memset(bytes, 99, sizeof bytes);
+    ldr__os_pager_lock(o.pager);
+    cr_expect_eq(ldr__os_pager_fill(o.pager, o.segment, 4 * PAGE, bytes, sizeof bytes), LDR_OK);
+    ldr__os_pager_unlock(o.pager);
+    cr_expect_eq(o.view[5 * PAGE - 1], 99);
+    cr_expect_eq(o.view[5 * PAGE], 6);
+    cr_expect_eq(o.view[6 * PAGE], 99);
+    cr_expect_eq(o.fills, 1u);
     end(&o);
 }
 

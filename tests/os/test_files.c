@@ -55,6 +55,7 @@ Test(files, mark_is_seen_by_other_openings_as_long_as_its_own_lives)
     cr_expect(ldr__os_file_is_marked(second, FAR + 14, 1));
     cr_expect(ldr__os_file_is_marked(second, FAR, FAR));
     cr_expect_not(ldr__os_file_is_marked(second, FAR, 5));
+    cr_expect_not(ldr__os_file_is_marked(second, FAR, 0), "no byte");
     cr_expect_not(ldr__os_file_is_marked(second, FAR + 15, FAR));
     ldr__os_file_mark(second, FAR + 5, 10);
     cr_expect(ldr__os_file_is_marked(first, FAR + 5, 1), "any number may hold one");

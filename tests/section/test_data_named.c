@@ -1,6 +1,7 @@
 /* Sections that processes find by name: rules H15 to H18. */
 #include "section/data.h"
 #include "section/data_fixture.h"
+#include "section/inherit.h"
 #include "support/faulty_os.h"
 
 #include <criterion/criterion.h>
@@ -477,7 +478,7 @@ Test(data_named, second_handle_in_the_process_sees_commits_when_asked)
     cr_expect_eq(ldr_view_commit(a, PAGE, 1, 0, NULL), LDR_OK);
     ((uint8_t *)ldr_view_base(a))[PAGE] = 9;
     uint8_t *bytes = (uint8_t *)ldr_view_base(b) + PAGE;
-    cr_expect_eq(ldr__view_fault(b, bytes, LDR__WRITE), LDR__FAULT_OPENED);
+    cr_expect_eq(ldr__view_touch(b, bytes, LDR__WRITE), LDR__TOUCH_OPENED);
     cr_expect_eq(*bytes, 9);
     ldr_view_unmap(a);
     ldr_view_unmap(b);
@@ -488,6 +489,39 @@ Test(data_named, second_handle_in_the_process_sees_commits_when_asked)
 /* ---- Descriptors that are not what they should be ---- */
 
 /* Publishes `facts` and a segment of `size` bytes under the key of a name. */
+Test(data_named, section_that_is_handed_over_is_of_the_same_file)
+{
+    char *path = data_file(UNIT);
+    ldr_section *section = data_section_at(path, LDR_PAGE_READONLY), *copy = NULL;
+    ldr__section_parts parts;
+    ldr_control_area area, other;
+    cr_assert(ldr__section_parts_of(section, &parts));
+    parts.backing.value = dup((int)parts.backing.value);
+    cr_assert_eq(ldr__section_from_parts("copy", &parts, &copy), LDR_OK);
+    ldr_section_describe(section, &area);
+    ldr_section_describe(copy, &other);
+    cr_expect_eq(area.file_index, other.file_index);
+    cr_expect_eq(area.file_device, other.file_device);
+    ldr_section_close(copy);
+    ldr_section_close(section);
+    fixture_remove(path);
+}
+
+/* The descriptor is as large as its own facts say. */
+Test(data_named, parts_that_do_not_go_together_are_no_section)
+{
+    ldr_section *section = data_section(NULL, UNIT, LDR_PAGE_READWRITE, LDR_SEC_RESERVE);
+    ldr_section *copy = NULL;
+    ldr__section_parts parts;
+    cr_assert(ldr__section_parts_of(section, &parts));
+    fixture_state before = fixture_state_take();
+    parts.facts.size *= 0x10000;
+    cr_expect_eq(ldr__section_from_parts("copy", &parts, &copy), LDR_IO_ERROR);
+    cr_expect_null(copy);
+    fixture_expect_same(&before);
+    ldr_section_close(section);
+}
+
 static void expect_not_attached(const char *what, ldr__facts facts, uint64_t size)
 {
     char name[64], bytes[96];

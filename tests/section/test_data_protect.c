@@ -188,6 +188,73 @@ Test(data_protect, pages_of_an_image_copy_when_they_are_written)
     img_free(&image);
 }
 
+Test(data_protect, zero_fill_that_was_only_read_is_no_copy)
+{
+    img_image image = image_with_sections();
+    ldr_view *view = fixture_view(fixture_memory_section(&image), 0);
+    volatile uint8_t *bytes = ldr_view_base(view);
+    protect(view, 0x3000, 1, WC);
+    cr_expect_eq(bytes[0x3000], 0);
+    cr_expect_eq(data_region(view, 0x3000).protect, (uint32_t)WC);
+    cr_expect_eq(protect(view, 0x3000, 1, RW), (uint32_t)WC);
+    bytes[0x3000] = 1;
+    cr_expect_eq(protect(view, 0x3000, 1, RW), (uint32_t)RW);
+    ldr_view_unmap(view);
+    img_free(&image);
+}
+
+Test(data_protect, shared_page_that_the_loader_writes_to_can_still_be_executed)
+{
+    img_image image = image_with_sections();
+    ldr_view *view = fixture_view(fixture_memory_section(&image), 0);
+    protect(view, 0x4000, 1, XRW);
+    cr_assert_eq(ldr__view_write_begin(view, 0x4000, 1), LDR_OK);
+    cr_assert_eq(ldr__view_write_end(view, 0x4000, 1), LDR_OK);
+    expect_access(view, 0x4000, "rwx");
+    ldr_view_unmap(view);
+    img_free(&image);
+}
+
+/* What was set and written before a view is relocated stays: in pages of the file and in copies, at
+ * the base of ASLR, where pages are shown anew, and elsewhere. */
+static void expect_kept(uint32_t alignment, ldr_aslr aslr)
+{
+    img_builder b;
+    img_start(&b, IMG_PE32_PLUS);
+    b.file_alignment = alignment;
+    b.characteristics |= PE_FILE_DLL;
+    b.dll_characteristics = PE_DLL_DYNAMIC_BASE;
+    img_add_section(&b, ".text", IMG_RX, NULL, 0x3000, 0);
+    for (uint32_t rva = 0x1000; rva < 0x4000; rva += PAGE)
+        img_put_pointer(&b, rva + 0x10, 0x2000);
+    img_image image = img_finish(&b);
+    ldr_section_options options = {.size = sizeof options, .aslr = aslr};
+    ldr_section *section = fixture_section(&image, &options);
+    for (int write = 0; write < 2; write++) {
+        ldr_view *view = data_view(section, 0, 0, 0);
+        uint8_t *bytes = ldr_view_base(view);
+        protect(view, 0x1000, 1, RW);
+        protect(view, 0x2000, 1, NONE);
+        if (write != 0)
+            bytes[0x1000] = 0x77;
+        fixture_expect_relocated(view);
+        expect_access(view, 0x1000, "rw-");
+        expect_access(view, 0x2000, "---");
+        expect_access(view, 0x3000, "r-x");
+        cr_expect_eq(bytes[0x1000], write != 0 ? 0x77 : 0);
+        ldr_view_unmap(view);
+    }
+    ldr_section_close(section);
+    img_free(&image);
+}
+
+Test(data_protect, relocating_keeps_what_was_set_and_written)
+{
+    expect_kept(0x200, LDR_ASLR_FORCE);
+    expect_kept(0x1000, LDR_ASLR_FORCE);
+    expect_kept(0x1000, LDR_ASLR_OFF);
+}
+
 Test(data_protect, shared_pages_of_an_image_do_not_copy_unless_they_are_made_to)
 {
     img_image image = image_with_sections();
@@ -226,11 +293,11 @@ Test(data_protect, page_of_an_image_can_be_guarded)
     img_image image = image_with_sections();
     ldr_view *view = fixture_view(fixture_memory_section(&image), 0);
     uint8_t *bytes = ldr_view_base(view);
-    cr_expect_eq(ldr__view_fault(view, bytes + 0x2000, LDR__WRITE), LDR__FAULT_DENIED);
+    cr_expect_eq(ldr__view_touch(view, bytes + 0x2000, LDR__WRITE), LDR__TOUCH_DENIED);
     protect(view, 0x2000, 1, RW | LDR_PAGE_GUARD);
     expect_access(view, 0x2000, "---");
     cr_expect_eq(data_region(view, 0x2000).protect, (uint32_t)(WC | LDR_PAGE_GUARD));
-    cr_expect_eq(ldr__view_fault(view, bytes + 0x2000, LDR__WRITE), LDR__FAULT_GUARD);
+    cr_expect_eq(ldr__view_touch(view, bytes + 0x2000, LDR__WRITE), LDR__TOUCH_GUARD);
     bytes[0x2000] = 1;
     cr_expect_eq(data_region(view, 0x2000).protect, (uint32_t)RW);
     ldr_view_unmap(view);

@@ -229,6 +229,7 @@ Test(demand, aslr_base_is_in_the_header_and_its_pages_are_shared)
         ldr_view *view;
         ldr_diag diag;
         pe_image again;
+        ldr_control_area area;
         cr_assert_eq(ldr_view_map(section, NULL, &view, &diag), LDR_OK);
         reads_of(view);
         pe_span bytes = {ldr_view_base(view), ldr_view_size(view)};
@@ -237,6 +238,8 @@ Test(demand, aslr_base_is_in_the_header_and_its_pages_are_shared)
         cr_expect_eq(ldr_view_image(view)->optional.image_base, (uintptr_t)ldr_view_base(view));
         cr_expect_eq(query(view, 0).backing, LDR_BACKING_RELOCATED);
         cr_expect_eq(query(view, DEMAND_TEXT).backing, LDR_BACKING_RELOCATED);
+        ldr_section_describe(section, &area);
+        cr_expect_gt(area.relocated_pages, 0u);
         ldr_view_unmap(view);
     }
     ldr_section_close(section);
@@ -374,6 +377,21 @@ Test(demand, what_a_view_has_written_before_it_is_relocated_is_kept)
 {
     expect_written_is_kept(LDR_ASLR_OFF);
     expect_written_is_kept(LDR_ASLR_ON);
+}
+
+Test(demand, what_was_set_before_a_view_is_relocated_is_kept)
+{
+    img_image image = demand_image();
+    char *path = fixture_file(image.bytes, image.size);
+    ldr_view *view = fixture_view(demand_section(path, NULL), DEMAND_BASE);
+    ldr_diag diag;
+    cr_assert_eq(ldr_view_protect(view, DEMAND_TEXT, 1, LDR_PAGE_READWRITE, NULL, &diag), LDR_OK);
+    cr_assert_eq(ldr_view_protect(view, DEMAND_RDATA, 1, LDR_PAGE_NOACCESS, NULL, &diag), LDR_OK);
+    fixture_expect_relocated(view);
+    ((uint8_t *)ldr_view_base(view))[DEMAND_TEXT + DEMAND_QUIET] = 1;
+    ldr_view_unmap(view);
+    fixture_remove(path);
+    img_free(&image);
 }
 
 Test(demand, second_call_to_relocate_changes_nothing)

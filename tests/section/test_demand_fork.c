@@ -129,6 +129,54 @@ Test(demand_fork, fork_while_another_thread_touches_and_maps, .timeout = 120)
     demand_case_release(&c);
 }
 
+/* ---- With locks of others ---- */
+
+static pthread_mutex_t lock_of_others = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_others(void)
+{
+    pthread_mutex_lock(&lock_of_others);
+}
+
+static void unlock_others(void)
+{
+    pthread_mutex_unlock(&lock_of_others);
+}
+
+static void *touch_with_lock(void *view)
+{
+    for (uint64_t rva = 0; rva < ldr_view_size(view); rva += PAGE) {
+        lock_others();
+        (void)*((volatile uint8_t *)ldr_view_base(view) + rva);
+        unlock_others();
+    }
+    return NULL;
+}
+
+/* Handlers that were there before the library's come after them: who waits for a page, and has what
+ * they wait for, must not wait until the fork is done. */
+Test(demand_fork, fork_waits_for_a_lock_of_who_waits_for_a_page, .timeout = 60)
+{
+    pthread_atfork(lock_others, unlock_others, unlock_others);
+    img_image image = demand_image();
+    for (int round = 0; round < 100; round++) {
+        char *path = fixture_file(image.bytes, image.size);
+        ldr_view *view = fixture_view(demand_section(path, NULL), DEMAND_BASE);
+        pthread_t thread;
+        fflush(NULL);
+        cr_assert_eq(pthread_create(&thread, NULL, touch_with_lock, view), 0);
+        usleep((useconds_t)round * 10);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        cr_expect_eq(wait_for(child), 0);
+        pthread_join(thread, NULL);
+        ldr_view_unmap(view);
+        fixture_remove(path);
+    }
+    img_free(&image);
+}
+
 /* ---- Children that are other programs ---- */
 
 /* It shares the memory of its parent until it is another program. */

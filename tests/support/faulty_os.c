@@ -128,6 +128,10 @@ FORWARD(any_private, LDR_OS_ERROR, (const void *address, uint64_t size, bool *re
 FORWARD(pager_begin, LDR_OS_ERROR, (ldr__pager * pager), (pager))
 FORWARD(pager_watch, LDR_NO_MEMORY, (ldr__pager * pager, void *address, uint64_t size),
         (pager, address, size))
+FORWARD(pager_fill, LDR_NO_MEMORY,
+        (ldr__pager * pager, ldr__handle segment, uint64_t offset, const void *bytes,
+         uint64_t size),
+        (pager, segment, offset, bytes, size))
 FORWARD(page_at, LDR_OS_ERROR, (const void *address, ldr__os_page *ret_page), (address, ret_page))
 FORWARD(file_cache, LDR_OS_ERROR, (ldr__handle file, uint64_t *ret_cached, uint64_t *ret_dirty),
         (file, ret_cached, ret_dirty))

@@ -2,8 +2,8 @@
  * a page comes to that its keeper knows. */
 #include <sys/mman.h>
 
+#include "section/data.h"
 #include "win32/kernel32/ranges.h"
-#include "win32/kernel32/touch.h"
 
 static void *pointer(uint64_t address)
 {
@@ -21,11 +21,17 @@ static bool allows(DWORD protect, ldr__fault_access access)
 /* A page of a view may also have been committed by another process meanwhile. */
 static ldr__fault_answer answer_of_view(ldr_view *view, uint64_t page, ldr__fault_access access)
 {
-    bool is_guard;
-    if (!ldr__memory_view_touched(view, pointer(page), access == LDR__FAULT_WRITE,
-                                  access == LDR__FAULT_EXECUTE, &is_guard))
+    int needed = access == LDR__FAULT_WRITE     ? LDR__WRITE
+                 : access == LDR__FAULT_EXECUTE ? LDR__EXECUTE
+                                                : LDR__READ;
+    switch (ldr__view_touch(view, pointer(page), needed)) {
+    case LDR__TOUCH_OPENED:
+        return LDR__FAULT_MENDED;
+    case LDR__TOUCH_GUARD:
+        return LDR__FAULT_GUARD;
+    default:
         return LDR__FAULT_UNKNOWN;
-    return is_guard ? LDR__FAULT_GUARD : LDR__FAULT_MENDED;
+    }
 }
 
 static ldr__fault_answer answer_for(ldr__range *entry, uint64_t page, ldr__fault_access access)
