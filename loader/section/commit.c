@@ -50,6 +50,15 @@ ldr_status ldr__data_view_sync(const ldr_view *view)
     return LDR_OK;
 }
 
+void ldr__view_sync(const ldr_view *view)
+{
+    if (!view->section->is_data)
+        return;
+    ldr__pages_lock(view);
+    ldr__data_view_sync(view);
+    ldr__pages_unlock(view);
+}
+
 uint64_t ldr__data_committed(const ldr_section *section)
 {
     uint64_t count = 0, last = ldr__data_pages(section), page = 0, stop = last;
@@ -148,29 +157,29 @@ ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t size, uint3
     return status == LDR_OK ? LDR_OK : refuse(view, status, ldr__nt_status_of(status), diag);
 }
 
-/* ---- Faults ---- */
+/* ---- Touches ---- */
 
-static ldr__fault fault_at(const ldr_view *view, uint64_t page, int access)
+static ldr__touch touch_at(const ldr_view *view, uint64_t page, int access)
 {
     if (view->section->is_data && ldr__data_view_sync(view) != LDR_OK)
-        return LDR__FAULT_DENIED;
+        return LDR__TOUCH_DENIED;
     uint32_t protect = view->runs->items[ldr__runs_find(view->runs, page)].protect;
     if ((protect & LDR_PAGE_GUARD) != 0 &&
         ldr__pages_change(view, page, page + LDR__PAGE, ldr__protect_base(protect), false) ==
             LDR_OK)
-        return LDR__FAULT_GUARD;
-    return (ldr__protect_mapping(protect) & access) == access ? LDR__FAULT_OPENED
-                                                              : LDR__FAULT_DENIED;
+        return LDR__TOUCH_GUARD;
+    return (ldr__protect_mapping(protect) & access) == access ? LDR__TOUCH_OPENED
+                                                              : LDR__TOUCH_DENIED;
 }
 
 /* Pages of an image that has no list are as they were mapped. */
-ldr__fault ldr__view_fault(ldr_view *view, const void *address, int access)
+ldr__touch ldr__view_touch(ldr_view *view, const void *address, int access)
 {
     uint64_t offset = (uintptr_t)address - (uintptr_t)view->base;
     if (view->runs == NULL || offset >= view->size)
-        return LDR__FAULT_DENIED;
+        return LDR__TOUCH_DENIED;
     ldr__pages_lock(view);
-    ldr__fault fault = fault_at(view, offset & ~(LDR__PAGE - 1), access);
+    ldr__touch touch = touch_at(view, offset & ~(LDR__PAGE - 1), access);
     ldr__pages_unlock(view);
-    return fault;
+    return touch;
 }

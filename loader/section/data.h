@@ -45,18 +45,21 @@ ldr_status ldr__data_view_query(const ldr_view *view, uint64_t offset, ldr_regio
  * LDR_NO_MEMORY, LDR_OS_ERROR. */
 ldr_status ldr__data_view_sync(const ldr_view *view);
 
+/* The same with the lock not held, for any view; what cannot be opened stays as it is. */
+void ldr__view_sync(const ldr_view *view);
+
 /* What a touch of a page that was not allowed comes to. */
-typedef enum ldr__fault {
-    LDR__FAULT_DENIED, /* the access is not allowed: an access violation */
-    LDR__FAULT_OPENED, /* it is allowed now: to be tried again */
-    LDR__FAULT_GUARD,  /* it was guarded, and is no longer: STATUS_GUARD_PAGE_VIOLATION */
-} ldr__fault;
+typedef enum ldr__touch {
+    LDR__TOUCH_DENIED, /* the access is not allowed: an access violation */
+    LDR__TOUCH_OPENED, /* it is allowed now: to be tried again */
+    LDR__TOUCH_GUARD,  /* it was guarded, and is no longer: STATUS_GUARD_PAGE_VIOLATION */
+} ldr__touch;
 
 /*
  * For the handler of the signal that a touch of `address` in the view ends with. `access` is
  * LDR__READ, LDR__WRITE or LDR__EXECUTE. Not to be called from within an allocation or a function
  * of this library.
  */
-ldr__fault ldr__view_fault(ldr_view *view, const void *address, int access);
+ldr__touch ldr__view_touch(ldr_view *view, const void *address, int access);
 
 #endif

@@ -250,6 +250,21 @@ Test(guest_faults, start_of_a_library_that_faults_fails_the_load)
     cr_assert_eq(call(module, "fault_read", NOWHERE, 0), STATUS_ACCESS_VIOLATION);
 }
 
+/* ---- Pages of an image ---- */
+
+Test(guest_faults, first_access_to_a_guarded_page_of_an_image_is_told)
+{
+    DWORD old;
+    char *base = ldr_module_base(module);
+    ldr__process *process = ldr__process_self();
+    cr_assert_eq(ldr__memory_protect(process, base, PAGE, LDR_PAGE_READONLY | PAGE_GUARD, &old),
+                 ERROR_SUCCESS);
+    cr_assert_eq(call(module, "fault_read", (uintptr_t)base, 0), STATUS_GUARD_PAGE_VIOLATION);
+    cr_assert_eq(call(module, "fault_read", (uintptr_t)base, 0), 0);
+    cr_assert_eq(ldr__memory_protect(process, base, PAGE, LDR_PAGE_READONLY, &old), ERROR_SUCCESS);
+    cr_assert_eq(old, (DWORD)LDR_PAGE_READONLY);
+}
+
 /* ---- Files that are cut off ---- */
 
 /* Two pages of a file, mapped; then the file loses the second. */
@@ -310,6 +325,40 @@ Test(guest_faults, view_of_a_guest_whose_file_was_cut_off_is_an_error_of_paging)
     close(file);
     cr_assert_eq(call(module, "fault_read", (uintptr_t)view, 0), 0);
     cr_assert_eq(call(module, "fault_read", (uintptr_t)view + PAGE, 0), STATUS_IN_PAGE_ERROR);
+}
+
+/* A copy of a program with several granules, of which none but the headers' is filled yet. */
+static ldr_view *map_on_demand(const char *path)
+{
+    const ldr_section_options options = {.size = sizeof options, .fill = LDR_FILL_ON_DEMAND};
+    const ldr_view_options plain = {.size = sizeof plain};
+    char command[2048];
+    ldr_section *section;
+    ldr_view *view;
+    snprintf(command, sizeof command, "cp %s/faults.exe %s", PELOAD_GUESTS, path);
+    if (system(command) != 0)
+        cr_skip_test("faults.exe was not built: its compiler is missing");
+    if (ldr_section_from_file(path, &options, &section, NULL) == LDR_OS_ERROR)
+        cr_skip_test("the system has no userfaultfd for us");
+    cr_assert_eq(ldr_view_map(section, &plain, &view, NULL), LDR_OK);
+    ldr_section_close(section);
+    return view;
+}
+
+Test(guest_faults, page_that_cannot_be_filled_on_demand_is_an_error_of_paging)
+{
+    char path[] = "/tmp/peload-fault-XXXXXX";
+    close(mkstemp(path));
+    ldr_view *view = map_on_demand(path);
+    cr_assert_eq(truncate(path, PAGE), 0);
+    uint64_t rva = ldr_view_image(view)->optional.size_of_image - 2 * PAGE;
+    uint64_t at = (uintptr_t)ldr_view_base(view) + rva;
+    cr_assert_gt(rva, 2 * 0x10000U);
+    cr_assert_eq(call(module, "fault_read", at + 8, 0), STATUS_IN_PAGE_ERROR);
+    cr_assert_eq(call(module, "fault_information", 1, 0), at + 8);
+    cr_assert_eq(call(module, "fault_read", at + 8, 0), STATUS_IN_PAGE_ERROR, "and still");
+    ldr_view_unmap(view);
+    unlink(path);
 }
 
 Test(guest_faults, host_keeps_its_guard_against_files_that_are_cut_off)

@@ -48,7 +48,7 @@ Test(data_commit, untouched_pages_are_reserved_and_without_access)
     cr_expect_eq(region.size, 4 * UNIT);
     cr_expect_eq(region.backing, LDR_BACKING_NONE);
     cr_expect_not(data_can_read(ldr_view_base(view)));
-    cr_expect_eq(ldr__view_fault(view, ldr_view_base(view), LDR__READ), LDR__FAULT_DENIED);
+    cr_expect_eq(ldr__view_touch(view, ldr_view_base(view), LDR__READ), LDR__TOUCH_DENIED);
     ldr_view_unmap(view);
     ldr_section_close(section);
 }
@@ -244,7 +244,7 @@ static ldr_view *touched;
 static void open_page(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)context;
-    if (ldr__view_fault(touched, info->si_addr, LDR__READ) != LDR__FAULT_OPENED)
+    if (ldr__view_touch(touched, info->si_addr, LDR__READ) != LDR__TOUCH_OPENED)
         _exit(2);
 }
 

@@ -477,7 +477,7 @@ Test(data_named, second_handle_in_the_process_sees_commits_when_asked)
     cr_expect_eq(ldr_view_commit(a, PAGE, 1, 0, NULL), LDR_OK);
     ((uint8_t *)ldr_view_base(a))[PAGE] = 9;
     uint8_t *bytes = (uint8_t *)ldr_view_base(b) + PAGE;
-    cr_expect_eq(ldr__view_fault(b, bytes, LDR__WRITE), LDR__FAULT_OPENED);
+    cr_expect_eq(ldr__view_touch(b, bytes, LDR__WRITE), LDR__TOUCH_OPENED);
     cr_expect_eq(*bytes, 9);
     ldr_view_unmap(a);
     ldr_view_unmap(b);

@@ -226,11 +226,11 @@ Test(data_protect, page_of_an_image_can_be_guarded)
     img_image image = image_with_sections();
     ldr_view *view = fixture_view(fixture_memory_section(&image), 0);
     uint8_t *bytes = ldr_view_base(view);
-    cr_expect_eq(ldr__view_fault(view, bytes + 0x2000, LDR__WRITE), LDR__FAULT_DENIED);
+    cr_expect_eq(ldr__view_touch(view, bytes + 0x2000, LDR__WRITE), LDR__TOUCH_DENIED);
     protect(view, 0x2000, 1, RW | LDR_PAGE_GUARD);
     expect_access(view, 0x2000, "---");
     cr_expect_eq(data_region(view, 0x2000).protect, (uint32_t)(WC | LDR_PAGE_GUARD));
-    cr_expect_eq(ldr__view_fault(view, bytes + 0x2000, LDR__WRITE), LDR__FAULT_GUARD);
+    cr_expect_eq(ldr__view_touch(view, bytes + 0x2000, LDR__WRITE), LDR__TOUCH_GUARD);
     bytes[0x2000] = 1;
     cr_expect_eq(data_region(view, 0x2000).protect, (uint32_t)RW);
     ldr_view_unmap(view);

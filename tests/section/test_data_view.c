@@ -353,13 +353,13 @@ Test(data_view, guarded_page_faults_once_and_works_H39)
     cr_expect_eq(data_region(view, 0).protect, (uint32_t)(RW | LDR_PAGE_GUARD));
     cr_expect_str_eq(ldr_protect_name(RW | LDR_PAGE_GUARD), "PAGE_READWRITE | PAGE_GUARD");
     cr_expect_not(data_can_read(bytes));
-    cr_expect_eq(ldr__view_fault(view, bytes + PAGE + 5, LDR__READ), LDR__FAULT_GUARD);
+    cr_expect_eq(ldr__view_touch(view, bytes + PAGE + 5, LDR__READ), LDR__TOUCH_GUARD);
     cr_expect_eq(data_region(view, PAGE).protect, (uint32_t)RW);
     cr_expect_eq(data_region(view, PAGE).size, PAGE);
     bytes[PAGE] = 1;
-    cr_expect_eq(ldr__view_fault(view, bytes + PAGE, LDR__WRITE), LDR__FAULT_OPENED);
-    cr_expect_eq(ldr__view_fault(view, bytes + PAGE, LDR__EXECUTE), LDR__FAULT_DENIED);
-    cr_expect_eq(ldr__view_fault(view, bytes + UNIT, LDR__READ), LDR__FAULT_DENIED);
+    cr_expect_eq(ldr__view_touch(view, bytes + PAGE, LDR__WRITE), LDR__TOUCH_OPENED);
+    cr_expect_eq(ldr__view_touch(view, bytes + PAGE, LDR__EXECUTE), LDR__TOUCH_DENIED);
+    cr_expect_eq(ldr__view_touch(view, bytes + UNIT, LDR__READ), LDR__TOUCH_DENIED);
     cr_expect_not(data_can_read(bytes));
     ldr_view_unmap(view);
     ldr_section_close(section);
