@@ -88,6 +88,7 @@ typedef struct ldr__process {
     struct ldr__dynamic_tls *dynamic_tls; /* kernel32/tls.c: TlsAlloc, FlsAlloc */
     struct ldr__waits *waits;             /* wait.c */
     struct ldr__start *start;             /* start.c: what it was started with, or NULL */
+    DWORD start_failure;                  /* why there is no program to run, or 0 */
     struct ldr__children *children;       /* children.c: the processes that it has started */
     struct ldr__memory *memory;           /* kernel32/pages.c */
     struct ldr__heap *heaps;              /* kernel32/heap.c: list, the process heap first */

@@ -214,6 +214,26 @@ Test(processes, process_takes_what_it_was_started_with)
     cr_expect_eq(fcntl(handle.fd, F_GETFD), -1, "its descriptor was taken over");
 }
 
+/* As Windows does: so that who started it learns what is wrong with the program. */
+Test(processes, program_that_cannot_be_loaded_ends_with_the_status_of_that)
+{
+    ldr_context *ctx = NULL;
+    ldr_module *program;
+    ldr_diag diag;
+    ldr__start_block block = good_block();
+    ldr__start_handle handle = good_handle();
+    int fd = make_block(&block, &handle, 0);
+    ldr__start_block *shared = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    const ldr_context_options options = {.size = sizeof options, .process_start = fd};
+    cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
+    cr_assert_neq(ldr_load(ctx, "/no/such/program.exe", NULL, &program, &diag), LDR_OK);
+    cr_expect_eq(atomic_load(&shared->exit), 0, "it may be tried again");
+    ldr_context_destroy(ctx);
+    cr_expect_neq(diag.why.nt_status, 0);
+    cr_expect_eq(atomic_load(&shared->exit), LDR__START_EXITED | diag.why.nt_status);
+    munmap(shared, 4096);
+}
+
 Test(processes, descriptor_that_is_no_block_is_refused)
 {
     ldr__start_block block = good_block();
