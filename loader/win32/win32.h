@@ -142,10 +142,11 @@ struct ldr__thread {
     uint32_t static_tls_capacity;
     int crt_errno;
     uint32_t crt_doserrno;
-    void *crt;                         /* crt/state.c's own per-thread block, or NULL */
-    void *fls;                         /* kernel32/tls.c's own: fiber-local values, or NULL */
-    struct ldr__seh_frame *seh_frames; /* seh/call.c's own: calls into the guest under way; who
-                                          jumps out over some puts back what was there before */
+    void *crt;                            /* crt/state.c's own per-thread block, or NULL */
+    struct ldr__crt_stream *held_streams; /* crt/stream.c's own: see there */
+    void *fls;                            /* kernel32/tls.c's own: fiber-local values, or NULL */
+    struct ldr__seh_frame *seh_frames;    /* seh/call.c's own: calls into the guest under way; who
+                                             jumps out over some puts back what was there before */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
     bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
@@ -392,6 +393,9 @@ char *ldr__path_to_guest(const char *host_path);
 
 ldr_status ldr__crt_create(ldr__process *process);
 void ldr__crt_destroy(ldr__process *process);
+/* Unlocks what functions of the C runtime have locked whose frames are below `stack`: an exception
+ * has left them. */
+void ldr__crt_streams_leave(ldr__thread *thread, uint64_t stack);
 /* Releases what the runtimes keep for a thread. */
 void ldr__crt_thread_detach(ldr__thread *thread);
 

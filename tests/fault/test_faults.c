@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "support/sanitizer.h"
 #include "win32/fault/fault.h"
 
 enum { PAGE = 4096 };
@@ -369,6 +370,48 @@ Test(guest_faults, host_keeps_its_guard_against_files_that_are_cut_off)
     cr_assert(ldr__os_guard_end());
     cr_assert_eq(byte, 0);
     munmap(view, 2 * PAGE);
+}
+
+/* ---- Functions of ours that an exception leaves ---- */
+
+static void *use_what_was_left(void *unused)
+{
+    ldr_thread_scope scope;
+    uint64_t name = (uintptr_t) "fault test";
+    (void)unused;
+    if (ldr_thread_enter(context, &scope) != LDR_OK)
+        return NULL;
+    call(ldr_module_find(context, "msvcrt.dll"), "puts", (uintptr_t) "", 0);
+    call(ldr_module_find(context, "kernel32.dll"), "SetEnvironmentVariableA", name, name);
+    void *found = ldr_symbol(module, "fault_read");
+    ldr_thread_leave(&scope);
+    return found;
+}
+
+static uint64_t call_guarded(const char *dll, const char *name, uint64_t a, uint64_t b)
+{
+    const uint64_t arguments[] = {a, b};
+    void *function = ldr_symbol(ldr_module_find(context, dll), name);
+    return call(module, "fault_call_both", (uintptr_t)function, (uintptr_t)arguments);
+}
+
+Test(guest_faults, nothing_stays_locked_behind_a_bad_pointer, .timeout = 60)
+{
+    if (WITH_ASAN)
+        cr_skip_test("the sanitizer's strlen stands between us and the fault");
+    pthread_t thread;
+    void *found = NULL;
+    uint64_t name = (uintptr_t) "fault test", base = (uintptr_t)ldr_module_base(module);
+    cr_expect_eq(call_guarded("msvcrt.dll", "puts", NOWHERE, 0), STATUS_ACCESS_VIOLATION);
+    cr_expect_eq(call_guarded("kernel32.dll", "SetEnvironmentVariableA", name, NOWHERE),
+                 STATUS_ACCESS_VIOLATION);
+    cr_expect_eq(call_guarded("kernel32.dll", "GetEnvironmentVariableA", NOWHERE, 0),
+                 STATUS_ACCESS_VIOLATION);
+    cr_expect_eq(call_guarded("kernel32.dll", "GetProcAddress", base, NOWHERE),
+                 STATUS_ACCESS_VIOLATION);
+    cr_assert_eq(pthread_create(&thread, NULL, use_what_was_left, NULL), 0);
+    pthread_join(thread, &found);
+    cr_expect_not_null(found);
 }
 
 /* ---- Several contexts, many threads ---- */
