@@ -331,6 +331,17 @@ HANDLE ldr__handle_new(ldr__process *process, ldr__object *object);
  * or no handle's. */
 bool ldr__handle_put(ldr__process *process, HANDLE handle, ldr__object *object,
                      const ldr__handle_facts *facts);
+/* Rights to any object, in a handle's access: of all kinds, and as many as there are. */
+enum {
+    LDR__SYNCHRONIZE = 0x100000,
+    LDR__MAXIMUM_ALLOWED = 0x2000000,
+    LDR__GENERIC_ALL = 0x10000000,
+    LDR__GENERIC_EXECUTE = 0x20000000,
+    LDR__GENERIC_WRITE = 0x40000000,
+};
+/* Whether the handle was opened with one of the rights. So it is taken for one that is not open and
+ * for a pseudo handle, which others look at. */
+bool ldr__handle_grants(ldr__process *process, HANDLE handle, DWORD rights);
 /* False if the handle is not open. */
 bool ldr__handle_facts_get(ldr__process *process, HANDLE handle, ldr__handle_facts *ret_facts);
 bool ldr__handle_set_inherit(ldr__process *process, HANDLE handle, bool inherit);

@@ -12,7 +12,7 @@
 /* What CreateProcess and its other side do without a program to start: samples/guest/start.c has
  * the rest. */
 
-enum { PROCESS_QUERY_INFORMATION = 0x400, STILL_ACTIVE = 259 };
+enum { PROCESS_QUERY_INFORMATION = 0x400, SYNCHRONIZE = 0x100000, STILL_ACTIVE = 259 };
 
 typedef struct PROCESS_INFORMATION {
     HANDLE process, thread;
@@ -120,12 +120,15 @@ Test(processes, handle_of_the_process_itself)
     K32(ctx, DWORD, WaitForSingleObject, (HANDLE, DWORD));
     K32(ctx, BOOL, CloseHandle, (HANDLE));
     DWORD code = 0;
-    HANDLE self = OpenProcess(PROCESS_QUERY_INFORMATION, false, (DWORD)getpid());
+    HANDLE self = OpenProcess(PROCESS_QUERY_INFORMATION | SYNCHRONIZE, false, (DWORD)getpid());
     cr_assert_not_null(self);
     cr_expect_eq(GetProcessId(self), (DWORD)getpid());
     cr_expect(GetExitCodeProcess(self, &code));
     cr_expect_eq(code, STILL_ACTIVE);
     cr_expect_eq(WaitForSingleObject(self, 0), 0x102U);
+    K32(ctx, BOOL, TerminateProcess, (HANDLE, DWORD));
+    cr_expect_not(TerminateProcess(self, 1), "no right to");
+    cr_expect_eq(last_error(), (DWORD)ERROR_ACCESS_DENIED);
     cr_expect(CloseHandle(self));
     cr_expect_null(OpenProcess(PROCESS_QUERY_INFORMATION, false, 0x7FFFFFFF));
     cr_expect_eq(last_error(), (DWORD)ERROR_INVALID_PARAMETER);
