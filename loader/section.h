@@ -543,9 +543,9 @@ typedef struct ldr_subsection {
     uint64_t first_sector;  /* of 512 bytes, in the file */
     uint64_t sector_count;  /* begun ones count */
     uint64_t file_pages;    /* of page_count: the file's own, */
-    uint64_t segment_pages; /* those of the copy in image layout, or of the paging file, */
+    uint64_t segment_pages; /* those of the copy in image layout, */
     uint64_t zero_pages;    /* zero fill, */
-    uint64_t shared_pages;  /* and those that are one memory for all views */
+    uint64_t shared_pages;  /* and those that are one memory for all views, of the paging file */
 } ldr_subsection;
 
 /* Subsection `index`. LDR_INVALID_ARGUMENT beyond the last one. */

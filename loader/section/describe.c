@@ -114,7 +114,7 @@ static ldr_subsection describe_data(const ldr_section *section)
         all.sector_count = sectors_of(data->size);
         all.file_pages = all.page_count;
     } else {
-        all.segment_pages = all.page_count;
+        all.shared_pages = all.page_count;
     }
     return all;
 }

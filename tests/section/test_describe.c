@@ -244,6 +244,30 @@ Test(control_area, of_data_has_one_subsection_and_counts_flushes)
     fixture_remove(path);
 }
 
+Test(control_area, of_reserved_memory_counts_what_is_committed)
+{
+    ldr_create_options options = {.size = sizeof options,
+                                  .maximum_size = 0x10000,
+                                  .protect = LDR_PAGE_READWRITE,
+                                  .attributes = LDR_SEC_RESERVE};
+    ldr_section *section;
+    ldr_view *view;
+    ldr_diag diag;
+    cr_assert_eq(ldr_section_create(&options, &section, NULL, &diag), LDR_OK);
+    cr_assert_eq(ldr_view_map(section, NULL, &view, &diag), LDR_OK);
+    cr_assert_eq(subsection(section, 0).unused_pages, 16u);
+    cr_assert_eq(ldr_view_commit(view, 0x3000, 0x2000, 0, &diag), LDR_OK);
+    ldr_subsection all = subsection(section, 0);
+    cr_assert_eq(all.page_count, 2u);
+    cr_assert_eq(all.unused_pages, 14u);
+    cr_assert_eq(all.shared_pages, 2u);
+    ldr_region region;
+    cr_assert_eq(ldr_view_query(view, 0x3000, &region), LDR_OK);
+    cr_assert_eq(region.backing, LDR_BACKING_SHARED);
+    ldr_view_unmap(view);
+    ldr_section_close(section);
+}
+
 Test(locate, goes_from_an_address_to_subsection_and_file)
 {
     ldr_section *section = section_of_all_kinds(0x200);
