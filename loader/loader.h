@@ -51,8 +51,9 @@ typedef struct ldr_context_options {
      * of a program), then the number of a descriptor, then the host path of an EXE. That program
      * makes a context with the number as its `process_start`, loads the EXE into it and runs it
      * (ldr_run, whose arguments do not count then).
-     * Who started it learns the exit code from ldr_run; of a program that ends without having run,
-     * with a status that is not 0, STATUS_DLL_INIT_FAILED. None: CreateProcess fails with
+     * Who started it learns the exit code from ldr_run, or, when the EXE cannot be loaded and the
+     * context is destroyed, the load's NTSTATUS; of a program that ends before either, with a
+     * status that is not 0, STATUS_DLL_INIT_FAILED. None: CreateProcess fails with
      * ERROR_NOT_SUPPORTED.
      */
     const char *const *process_command;

@@ -59,6 +59,9 @@ typedef struct ldr__environment {
     ldr_status (*run)(void *state, ldr_module *module, void *entry, int argc,
                       const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag);
 
+    /* A load has failed (an NTSTATUS) while the context had no program: for who waits for one. */
+    void (*load_failed)(void *state, uint32_t nt_status);
+
     /*
      * A function for the guest to call in place of a missing import, NULL when out of memory. It
      * reports through `options`; both are copied. stubs_release releases those of an importer,

@@ -125,8 +125,10 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
 static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_options *options,
                        ldr_module **ret_module, ldr_diag *diag)
 {
+    ldr_diag unused;
     ldr_load_options all;
     ldr_thread_scope scope;
+    diag = diag != NULL ? diag : &unused;
     ldr__options_read(options, &all, sizeof(all));
     if (!ctx || !from->name || !ret_module)
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, from->name);
@@ -135,6 +137,8 @@ static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_opti
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, from->name);
     ldr__os_lock(ctx->lock);
     status = load_locked(ctx, from, &all, ret_module, diag);
+    if (status != LDR_OK && ctx->main == NULL)
+        ldr__default_environment.load_failed(ctx->environment, diag->why.nt_status);
     ldr__os_unlock(ctx->lock);
     ldr_thread_leave(&scope);
     return status;

@@ -50,6 +50,15 @@ ldr_status ldr__data_view_sync(const ldr_view *view)
     return LDR_OK;
 }
 
+void ldr__view_sync(const ldr_view *view)
+{
+    if (!view->section->is_data)
+        return;
+    ldr__pages_lock(view);
+    ldr__data_view_sync(view);
+    ldr__pages_unlock(view);
+}
+
 uint64_t ldr__data_committed(const ldr_section *section)
 {
     uint64_t count = 0, last = ldr__data_pages(section), page = 0, stop = last;
@@ -148,9 +157,9 @@ ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t size, uint3
     return status == LDR_OK ? LDR_OK : refuse(view, status, ldr__nt_status_of(status), diag);
 }
 
-/* ---- Faults ---- */
+/* ---- Touches ---- */
 
-static ldr__touch fault_at(const ldr_view *view, uint64_t page, int access)
+static ldr__touch touch_at(const ldr_view *view, uint64_t page, int access)
 {
     if (view->section->is_data && ldr__data_view_sync(view) != LDR_OK)
         return LDR__TOUCH_DENIED;
@@ -170,7 +179,7 @@ ldr__touch ldr__view_touch(ldr_view *view, const void *address, int access)
     if (view->runs == NULL || offset >= view->size)
         return LDR__TOUCH_DENIED;
     ldr__pages_lock(view);
-    ldr__touch fault = fault_at(view, offset & ~(LDR__PAGE - 1), access);
+    ldr__touch touch = touch_at(view, offset & ~(LDR__PAGE - 1), access);
     ldr__pages_unlock(view);
-    return fault;
+    return touch;
 }

@@ -45,6 +45,9 @@ ldr_status ldr__data_view_query(const ldr_view *view, uint64_t offset, ldr_regio
  * LDR_NO_MEMORY, LDR_OS_ERROR. */
 ldr_status ldr__data_view_sync(const ldr_view *view);
 
+/* The same with the lock not held, for any view; what cannot be opened stays as it is. */
+void ldr__view_sync(const ldr_view *view);
+
 /* What a touch of a page that was not allowed comes to. */
 typedef enum ldr__touch {
     LDR__TOUCH_DENIED, /* the access is not allowed: an access violation */

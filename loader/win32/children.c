@@ -68,8 +68,9 @@ static void unlist(struct ldr__children *children, ldr__child *child)
 
 static void end_child(ldr__process *process, ldr__child *child)
 {
-    siginfo_t info = {.si_code = CLD_EXITED};
-    /* Fails when the host reaps children itself; the block has the code then. */
+    siginfo_t info = {.si_code = CLD_KILLED};
+    /* Fails when the host reaps children itself. What has ended well has set its code before; of
+     * others the cause is not known then. */
     while (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED) != 0 && errno == EINTR)
         continue;
     ldr__start_set_exit(child->block, exit_code_of(&info));

@@ -76,6 +76,8 @@ static void environment_destroy(void *state)
         ldr__seh_destroy(process);
     ldr__children_destroy(process);
     ldr__handles_destroy(process);
+    if (process->start != NULL && process->start_failure != 0)
+        ldr__start_exit(process->start, process->start_failure);
     ldr__start_close(process);
     free_command(process);
     ldr__stubs_destroy(process);
@@ -219,6 +221,14 @@ static ldr_status environment_run(void *state, ldr_module *module, void *entry, 
     return status;
 }
 
+/* A program that ends while it is loaded has chosen its exit code. */
+static void environment_load_failed(void *state, uint32_t nt_status)
+{
+    ldr__process *process = state;
+    process->start_failure =
+        atomic_load(&process->exiting) ? atomic_load(&process->exit_code) : nt_status;
+}
+
 static void *environment_stub_create(void *state, ldr_module *importer,
                                      const ldr_missing_import *import,
                                      const ldr_load_options *options)
@@ -243,6 +253,7 @@ const ldr__environment ldr__default_environment = {
     .module_removed = environment_module_removed,
     .call_entry = environment_call_entry,
     .run = environment_run,
+    .load_failed = environment_load_failed,
     .stub_create = environment_stub_create,
     .stubs_release = environment_stubs_release,
 };

@@ -55,6 +55,7 @@ ldr__call_outcome ldr__guest_call(void *function, void *a, uint64_t b, void *c,
     thread->exit_jump = scope.outer;
     if (outcome == LDR__CALL_EXITED) {
         thread->seh_frames = frames;
+        ldr__crt_streams_leave(thread, (uintptr_t)__builtin_frame_address(0));
         *ret_result = thread->exit_code;
         thread->exit_pending = scope.outer != NULL;
     } else if (outcome == LDR__CALL_RETURNED) {

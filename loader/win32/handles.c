@@ -163,6 +163,13 @@ bool ldr__handle_facts_get(ldr__process *process, HANDLE handle, ldr__handle_fac
     return found != NULL;
 }
 
+bool ldr__handle_grants(ldr__process *process, HANDLE handle, DWORD rights)
+{
+    ldr__handle_facts facts;
+    return !ldr__handle_facts_get(process, handle, &facts) ||
+           (facts.access & (rights | LDR__GENERIC_ALL | LDR__MAXIMUM_ALLOWED)) != 0;
+}
+
 bool ldr__handle_set_inherit(ldr__process *process, HANDLE handle, bool inherit)
 {
     pthread_mutex_lock(&process->handles->lock);

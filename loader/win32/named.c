@@ -168,7 +168,8 @@ HANDLE ldr__waitable_name(ldr__waitable *fresh, const WCHAR *name, bool may_crea
         error = ERROR_NOT_ENOUGH_MEMORY;
     else if (error == ERROR_SUCCESS && existed && may_create)
         error = ERROR_ALREADY_EXISTS;
-    ldr__set_last_error(error);
+    if (error != ERROR_SUCCESS || may_create) /* to open sets none on success, to create does */
+        ldr__set_last_error(error);
     return handle;
 }
 

@@ -88,6 +88,7 @@ typedef struct ldr__process {
     struct ldr__dynamic_tls *dynamic_tls; /* kernel32/tls.c: TlsAlloc, FlsAlloc */
     struct ldr__waits *waits;             /* wait.c */
     struct ldr__start *start;             /* start.c: what it was started with, or NULL */
+    DWORD start_failure;                  /* why there is no program to run, or 0 */
     struct ldr__children *children;       /* children.c: the processes that it has started */
     struct ldr__memory *memory;           /* kernel32/pages.c */
     struct ldr__heap *heaps;              /* kernel32/heap.c: list, the process heap first */
@@ -141,10 +142,11 @@ struct ldr__thread {
     uint32_t static_tls_capacity;
     int crt_errno;
     uint32_t crt_doserrno;
-    void *crt;                         /* crt/state.c's own per-thread block, or NULL */
-    void *fls;                         /* kernel32/tls.c's own: fiber-local values, or NULL */
-    struct ldr__seh_frame *seh_frames; /* seh/call.c's own: calls into the guest under way; who
-                                          jumps out over some puts back what was there before */
+    void *crt;                            /* crt/state.c's own per-thread block, or NULL */
+    struct ldr__crt_stream *held_streams; /* crt/stream.c's own: see there */
+    void *fls;                            /* kernel32/tls.c's own: fiber-local values, or NULL */
+    struct ldr__seh_frame *seh_frames;    /* seh/call.c's own: calls into the guest under way; who
+                                             jumps out over some puts back what was there before */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
     bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
@@ -329,6 +331,17 @@ HANDLE ldr__handle_new(ldr__process *process, ldr__object *object);
  * or no handle's. */
 bool ldr__handle_put(ldr__process *process, HANDLE handle, ldr__object *object,
                      const ldr__handle_facts *facts);
+/* Rights to any object, in a handle's access: of all kinds, and as many as there are. */
+enum {
+    LDR__SYNCHRONIZE = 0x100000,
+    LDR__MAXIMUM_ALLOWED = 0x2000000,
+    LDR__GENERIC_ALL = 0x10000000,
+    LDR__GENERIC_EXECUTE = 0x20000000,
+    LDR__GENERIC_WRITE = 0x40000000,
+};
+/* Whether the handle was opened with one of the rights. So it is taken for one that is not open and
+ * for a pseudo handle, which others look at. */
+bool ldr__handle_grants(ldr__process *process, HANDLE handle, DWORD rights);
 /* False if the handle is not open. */
 bool ldr__handle_facts_get(ldr__process *process, HANDLE handle, ldr__handle_facts *ret_facts);
 bool ldr__handle_set_inherit(ldr__process *process, HANDLE handle, bool inherit);
@@ -391,6 +404,9 @@ char *ldr__path_to_guest(const char *host_path);
 
 ldr_status ldr__crt_create(ldr__process *process);
 void ldr__crt_destroy(ldr__process *process);
+/* Unlocks what functions of the C runtime have locked whose frames are below `stack`: an exception
+ * has left them. */
+void ldr__crt_streams_leave(ldr__thread *thread, uint64_t stack);
 /* Releases what the runtimes keep for a thread. */
 void ldr__crt_thread_detach(ldr__thread *thread);
 

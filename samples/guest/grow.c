@@ -47,16 +47,26 @@ static void fill_by_touching(void)
            table + 31 * PAGE);
 }
 
-/* Another process: commits a page of the section. */
+/* Another process: commits two pages of the section. */
 static int commit_elsewhere(const char *name)
 {
     HANDLE section = OpenFileMappingA(FILE_MAP_WRITE, FALSE, name);
     char *view = MapViewOfFile(section, FILE_MAP_WRITE, 0, 0, 0);
-    char *page = view ? VirtualAlloc(view + 40 * PAGE, 1, MEM_COMMIT, PAGE_READWRITE) : NULL;
+    char *page = view ? VirtualAlloc(view + 40 * PAGE, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE) : NULL;
     if (page == NULL)
         return 1;
     strcpy(page, "by another process");
     return 0;
+}
+
+/* The system writes to a page that this process has not touched yet. */
+static void read_into(char *page, const char *path)
+{
+    DWORD count = 0;
+    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
+    BOOL done = ReadFile(file, page, 2, &count, NULL);
+    printf("read into page 41: %d, %lu bytes, %s\n", done, count, done ? page : "");
+    CloseHandle(file);
 }
 
 static void see_what_another_commits(const char *name)
@@ -70,6 +80,7 @@ static void see_what_another_commits(const char *name)
     if (!CreateProcessA(self, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &made))
         return;
     WaitForSingleObject(made.hProcess, INFINITE);
+    read_into(table + 41 * PAGE, self);
     char first = *(volatile char *)(table + 40 * PAGE); /* nobody has asked about it before */
     printf("page 40: %c, %s\n", first, table + 40 * PAGE);
     show("page 40", table + 40 * PAGE);

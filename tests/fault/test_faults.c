@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "support/sanitizer.h"
 #include "win32/fault/fault.h"
 
 enum { PAGE = 4096 };
@@ -250,6 +251,21 @@ Test(guest_faults, start_of_a_library_that_faults_fails_the_load)
     cr_assert_eq(call(module, "fault_read", NOWHERE, 0), STATUS_ACCESS_VIOLATION);
 }
 
+/* ---- Pages of an image ---- */
+
+Test(guest_faults, first_access_to_a_guarded_page_of_an_image_is_told)
+{
+    DWORD old;
+    char *base = ldr_module_base(module);
+    ldr__process *process = ldr__process_self();
+    cr_assert_eq(ldr__memory_protect(process, base, PAGE, LDR_PAGE_READONLY | PAGE_GUARD, &old),
+                 ERROR_SUCCESS);
+    cr_assert_eq(call(module, "fault_read", (uintptr_t)base, 0), STATUS_GUARD_PAGE_VIOLATION);
+    cr_assert_eq(call(module, "fault_read", (uintptr_t)base, 0), 0);
+    cr_assert_eq(ldr__memory_protect(process, base, PAGE, LDR_PAGE_READONLY, &old), ERROR_SUCCESS);
+    cr_assert_eq(old, (DWORD)LDR_PAGE_READONLY);
+}
+
 /* ---- Files that are cut off ---- */
 
 /* Two pages of a file, mapped; then the file loses the second. */
@@ -312,6 +328,40 @@ Test(guest_faults, view_of_a_guest_whose_file_was_cut_off_is_an_error_of_paging)
     cr_assert_eq(call(module, "fault_read", (uintptr_t)view + PAGE, 0), STATUS_IN_PAGE_ERROR);
 }
 
+/* A copy of a program with several granules, of which none but the headers' is filled yet. */
+static ldr_view *map_on_demand(const char *path)
+{
+    const ldr_section_options options = {.size = sizeof options, .fill = LDR_FILL_ON_DEMAND};
+    const ldr_view_options plain = {.size = sizeof plain};
+    char command[2048];
+    ldr_section *section;
+    ldr_view *view;
+    snprintf(command, sizeof command, "cp %s/faults.exe %s", PELOAD_GUESTS, path);
+    if (system(command) != 0)
+        cr_skip_test("faults.exe was not built: its compiler is missing");
+    if (ldr_section_from_file(path, &options, &section, NULL) == LDR_OS_ERROR)
+        cr_skip_test("the system has no userfaultfd for us");
+    cr_assert_eq(ldr_view_map(section, &plain, &view, NULL), LDR_OK);
+    ldr_section_close(section);
+    return view;
+}
+
+Test(guest_faults, page_that_cannot_be_filled_on_demand_is_an_error_of_paging)
+{
+    char path[] = "/tmp/peload-fault-XXXXXX";
+    close(mkstemp(path));
+    ldr_view *view = map_on_demand(path);
+    cr_assert_eq(truncate(path, PAGE), 0);
+    uint64_t rva = ldr_view_image(view)->optional.size_of_image - 2 * PAGE;
+    uint64_t at = (uintptr_t)ldr_view_base(view) + rva;
+    cr_assert_gt(rva, 2 * 0x10000U);
+    cr_assert_eq(call(module, "fault_read", at + 8, 0), STATUS_IN_PAGE_ERROR);
+    cr_assert_eq(call(module, "fault_information", 1, 0), at + 8);
+    cr_assert_eq(call(module, "fault_read", at + 8, 0), STATUS_IN_PAGE_ERROR, "and still");
+    ldr_view_unmap(view);
+    unlink(path);
+}
+
 Test(guest_faults, host_keeps_its_guard_against_files_that_are_cut_off)
 {
     char *view = map_cut_file();
@@ -320,6 +370,48 @@ Test(guest_faults, host_keeps_its_guard_against_files_that_are_cut_off)
     cr_assert(ldr__os_guard_end());
     cr_assert_eq(byte, 0);
     munmap(view, 2 * PAGE);
+}
+
+/* ---- Functions of ours that an exception leaves ---- */
+
+static void *use_what_was_left(void *unused)
+{
+    ldr_thread_scope scope;
+    uint64_t name = (uintptr_t) "fault test";
+    (void)unused;
+    if (ldr_thread_enter(context, &scope) != LDR_OK)
+        return NULL;
+    call(ldr_module_find(context, "msvcrt.dll"), "puts", (uintptr_t) "", 0);
+    call(ldr_module_find(context, "kernel32.dll"), "SetEnvironmentVariableA", name, name);
+    void *found = ldr_symbol(module, "fault_read");
+    ldr_thread_leave(&scope);
+    return found;
+}
+
+static uint64_t call_guarded(const char *dll, const char *name, uint64_t a, uint64_t b)
+{
+    const uint64_t arguments[] = {a, b};
+    void *function = ldr_symbol(ldr_module_find(context, dll), name);
+    return call(module, "fault_call_both", (uintptr_t)function, (uintptr_t)arguments);
+}
+
+Test(guest_faults, nothing_stays_locked_behind_a_bad_pointer, .timeout = 60)
+{
+    if (WITH_ASAN)
+        cr_skip_test("the sanitizer's strlen stands between us and the fault");
+    pthread_t thread;
+    void *found = NULL;
+    uint64_t name = (uintptr_t) "fault test", base = (uintptr_t)ldr_module_base(module);
+    cr_expect_eq(call_guarded("msvcrt.dll", "puts", NOWHERE, 0), STATUS_ACCESS_VIOLATION);
+    cr_expect_eq(call_guarded("kernel32.dll", "SetEnvironmentVariableA", name, NOWHERE),
+                 STATUS_ACCESS_VIOLATION);
+    cr_expect_eq(call_guarded("kernel32.dll", "GetEnvironmentVariableA", NOWHERE, 0),
+                 STATUS_ACCESS_VIOLATION);
+    cr_expect_eq(call_guarded("kernel32.dll", "GetProcAddress", base, NOWHERE),
+                 STATUS_ACCESS_VIOLATION);
+    cr_assert_eq(pthread_create(&thread, NULL, use_what_was_left, NULL), 0);
+    pthread_join(thread, &found);
+    cr_expect_not_null(found);
 }
 
 /* ---- Several contexts, many threads ---- */

@@ -196,6 +196,12 @@ static ldr_status env_run(void *state, ldr_module *module, void *entry, int argc
     return LDR_OK;
 }
 
+static void env_load_failed(void *state, uint32_t nt_status)
+{
+    (void)state;
+    (void)nt_status;
+}
+
 static void *env_stub_create(void *state, ldr_module *importer, const ldr_missing_import *import,
                              const ldr_load_options *options)
 {
@@ -227,6 +233,7 @@ const ldr__environment ldr__default_environment = {
     .module_removed = env_module_removed,
     .call_entry = env_call_entry,
     .run = env_run,
+    .load_failed = env_load_failed,
     .stub_create = env_stub_create,
     .stubs_release = env_stubs_release,
 };

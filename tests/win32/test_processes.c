@@ -12,7 +12,7 @@
 /* What CreateProcess and its other side do without a program to start: samples/guest/start.c has
  * the rest. */
 
-enum { PROCESS_QUERY_INFORMATION = 0x400, STILL_ACTIVE = 259 };
+enum { PROCESS_QUERY_INFORMATION = 0x400, SYNCHRONIZE = 0x100000, STILL_ACTIVE = 259 };
 
 typedef struct PROCESS_INFORMATION {
     HANDLE process, thread;
@@ -120,12 +120,15 @@ Test(processes, handle_of_the_process_itself)
     K32(ctx, DWORD, WaitForSingleObject, (HANDLE, DWORD));
     K32(ctx, BOOL, CloseHandle, (HANDLE));
     DWORD code = 0;
-    HANDLE self = OpenProcess(PROCESS_QUERY_INFORMATION, false, (DWORD)getpid());
+    HANDLE self = OpenProcess(PROCESS_QUERY_INFORMATION | SYNCHRONIZE, false, (DWORD)getpid());
     cr_assert_not_null(self);
     cr_expect_eq(GetProcessId(self), (DWORD)getpid());
     cr_expect(GetExitCodeProcess(self, &code));
     cr_expect_eq(code, STILL_ACTIVE);
     cr_expect_eq(WaitForSingleObject(self, 0), 0x102U);
+    K32(ctx, BOOL, TerminateProcess, (HANDLE, DWORD));
+    cr_expect_not(TerminateProcess(self, 1), "no right to");
+    cr_expect_eq(last_error(), (DWORD)ERROR_ACCESS_DENIED);
     cr_expect(CloseHandle(self));
     cr_expect_null(OpenProcess(PROCESS_QUERY_INFORMATION, false, 0x7FFFFFFF));
     cr_expect_eq(last_error(), (DWORD)ERROR_INVALID_PARAMETER);
@@ -212,6 +215,26 @@ Test(processes, process_takes_what_it_was_started_with)
     cr_expect_eq(GetFileType((HANDLE)0x20), 2, "a character device");
     ldr_context_destroy(ctx);
     cr_expect_eq(fcntl(handle.fd, F_GETFD), -1, "its descriptor was taken over");
+}
+
+/* As Windows does: so that who started it learns what is wrong with the program. */
+Test(processes, program_that_cannot_be_loaded_ends_with_the_status_of_that)
+{
+    ldr_context *ctx = NULL;
+    ldr_module *program;
+    ldr_diag diag;
+    ldr__start_block block = good_block();
+    ldr__start_handle handle = good_handle();
+    int fd = make_block(&block, &handle, 0);
+    ldr__start_block *shared = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    const ldr_context_options options = {.size = sizeof options, .process_start = fd};
+    cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
+    cr_assert_neq(ldr_load(ctx, "/no/such/program.exe", NULL, &program, &diag), LDR_OK);
+    cr_expect_eq(atomic_load(&shared->exit), 0, "it may be tried again");
+    ldr_context_destroy(ctx);
+    cr_expect_neq(diag.why.nt_status, 0);
+    cr_expect_eq(atomic_load(&shared->exit), LDR__START_EXITED | diag.why.nt_status);
+    munmap(shared, 4096);
 }
 
 Test(processes, descriptor_that_is_no_block_is_refused)

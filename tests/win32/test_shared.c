@@ -142,6 +142,31 @@ Test(shared, event_that_exists_keeps_its_state_and_kind)
     guest_end(ctx);
 }
 
+Test(shared, handle_has_the_rights_that_it_was_opened_with)
+{
+    enum { MODIFY_STATE = 2 };
+    ldr_context *ctx = guest_begin();
+    const functions k = functions_of(ctx);
+    const char *name = object_name("rights");
+    HANDLE made = k.CreateEventA(NULL, true, false, name);
+    HANDLE waits = k.OpenEventA(LDR__SYNCHRONIZE, false, name);
+    HANDLE sets = k.OpenEventA(MODIFY_STATE, false, name);
+    HANDLE all = k.OpenEventA(LDR__GENERIC_ALL, false, name);
+    cr_expect_not(k.SetEvent(waits));
+    cr_expect_eq(last_error(), (DWORD)ERROR_ACCESS_DENIED);
+    cr_expect_eq(k.WaitForSingleObject(sets, 0), (DWORD)-1);
+    cr_expect_eq(last_error(), (DWORD)ERROR_ACCESS_DENIED);
+    cr_expect(k.SetEvent(sets));
+    cr_expect_eq(k.WaitForSingleObject(waits, 0), 0);
+    cr_expect(k.SetEvent(all));
+    cr_expect_eq(k.WaitForSingleObject(all, 0), 0);
+    k.CloseHandle(all);
+    k.CloseHandle(sets);
+    k.CloseHandle(waits);
+    k.CloseHandle(made);
+    guest_end(ctx);
+}
+
 Test(shared, names_follow_the_rules_of_folders)
 {
     ldr_context *ctx = guest_begin();

@@ -8,6 +8,7 @@
 
 #include "section/file.h"
 #include "win32/kernel32/files.h"
+#include "win32/kernel32/pages.h"
 
 struct ldr__crt_descriptor {
     HANDLE handle; /* NULL: free */
@@ -283,6 +284,7 @@ ssize_t ldr__crt_descriptor_read(ldr__crt *crt, int descriptor, void *buffer, si
     if (!file)
         return -1;
     ssize_t count;
+    ldr__memory_sync(crt->process, buffer);
     do
         count = read(file->fd, buffer, size);
     while (count < 0 && errno == EINTR);
@@ -321,6 +323,7 @@ ssize_t ldr__crt_descriptor_write(ldr__crt *crt, int descriptor, const void *byt
     ldr__file *file = ldr__crt_descriptor_file(crt, descriptor);
     if (!file)
         return -1;
+    ldr__memory_sync(crt->process, bytes);
     bool done = write_all(file->fd, bytes, size);
     int error = errno;
     ldr__object_release(&file->object);

@@ -289,7 +289,9 @@ static void LDR_WINAPI guest_setbuf(ldr__crt_file *file, char *buffer)
 
 static void LDR_WINAPI guest__lock_file(ldr__crt_file *file)
 {
-    ldr__crt_stream_lock(file);
+    ldr__crt_stream *stream = ldr__crt_stream_lock(file);
+    if (stream)
+        ldr__crt_stream_keep(stream);
 }
 
 /* Locked twice here, so that both go. */

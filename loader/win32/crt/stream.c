@@ -92,6 +92,38 @@ static ldr__crt_stream *slot(ldr__crt *crt, size_t index)
     return stream;
 }
 
+/* ---- Locks ---- */
+
+static void hold(ldr__crt_stream *stream)
+{
+    ldr__thread *thread = ldr__thread_self();
+    if (stream->held_at != 0)
+        return; /* again, by a guest that a function which has the lock has called back */
+    stream->held_at = (uintptr_t)__builtin_frame_address(0);
+    stream->outer = thread->held_streams;
+    thread->held_streams = stream;
+}
+
+void ldr__crt_stream_keep(ldr__crt_stream *stream)
+{
+    ldr__crt_stream **at = &ldr__thread_self()->held_streams;
+    while (*at != NULL && *at != stream)
+        at = &(*at)->outer;
+    if (*at == stream)
+        *at = stream->outer;
+    stream->held_at = 0;
+}
+
+/* Windows's runtimes unlock in a __finally block. */
+void ldr__crt_streams_leave(ldr__thread *thread, uint64_t stack)
+{
+    while (thread->held_streams != NULL && thread->held_streams->held_at < stack) {
+        ldr__crt_stream *stream = thread->held_streams;
+        ldr__crt_stream_keep(stream);
+        pthread_mutex_unlock(&stream->lock);
+    }
+}
+
 ldr__crt_stream *ldr__crt_stream_lock(ldr__crt_file *file)
 {
     ldr__crt *crt = ldr__crt_self();
@@ -101,6 +133,7 @@ ldr__crt_stream *ldr__crt_stream_lock(ldr__crt_file *file)
         pthread_mutex_lock(&stream->lock);
         if (stream->descriptor >= 0) {
             stream->translates = ldr__crt_descriptor_translates(crt, stream->descriptor);
+            hold(stream);
             return stream;
         }
         pthread_mutex_unlock(&stream->lock);
@@ -114,6 +147,7 @@ void ldr__crt_stream_unlock(ldr__crt_stream *stream)
     if (stream->unbuffered && stream->direction == LDR__CRT_WRITING)
         ldr__crt_stream_flush(stream);
     stream->file->left = 0; /* getc and putc as macros have counted it down */
+    ldr__crt_stream_keep(stream);
     pthread_mutex_unlock(&stream->lock);
 }
 
@@ -226,6 +260,7 @@ bool ldr__crt_stream_close(ldr__crt_stream *stream)
     ldr__crt_lock(stream->crt);
     stream->descriptor = -1;
     ldr__crt_unlock(stream->crt);
+    ldr__crt_stream_keep(stream);
     pthread_mutex_unlock(&stream->lock);
     return done;
 }

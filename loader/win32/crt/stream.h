@@ -39,6 +39,9 @@ typedef struct ldr__crt_stream {
     size_t capacity, at, end;
     uint8_t pushed[8]; /* by ungetc, last is next */
     size_t pushed_count;
+    /* Of the thread that has it locked, for a function that an exception leaves: */
+    uint64_t held_at;              /* below the function's frame; 0: locked by the guest itself */
+    struct ldr__crt_stream *outer; /* locked by a function that is still under way */
 } ldr__crt_stream;
 
 /* msvcrt's _iob: the first LDR__CRT_STATIC_STREAMS streams. */
@@ -50,6 +53,8 @@ ldr__crt_file *ldr__crt_stream_files(ldr__crt *crt);
  */
 ldr__crt_stream *ldr__crt_stream_lock(ldr__crt_file *file);
 void ldr__crt_stream_unlock(ldr__crt_stream *stream);
+/* The guest keeps the lock, which its function returns with. */
+void ldr__crt_stream_keep(ldr__crt_stream *stream);
 
 /* All on a locked stream. Failure sets the stream's error flag and errno. */
 int ldr__crt_stream_get(ldr__crt_stream *stream);

@@ -1,12 +1,13 @@
 /*
  * fault/fault.h: exceptions that the processor raises in guest code.
  *
- *   fault/handler.c      the process's signal handlers: a guest's fault goes on as an exception, on
- *                        the guest's own stack; every other goes to the handler that was there
- * before fault/owner.c        whose fault it is fault/record.c       which Windows exception it is;
- * fault/instruction.c reads the instruction fault/dispatch.c     who may mend it, and else the
- * search for a handler (seh/dispatch.c) fault/stack.c        the stacks that guest threads need for
- * this
+ *   handler.c      the process's signal handlers: a guest's fault goes on as an exception, on the
+ *                  guest's own stack; every other goes to the handler that was there before
+ *   owner.c        whose fault it is
+ *   record.c       which Windows exception it is
+ *   instruction.c  reads the instruction
+ *   dispatch.c     who may mend it, and else the search for a handler (seh/dispatch.c)
+ *   stack.c        the stacks that guest threads need for this
  */
 #ifndef PELOAD_FAULT_H
 #define PELOAD_FAULT_H
@@ -41,7 +42,7 @@ typedef struct ldr__fault {
     const void *extended;     /* the processor's state beyond the context's (XSAVE), or NULL */
 } ldr__fault;
 
-/* ---- fault/owner.c. For the signal handler: no allocation, no lock that host code may hold ----
+/* ---- fault/owner.c: for the signal handler; no allocation, no lock that host code may hold ----
  */
 
 /*

@@ -133,8 +133,21 @@ static uint64_t end_of_used_stack(const ucontext_t *context)
     return (uint64_t)context->uc_mcontext.gregs[REG_RSP] - RED_ZONE;
 }
 
+/* What is to be put there may reach the last pages of the stack, which then has overflowed: so it
+ * is on Windows, whatever else has happened. */
+static void open_stack(ldr__thread *thread, ldr__fault *fault, uint64_t lowest)
+{
+    if (!ldr__fault_stack_overflowed(thread, lowest))
+        return;
+    fault->stack_overflow = true;
+    fault->trap = LDR__TRAP_PAGE;
+    fault->bus_error = false;
+    fault->access = LDR__FAULT_WRITE;
+    fault->address = lowest;
+}
+
 /* Puts the fault on the guest's stack and goes on there; false when there is no room. */
-static bool begin_dispatch(const ldr__thread *thread, ldr__fault *fault, ucontext_t *context)
+static bool begin_dispatch(ldr__thread *thread, ldr__fault *fault, ucontext_t *context)
 {
     uint64_t highest = fault->context.gpr[LDR__RSP], zero = 0;
     uint32_t size = extended_size(context);
@@ -143,6 +156,8 @@ static bool begin_dispatch(const ldr__thread *thread, ldr__fault *fault, ucontex
     bool own = is_thread_stack(thread, highest);
     if (place > highest || (own && place < (uintptr_t)thread->teb.deallocation_stack + ROOM))
         return false;
+    if (own)
+        open_stack(thread, fault, place - sizeof zero);
     fault->extended = size != 0 ? (const void *)(uintptr_t)extended : NULL;
     if (!write_stack(own, extended, context->uc_mcontext.fpregs, size) ||
         !write_stack(own, place, fault, sizeof *fault) ||

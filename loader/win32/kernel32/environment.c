@@ -29,9 +29,9 @@ static size_t name_length(const char *variable)
     return end ? (size_t)(end - variable) : strlen(variable);
 }
 
-static size_t find_variable(const struct ldr__strings *strings, const char *name)
+static size_t find_variable(const struct ldr__strings *strings, const char *name, size_t length)
 {
-    size_t length = strlen(name), i = 0;
+    size_t i = 0;
     while (i < strings->count && (name_length(strings->variables[i]) != length ||
                                   strncasecmp(strings->variables[i], name, length) != 0))
         i++;
@@ -63,24 +63,31 @@ static bool copy_host_environment(struct ldr__strings *strings)
     return true;
 }
 
-/* NULL `value` removes. Returns a Win32 error. */
-static DWORD set_variable(struct ldr__strings *strings, const char *name, const char *value)
+/* "NAME=value", allocated; NULL when out of memory. */
+static char *variable_text(const char *name, size_t length, const char *value)
 {
-    char *text = NULL;
-    size_t index = find_variable(strings, name);
-    if (value == NULL) {
+    char *text = malloc(length + strlen(value) + 2);
+    if (text == NULL)
+        return NULL;
+    memcpy(text, name, length);
+    text[length] = '=';
+    strcpy(text + length + 1, value);
+    return text;
+}
+
+/* Takes `text` over if it succeeds; NULL removes. Returns a Win32 error. */
+static DWORD set_variable(struct ldr__strings *strings, const char *name, size_t length, char *text)
+{
+    size_t index = find_variable(strings, name, length);
+    if (text == NULL) {
         if (index == strings->count)
             return ERROR_ENVVAR_NOT_FOUND;
         free(strings->variables[index]);
         strings->variables[index] = strings->variables[--strings->count];
         return ERROR_SUCCESS;
     }
-    size_t length = strlen(name);
-    if (!reserve_variable(strings) || (text = malloc(length + strlen(value) + 2)) == NULL)
+    if (!reserve_variable(strings))
         return ERROR_NOT_ENOUGH_MEMORY;
-    memcpy(text, name, length);
-    text[length] = '=';
-    strcpy(text + length + 1, value);
     if (index == strings->count)
         strings->count++;
     else
@@ -94,9 +101,17 @@ DWORD ldr__environment_set(ldr__process *process, const char *name, const char *
     struct ldr__strings *strings = process->strings;
     if (name == NULL || name[0] == 0 || strchr(name + 1, '=') != NULL)
         return ERROR_INVALID_PARAMETER;
+    /* The guest's texts are read before the lock is taken: a guest that gave a bad pointer gets an
+     * exception, and may go on from there. */
+    size_t length = strlen(name);
+    char *text = value != NULL ? variable_text(name, length, value) : NULL;
+    if (value != NULL && text == NULL)
+        return ERROR_NOT_ENOUGH_MEMORY;
     pthread_mutex_lock(&strings->lock);
-    DWORD error = set_variable(strings, name, value);
+    DWORD error = set_variable(strings, name, length, text);
     pthread_mutex_unlock(&strings->lock);
+    if (error != ERROR_SUCCESS)
+        free(text);
     return error;
 }
 
@@ -122,11 +137,11 @@ char *ldr__environment_get(ldr__process *process, const char *name)
 {
     struct ldr__strings *strings = process->strings;
     char *value = NULL;
+    size_t length = strlen(name); /* before the lock, as above */
     pthread_mutex_lock(&strings->lock);
-    size_t index = find_variable(strings, name);
+    size_t index = find_variable(strings, name, length);
     if (index < strings->count) {
         const char *variable = strings->variables[index];
-        size_t length = name_length(variable);
         value = strdup(variable[length] ? variable + length + 1 : "");
         if (value == NULL)
             errno = ENOMEM;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "win32/kernel32/files.h"
+#include "win32/kernel32/pages.h"
 #include "win32/wait.h"
 
 /* What is done with open files. */
@@ -83,6 +84,7 @@ static BOOL LDR_WINAPI guest_ReadFile(HANDLE handle, void *ret_bytes, DWORD size
         *ret_count = 0;
     if (fd < 0)
         return false;
+    ldr__memory_sync(ldr__process_self(), ret_bytes);
     do {
         count = overlapped ? pread(fd, ret_bytes, size, overlapped_offset(overlapped))
                            : read(fd, ret_bytes, size);
@@ -119,6 +121,7 @@ static BOOL LDR_WINAPI guest_WriteFile(HANDLE handle, const void *bytes, DWORD s
         *ret_count = 0;
     if (fd < 0)
         return false;
+    ldr__memory_sync(ldr__process_self(), bytes);
     while (done < size) {
         ssize_t count = write_some(fd, (const char *)bytes + done, size - done, overlapped, done);
         if (count < 0 && errno != EINTR) {

@@ -209,6 +209,10 @@ static void *LDR_WINAPI guest_GetProcAddress(void *base, const char *name)
     ldr_module *module = base ? module_from(base) : program();
     if (module == NULL)
         return NULL;
+    /* Names are this long at the most. To look here, before anything is locked, lets a guest that
+     * gave a bad pointer go on after the exception. */
+    if ((uintptr_t)name >= ORDINALS_END && strlen(name) > UINT16_MAX)
+        return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
     void *address = (uintptr_t)name < ORDINALS_END
                         ? ldr_symbol_ordinal(module, (uint32_t)(uintptr_t)name)
                         : ldr_symbol(module, name);

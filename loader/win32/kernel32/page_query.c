@@ -79,7 +79,7 @@ static bool query_view(const ldr_view *view, uint64_t address, ldr__memory_info 
     return true;
 }
 
-static ldr_view *module_view_at(ldr__process *process, uint64_t address)
+ldr_view *ldr__memory_module_view(ldr__process *process, uint64_t address)
 {
     ldr_module *module = ldr_module_at(process->ctx, pointer(address));
     ldr_view *view = module ? ldr__module_view(module) : NULL;
@@ -104,7 +104,7 @@ static bool query(ldr__process *process, const ldr_view *module_view, uint64_t a
 bool ldr__memory_query(ldr__process *process, const void *address, ldr__memory_info *ret_info)
 {
     uint64_t page = (uint64_t)(uintptr_t)address & ~(uint64_t)(LDR__PAGE_SIZE - 1);
-    const ldr_view *view = module_view_at(process, page);
+    const ldr_view *view = ldr__memory_module_view(process, page);
     pthread_mutex_lock(&process->memory->lock);
     bool found = query(process, view, page, ret_info);
     pthread_mutex_unlock(&process->memory->lock);
@@ -167,7 +167,7 @@ DWORD ldr__memory_protect(ldr__process *process, void *address, uint64_t size, D
     uint64_t base, bytes;
     if (!ldr__page_bounds((uint64_t)(uintptr_t)address, size, LDR__PAGE_SIZE, &base, &bytes))
         return ERROR_INVALID_PARAMETER;
-    ldr_view *view = module_view_at(process, base);
+    ldr_view *view = ldr__memory_module_view(process, base);
     pthread_mutex_lock(&process->memory->lock);
     DWORD error = protect_pages(process, view, base, bytes, protect, ret_old);
     pthread_mutex_unlock(&process->memory->lock);

@@ -66,6 +66,9 @@ typedef enum ldr__fault_access {
 /* guard.c: for pages with PAGE_GUARD. */
 ldr__fault_answer ldr__memory_guard_fault(ldr__process *process, uint64_t address,
                                           ldr__fault_access access);
+/* Opens what other processes have committed of the view that holds `address`, if one does: system
+ * calls fail where the guest's own access would wait for that. */
+void ldr__memory_sync(ldr__process *process, const void *address);
 /* Whether the address is in what the guest has allocated or mapped. */
 bool ldr__memory_holds(ldr__process *process, uint64_t address);
 

@@ -10,7 +10,7 @@
 
 /* The process itself, and the machine and Windows version that it is told about. */
 
-enum { STILL_ACTIVE = 259 };
+enum { STILL_ACTIVE = 259, PROCESS_TERMINATE = 1 };
 
 static HANDLE LDR_WINAPI guest_GetCurrentProcess(void)
 {
@@ -68,10 +68,14 @@ static BOOL LDR_WINAPI guest_TerminateProcess(HANDLE process, DWORD exit_code)
     ldr__child *child = child_from(process);
     if (child == NULL)
         return false;
+    bool allowed =
+        ldr__handle_grants(ldr__process_self(), process, PROCESS_TERMINATE | LDR__GENERIC_EXECUTE);
     bool own = child->pidfd < 0;
-    DWORD error = own ? ERROR_SUCCESS : ldr__child_terminate(child, exit_code);
+    DWORD error = !allowed ? ERROR_ACCESS_DENIED
+                  : own    ? ERROR_SUCCESS
+                           : ldr__child_terminate(child, exit_code);
     ldr__object_release(&child->waitable.object);
-    if (own)
+    if (own && allowed)
         ldr__process_terminate(exit_code);
     return error == ERROR_SUCCESS ? true : ldr__win_error(error);
 }

@@ -24,6 +24,10 @@ struct ldr__memory {
     ldr__range *ranges;
 };
 
+/* The view of the module whose image holds the page at `address`, or NULL. Without the memory's
+ * lock: it takes that of the modules (page_query.c). */
+ldr_view *ldr__memory_module_view(ldr__process *process, uint64_t address);
+
 /* The following are called with the memory's lock held. */
 
 /* Where the list points at the range that holds [address, address + size), or NULL. */

@@ -9,6 +9,9 @@
 
 #define WAIT_FAILED ((DWORD)-1)
 
+/* EVENT_MODIFY_STATE and SEMAPHORE_MODIFY_STATE; a mutex's owner needs no right to release it. */
+enum { MODIFY_STATE = 2, CHANGES = MODIFY_STATE | LDR__GENERIC_WRITE };
+
 /* ---- Creation ---- */
 
 static HANDLE no_memory(void)
@@ -137,14 +140,17 @@ static HANDLE LDR_WINAPI guest_OpenMutexA(DWORD access, BOOL inherit, const char
 /* ---- Changing state ---- */
 
 /* The object of that type with the process's wait lock held, or NULL with the last error. */
-static void *lock_object(HANDLE handle, ldr__object_type type)
+static void *lock_object(HANDLE handle, ldr__object_type type, DWORD rights)
 {
     ldr__process *process = ldr__process_self();
     ldr__object *object = ldr__handle_get(process, handle, type);
     if (object == NULL)
-        ldr__set_last_error(ERROR_INVALID_HANDLE);
-    else
-        ldr__wait_lock(process);
+        return ldr__win_error(ERROR_INVALID_HANDLE), NULL;
+    if (rights != 0 && !ldr__handle_grants(process, handle, rights)) {
+        ldr__object_release(object);
+        return ldr__win_error(ERROR_ACCESS_DENIED), NULL;
+    }
+    ldr__wait_lock(process);
     return object;
 }
 
@@ -156,7 +162,7 @@ static void unlock_object(ldr__waitable *waitable)
 
 static BOOL LDR_WINAPI guest_ReleaseMutex(HANDLE handle)
 {
-    ldr__mutex *mutex = lock_object(handle, LDR__OBJECT_MUTEX);
+    ldr__mutex *mutex = lock_object(handle, LDR__OBJECT_MUTEX, 0);
     if (mutex == NULL)
         return false;
     DWORD error = ERROR_NOT_OWNER;
@@ -189,7 +195,7 @@ static DWORD release_semaphore(ldr__semaphore *semaphore, uint32_t count, uint32
 static BOOL LDR_WINAPI guest_ReleaseSemaphore(HANDLE handle, LONG count, LONG *ret_previous)
 {
     uint32_t previous = 0;
-    ldr__semaphore *semaphore = lock_object(handle, LDR__OBJECT_SEMAPHORE);
+    ldr__semaphore *semaphore = lock_object(handle, LDR__OBJECT_SEMAPHORE, CHANGES);
     if (semaphore == NULL)
         return false;
     DWORD error = count > 0 ? release_semaphore(semaphore, (uint32_t)count, &previous)
@@ -204,7 +210,7 @@ static BOOL LDR_WINAPI guest_ReleaseSemaphore(HANDLE handle, LONG count, LONG *r
 
 static BOOL set_event(HANDLE handle, bool signaled)
 {
-    ldr__event *event = lock_object(handle, LDR__OBJECT_EVENT);
+    ldr__event *event = lock_object(handle, LDR__OBJECT_EVENT, CHANGES);
     if (event == NULL)
         return false;
     ldr__event_set(event, signaled);
@@ -224,13 +230,20 @@ static BOOL LDR_WINAPI guest_ResetEvent(HANDLE handle)
 
 /* ---- Waiting ---- */
 
+/* NULL with the last error. */
 static ldr__waitable *waitable_from(HANDLE handle)
 {
-    ldr__object *object = ldr__handle_get_any(ldr__process_self(), handle);
-    if (object == NULL || ldr__object_is_waitable(object))
+    ldr__process *process = ldr__process_self();
+    ldr__object *object = ldr__handle_get_any(process, handle);
+    DWORD error = ERROR_SUCCESS;
+    if (object == NULL || !ldr__object_is_waitable(object))
+        error = ERROR_INVALID_HANDLE;
+    else if (!ldr__handle_grants(process, handle, LDR__SYNCHRONIZE | LDR__GENERIC_EXECUTE))
+        error = ERROR_ACCESS_DENIED;
+    if (error == ERROR_SUCCESS)
         return (ldr__waitable *)object;
     ldr__object_release(object);
-    return NULL;
+    return ldr__win_error(error), NULL;
 }
 
 /* What a wait for all does not allow: it would take one object twice. */
@@ -259,8 +272,6 @@ static DWORD LDR_WINAPI guest_WaitForMultipleObjectsEx(DWORD count, const HANDLE
         ldr__set_last_error(ERROR_INVALID_PARAMETER);
     else if (found == count)
         result = ldr__wait(ldr__process_self(), objects, count, all, timeout);
-    else
-        ldr__set_last_error(ERROR_INVALID_HANDLE);
     while (found > 0)
         ldr__object_release(&objects[--found]->object);
     ldr__thread_stop_if_exiting();

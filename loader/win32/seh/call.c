@@ -26,6 +26,7 @@ void ldr__seh_leave(ldr__seh_frame *frame, uint32_t exception)
 {
     frame->exception = exception;
     frame->left = true;
+    ldr__crt_streams_leave(ldr__thread_self(), frame->stack);
     forget_stack();
     ldr__seh_bridge_exit(frame);
 }
@@ -53,6 +54,7 @@ void ldr__seh_abandon(uint32_t exception)
 void ldr__seh_forget_below(const CONTEXT *context, uint32_t exception)
 {
     ldr__thread *thread = ldr__thread_self();
+    ldr__crt_streams_leave(thread, context->gpr[LDR__RSP]);
     while (thread->seh_frames != NULL && thread->seh_frames->stack < context->gpr[LDR__RSP]) {
         if (thread->seh_frames->kind == LDR__SEH_CALL)
             ldr__seh_leave(thread->seh_frames, exception);

@@ -15,7 +15,8 @@
  *   seh/host.c      host frames, by the host's own unwind data
  *
  * A walk crosses the frames of host functions without their noticing: what they hold (a lock) when
- * the guest that they called back leaves them stays held, as in Windows. Where this file's
+ * the guest that they called back leaves them stays held, as in Windows, but for the locks of
+ * streams, which Windows gives back too. Where this file's
  * functions call the guest themselves, they leave an ldr__seh_frame that says how a walk goes on
  * from there.
  */

@@ -52,6 +52,17 @@ EXPORT u64 fault_call(void (*function)(u64), u64 argument)
     return 0;
 }
 
+/* The same with two arguments. */
+EXPORT u64 fault_call_both(void (*function)(u64, u64), const u64 *arguments)
+{
+    __try {
+        function(arguments[0], arguments[1]);
+    } __except (keep((pointers *)__exception_info())) {
+        return last.code;
+    }
+    return 0;
+}
+
 static u32 read_in_thread(void *at)
 {
     return (u32)load(at);
