@@ -26,13 +26,24 @@ void *img_grow(void *array, size_t count, size_t size)
     return grown;
 }
 
+/* A power of two: bytes are appended a few at a time. */
+static size_t capacity_for(size_t size)
+{
+    size_t capacity = 64;
+    while (capacity < size)
+        capacity *= 2;
+    return capacity;
+}
+
 size_t img_append(img_bytes *bytes, const void *data, size_t size)
 {
     size_t start = bytes->size;
     if (size == 0)
         return start;
-    bytes->data = realloc(bytes->data, start + size);
-    require(bytes->data != NULL);
+    if (start == 0 || capacity_for(start + size) != capacity_for(start)) {
+        bytes->data = realloc(bytes->data, capacity_for(start + size));
+        require(bytes->data != NULL);
+    }
     bytes->size += size;
     if (data != NULL)
         memcpy(bytes->data + start, data, size);
