@@ -102,22 +102,23 @@ static void mend(void)
 /* Every register that a program can see, and the flags, across a fault that is mended. */
 static unsigned char before[16 * 8 + 16 * 32 + 16], after[sizeof before];
 
-#define EACH_GPR(X)                                                                          \
-    X("rax", 0)                                                                              \
-    X("rdx", 8)                                                                              \
-    X("rbp", 16)                                                                             \
-    X("rsi", 24)                                                                             \
-    X("rdi", 32)                                                                             \
-    X("r8", 40) X("r9", 48) X("r10", 56) X("r11", 64) X("r12", 72) X("r13", 80) X("r14", 88) \
-        X("r15", 96)
-#define EACH_YMM(X)                                                                       \
-    X("0", 128)                                                                           \
-    X("1", 160)                                                                           \
-    X("2", 192)                                                                           \
-    X("3", 224)                                                                           \
-    X("4", 256)                                                                           \
-    X("5", 288) X("6", 320) X("7", 352) X("8", 384) X("9", 416) X("10", 448) X("11", 480) \
-        X("12", 512) X("13", 544) X("14", 576) X("15", 608)
+#define EACH_GPR(X) \
+    X("rax", 0)     \
+    X("rdx", 8)     \
+    X("rbp", 16)    \
+    X("rsi", 24)    \
+    X("rdi", 32)    \
+    X("r8", 40)     \
+    X("r9", 48) X("r10", 56) X("r11", 64) X("r12", 72) X("r13", 80) X("r14", 88) X("r15", 96)
+#define EACH_YMM(X)                                                                        \
+    X("0", 128)                                                                            \
+    X("1", 160)                                                                            \
+    X("2", 192)                                                                            \
+    X("3", 224)                                                                            \
+    X("4", 256)                                                                            \
+    X("5", 288)                                                                            \
+    X("6", 320) X("7", 352) X("8", 384) X("9", 416) X("10", 448) X("11", 480) X("12", 512) \
+        X("13", 544) X("14", 576) X("15", 608)
 
 static int count_differences(void)
 {
