@@ -10,12 +10,12 @@
  */
 #include "../load/floors.h"
 #include "../load/make_image.h"
+#include "../timing.h"
 
 #include <peload/section.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS 41
@@ -27,25 +27,6 @@
 static char folder[] = "/tmp/peload-bench-XXXXXX";
 static char path[64];
 static bench_layout layout;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, compare_doubles);
-    return values[ROUNDS / 2];
-}
 
 _Noreturn static void stop(const char *why)
 {
@@ -99,22 +80,22 @@ static void touch(const ldr_view *view, unsigned percent)
 /* The time until the view can be used, and that with touching and unmapping it. */
 static double load(const work *w, double *ret_whole)
 {
-    double start = now();
+    double start = bench_now();
     ldr_section *section = open_section(w->fill);
     ldr_view *view = open_view(section, w->base);
-    double loaded = now() - start;
+    double loaded = bench_now() - start;
     touch(view, w->touch);
     ldr_view_unmap(view);
     ldr_section_close(section);
-    *ret_whole = now() - start;
+    *ret_whole = bench_now() - start;
     return loaded;
 }
 
 static double plain_copy(void)
 {
-    double start = now();
+    double start = bench_now();
     bench_plain_copy(&layout);
-    return now() - start;
+    return bench_now() - start;
 }
 
 static void make(const bench_recipe *recipe)
@@ -125,8 +106,9 @@ static void make(const bench_recipe *recipe)
 
 static void report(const char *what, double *ours, double *floor, double *ratios, double limit)
 {
-    double ratio = median(ratios);
-    printf("%-62s %9.1f %9.1f %8.4f", what, median(ours), median(floor), ratio);
+    double ratio = bench_median(ratios, ROUNDS);
+    printf("%-62s %9.1f %9.1f %8.4f", what, bench_median(ours, ROUNDS), bench_median(floor, ROUNDS),
+           ratio);
     if (limit > 0)
         printf("   at most %g%s", limit, ratio <= limit ? "" : "  MISSED");
     printf("\n");
@@ -151,7 +133,7 @@ static void bench_against_copy(const char *what, const work *w, bool whole, doub
 /* A memfd with the whole image in it is mapped run by run, each with its own access. */
 static double map_ready(int segment)
 {
-    double start = now();
+    double start = bench_now();
     uint8_t *image =
         mmap(NULL, layout.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     for (size_t i = 0; i < layout.run_count; i++) {
@@ -161,7 +143,7 @@ static double map_ready(int segment)
             stop("mmap");
     }
     munmap(image, layout.size);
-    return now() - start;
+    return bench_now() - start;
 }
 
 /* At a base that has had a view, while another view is there. */
@@ -177,9 +159,9 @@ static void bench_second_view(const char *what, uint64_t base)
     if (segment < 0 || ftruncate(segment, (off_t)layout.size) != 0)
         stop("memfd_create");
     for (size_t i = 0; i < ROUNDS; i++) {
-        double start = now();
+        double start = bench_now();
         ldr_view_unmap(open_view(section, base));
-        ours[i] = now() - start;
+        ours[i] = bench_now() - start;
         floors[i] = map_ready(segment);
         ratios[i] = ours[i] / floors[i];
     }
@@ -200,7 +182,7 @@ static double time_load(uint32_t text_size)
         double whole;
         times[i] = load(&w, &whole);
     }
-    qsort(times, ROUNDS, sizeof *times, compare_doubles);
+    qsort(times, ROUNDS, sizeof *times, bench_compare_doubles);
     return times[0];
 }
 
@@ -222,7 +204,7 @@ static double time_whole(const work *w)
     static double times[ROUNDS];
     for (size_t i = 0; i < ROUNDS; i++)
         load(w, &times[i]);
-    return median(times);
+    return bench_median(times, ROUNDS);
 }
 
 static void bench_worth(void)

@@ -4,20 +4,13 @@
  * Each is walked through every accessor of the parser. The floor is a sum over the bytes of the
  * file: what anybody must do who looks at all of it once.
  */
+#include "../timing.h"
 #include "fuzz/walk/walk.h"
 #include "support/image_hostile.h"
 
 #include <stdio.h>
-#include <time.h>
 
 enum { ROUNDS = 5 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
-}
 
 /* Returns whether the budget was spent. */
 static bool walk_file_of(const img_image *file)
@@ -48,11 +41,11 @@ static double measure(hostile_kind kind)
     uint64_t total = 0;
     img_image file = hostile_make(kind);
     for (int i = 0; i < ROUNDS; i++) {
-        double start = now();
+        double start = bench_now() / 1e3;
         is_spent = walk_file_of(&file);
-        double middle = now();
+        double middle = bench_now() / 1e3;
         total += sum(&file);
-        double end = now();
+        double end = bench_now() / 1e3;
         best = middle - start < best ? middle - start : best;
         floor = end - middle < floor ? end - middle : floor;
     }

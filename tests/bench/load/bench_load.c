@@ -10,6 +10,7 @@
  * them one after the other; medians are printed, ratios are medians of the rounds' ratios. SHELL32
  * is libwine's shell32.dll (x86_64); without it, the one under $PELOAD_CORPUS.
  */
+#include "../timing.h"
 #include "floors.h"
 #include "make_image.h"
 
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS_MAX      1001
@@ -36,26 +36,6 @@ typedef struct samples {
 
 /* What it costs to fill an image on demand is shown by bench_demand. */
 static const ldr_section_options at_once = {.size = sizeof at_once, .fill = LDR_FILL_EAGER};
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_doubles);
-    return values[count / 2];
-}
 
 _Noreturn static void stop(const ldr_diag *diag)
 {
@@ -93,9 +73,9 @@ static void run_one(int contender, const bench_layout *layout, uint64_t base)
 static double time_one(int contender, const bench_layout *layout, uint64_t base)
 {
     run_one(contender, layout, base);
-    double start = now();
+    double start = bench_now();
     run_one(contender, layout, base);
-    return now() - start;
+    return bench_now() - start;
 }
 
 static void measure_round(const bench_layout *layout, uint64_t base, samples *ret_samples)
@@ -114,8 +94,9 @@ static void measure(const bench_layout *layout, uint64_t base, samples *ret_samp
     ret_samples->count = 0;
     measure_round(layout, base, ret_samples);
     ret_samples->count = 0;
-    double end = now() + SECONDS_OF_CASE * 1e6;
-    while (ret_samples->count < ROUNDS_MAX && (ret_samples->count < ROUNDS_MIN || now() < end))
+    double end = bench_now() + SECONDS_OF_CASE * 1e6;
+    while (ret_samples->count < ROUNDS_MAX &&
+           (ret_samples->count < ROUNDS_MIN || bench_now() < end))
         measure_round(layout, base, ret_samples);
 }
 
@@ -130,8 +111,8 @@ static void report(const char *name, const char *where, samples *s)
     double times[CONTENDERS];
     double ratios[CONTENDERS];
     for (int i = 0; i < CONTENDERS; i++) {
-        times[i] = median(s->microseconds[i], s->count);
-        ratios[i] = median(s->ratios[i], s->count);
+        times[i] = bench_median(s->microseconds[i], s->count);
+        ratios[i] = bench_median(s->ratios[i], s->count);
     }
     printf("%-22s %-10s %9.1f %7.1f %7.2fx %10.1f %7.2fx %11.1f %7.2fx %9.1f %6.1fx\n", name, where,
            times[OURS], times[CALLS], ratios[CALLS], times[CALLS_AND_COPIES],
@@ -155,12 +136,12 @@ static double time_loop(ldr_section *section, const bench_layout *layout, bool b
 {
     ldr_diag diag;
     ldr_view *view = map_touched(section, layout);
-    double start = now();
+    double start = bench_now();
     if (bare)
         bench_bare_relocation(ldr_view_base(view), layout);
     else if (ldr_view_relocate(view, &diag) != LDR_OK)
         stop(&diag);
-    double time = now() - start;
+    double time = bench_now() - start;
     ldr_view_unmap(view);
     return time;
 }
@@ -185,7 +166,7 @@ static void bench_loop(const bench_layout *layout)
     ldr_section_close(section);
     printf(
         "%-22s its relocations alone, on pages that are copies already: %.1f, %.2fx a bare loop\n",
-        "", median(ours, LOOP_ROUNDS), median(ratios, LOOP_ROUNDS));
+        "", bench_median(ours, LOOP_ROUNDS), bench_median(ratios, LOOP_ROUNDS));
 }
 
 /* ---- Images ---- */

@@ -8,13 +8,13 @@
  * very bytes that such a pass looks at and nothing else. Passes and floors take turns; the medians
  * are printed, and the ratio is the median of the rounds' ratios.
  */
+#include "../timing.h"
 #include "walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 101, PATH_SIZE = 4096 };
 
@@ -60,25 +60,6 @@ static void read_list(files *all)
     }
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, compare_doubles);
-    return values[ROUNDS / 2];
-}
-
 /* Prints the counts, so that a peer's can be laid beside them. */
 static void report_counts(const files *all, const bench_counts *counts)
 {
@@ -96,19 +77,20 @@ static uint64_t measure(const files *all, const bench_ranges *ranges)
     static double ours[ROUNDS], floors[ROUNDS], ratios[ROUNDS];
     for (size_t i = 0; i < ROUNDS; i++) {
         bench_counts counts = {0};
-        double start = now();
+        double start = bench_now() / 1e3;
         bench_walk(all->items, all->count, &counts);
-        double middle = now();
+        double middle = bench_now() / 1e3;
         digest += bench_read(ranges);
-        double end = now();
+        double end = bench_now() / 1e3;
         ours[i] = middle - start;
         floors[i] = end - middle;
         ratios[i] = ours[i] / floors[i];
     }
-    double time = median(ours);
+    double time = bench_median(ours, ROUNDS);
     printf("%.3f ms for all, %.2f us for an image, %" PRIu64 " bytes touched; floor %.3f ms, "
            "ratio %.2f\n",
-           time, 1e3 * time / (double)all->count, ranges->bytes, median(floors), median(ratios));
+           time, 1e3 * time / (double)all->count, ranges->bytes, bench_median(floors, ROUNDS),
+           bench_median(ratios, ROUNDS));
     return digest;
 }
 

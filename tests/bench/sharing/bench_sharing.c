@@ -7,6 +7,7 @@
  * time of loading it: by the first process, and by the others.
  */
 #include "../load/make_image.h"
+#include "../timing.h"
 
 #include <peload/section.h>
 #include <semaphore.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROCESSES     10
@@ -28,13 +28,6 @@ typedef struct board {
     double bytes[PROCESSES], microseconds[PROCESSES];
     uint64_t size; /* of the image: pages with content */
 } board;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
 
 _Noreturn static void stop(const char *what)
 {
@@ -97,9 +90,9 @@ static double count_bytes(const ldr_view *view)
 
 static void be_process(board *b, unsigned index, const char *path)
 {
-    double start = now();
+    double start = bench_now();
     ldr_view *view = load(path);
-    b->microseconds[index] = now() - start;
+    b->microseconds[index] = bench_now() - start;
     b->size = touch(view);
     sem_post(&b->loaded);
     sem_wait(&b->measure);
