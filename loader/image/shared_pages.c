@@ -18,8 +18,7 @@ void ldr__page_set_release(ldr__page_set *set)
 
 static bool has_page(const ldr__page_set *set, uint64_t rva)
 {
-    uint64_t page = rva / LDR__PAGE;
-    return (set->bits[page / 8] >> page % 8 & 1) != 0;
+    return ldr__bit_is_set(set->bits, rva / LDR__PAGE);
 }
 
 /* ---- Which pages can be shared ---- */

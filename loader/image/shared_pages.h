@@ -17,7 +17,7 @@ void ldr__page_set_release(ldr__page_set *set);
 static inline void ldr__page_set_add(ldr__page_set *set, uint64_t rva, uint64_t size)
 {
     for (uint64_t page = rva / LDR__PAGE; page <= (rva + size - 1) / LDR__PAGE; page++)
-        set->bits[page / 8] = (uint8_t)(set->bits[page / 8] | 1u << page % 8);
+        ldr__bit_set(set->bits, page);
 }
 
 /*

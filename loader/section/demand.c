@@ -1,4 +1,5 @@
 #include "section/demand.h"
+#include "section/bits.h"
 #include "section/share.h"
 #include "section/view.h"
 
@@ -23,16 +24,6 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 /* ---- Granules ---- */
 
-static bool has_bit(const uint8_t *bits, uint64_t i)
-{
-    return (bits[i / 8] >> i % 8 & 1) != 0;
-}
-
-static void set_bit(uint8_t *bits, uint64_t i)
-{
-    bits[i / 8] = (uint8_t)(bits[i / 8] | 1u << i % 8);
-}
-
 static uint8_t *alloc_bits(const ldr_section *section)
 {
     return ldr__os_alloc(section->plan.size / LDR__GRANULE / 8 + 1);
@@ -40,30 +31,11 @@ static uint8_t *alloc_bits(const ldr_section *section)
 
 /* ---- Runs of pages ---- */
 
-/* The index of the first run that ends behind `rva`. */
-static uint32_t run_behind(const ldr__relocated *pages, uint64_t rva)
-{
-    uint32_t low = 0, high = pages->run_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pages->runs[middle].end <= rva)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Whether the view shows its copy at `rva`, and up to where at the most that is so. */
 static bool shows_copy(const ldr_view *view, uint64_t rva, uint64_t *end)
 {
-    const ldr__relocated *pages = view->demand_copy != NULL ? view->demand_copy->pages : NULL;
-    uint32_t i = pages != NULL ? run_behind(pages, rva) : 0;
-    if (pages == NULL || i == pages->run_count)
-        return false;
-    bool is_inside = pages->runs[i].start <= rva;
-    *end = smaller(*end, is_inside ? pages->runs[i].end : pages->runs[i].start);
-    return is_inside;
+    return ldr__relocated_holds(view->demand_copy != NULL ? view->demand_copy->pages : NULL, rva,
+                                end);
 }
 
 /* ---- Filling ---- */
@@ -106,7 +78,8 @@ static ldr_status write_copy(const ldr__demand *demand, const ldr__relocated *pa
                              uint64_t end)
 {
     ldr_status status = LDR_OK;
-    for (uint32_t i = run_behind(pages, start); i < pages->run_count && status == LDR_OK; i++) {
+    for (uint32_t i = ldr__relocated_find(pages, start); i < pages->run_count && status == LDR_OK;
+         i++) {
         struct ldr__page_run run = pages->runs[i];
         if (run.start >= end)
             break;
@@ -154,7 +127,7 @@ static ldr_status fill_granules(ldr__demand *demand, ldr__demand_copy *copy, uin
         status = write_segment(demand, start, end);
     }
     for (; first < last && status == LDR_OK; first++)
-        set_bit(filled, first);
+        ldr__bit_set(filled, first);
     return status;
 }
 
@@ -163,7 +136,8 @@ static uint64_t end_of_kind(const ldr__demand *demand, const ldr__demand_copy *c
 {
     const ldr__plan *plan = &demand->section->plan;
     const ldr__subsection *s = &plan->subsections[ldr__plan_find(plan, rva)];
-    return copy != NULL ? copy->pages->runs[run_behind(copy->pages, rva)].end : s->rva + s->size;
+    return copy != NULL ? copy->pages->runs[ldr__relocated_find(copy->pages, rva)].end
+                        : s->rva + s->size;
 }
 
 /* The granule behind those to be filled from `first` on: more and more of them, as long as each is
@@ -176,7 +150,7 @@ static uint64_t look_ahead(ldr__demand *demand, const ldr__demand_copy *copy, ui
     demand->ahead = demand->ahead > 0 && first == demand->next
                         ? smaller(2 * demand->ahead, LDR__GRANULES_AHEAD)
                         : 1;
-    while (last < end && last < first + demand->ahead && !has_bit(filled, last))
+    while (last < end && last < first + demand->ahead && !ldr__bit_is_set(filled, last))
         last++;
     demand->next = last;
     return last;
@@ -187,7 +161,7 @@ static ldr_status fill_granule(ldr__demand *demand, ldr__demand_copy *copy, uint
 {
     const uint8_t *filled = copy != NULL ? copy->filled : demand->filled;
     uint64_t first = rva / LDR__GRANULE;
-    if (has_bit(filled, first))
+    if (ldr__bit_is_set(filled, first))
         return LDR_OK;
     uint64_t last = look_ahead(demand, copy, rva);
     ldr_status status = fill_granules(demand, copy, first, last);

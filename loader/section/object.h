@@ -20,6 +20,34 @@ typedef struct ldr__relocated {
     } runs[];
 } ldr__relocated;
 
+/* The index of the first run that ends behind `rva`, which may be the number of them. */
+static inline uint32_t ldr__relocated_find(const ldr__relocated *copy, uint64_t rva)
+{
+    uint32_t low = 0, high = copy->run_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (copy->runs[middle].end <= rva)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether the page at `rva` is in the copy, which may be NULL. *end becomes the RVA up to which the
+ * answer is the same, if it is higher. */
+static inline bool ldr__relocated_holds(const ldr__relocated *copy, uint64_t rva, uint64_t *end)
+{
+    uint32_t i = copy != NULL ? ldr__relocated_find(copy, rva) : 0;
+    if (copy == NULL || i == copy->run_count)
+        return false;
+    struct ldr__page_run run = copy->runs[i];
+    uint64_t limit = run.start <= rva ? run.end : run.start;
+    if (limit < *end)
+        *end = limit;
+    return run.start <= rva;
+}
+
 /* NULL is allowed. */
 static inline void ldr__relocated_release(ldr__relocated *copy)
 {

@@ -57,34 +57,13 @@ static void find_own(const ldr_view *view, uint64_t rva, ldr__page_state *state)
     state->end = end;
 }
 
-/* Whether the view shows the section's relocated copy at `rva`, and up to where that is so. */
-static bool is_relocated(const ldr_view *view, uint64_t rva, uint64_t *end)
-{
-    uint32_t low = 0, high = view->shared_pages != NULL ? view->shared_pages->run_count : 0;
-    uint32_t count = high;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (view->shared_pages->runs[middle].end <= rva)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == count)
-        return false;
-    struct ldr__page_run run = view->shared_pages->runs[low];
-    uint64_t limit = run.start <= rva ? run.end : run.start;
-    if (limit < *end)
-        *end = limit;
-    return run.start <= rva;
-}
-
 ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_state *ret_state)
 {
     const ldr__plan *plan = ldr__view_plan(view);
     const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
     const ldr__run *run = run_at(view, rva);
     ldr__page_state state = {.end = subsection->rva + subsection->size};
-    state.is_relocated = is_relocated(view, rva, &state.end);
+    state.is_relocated = ldr__relocated_holds(view->shared_pages, rva, &state.end);
     if (run != NULL && run->end < state.end)
         state.end = run->end;
     if (can_be_copied(subsection, &state, run)) {

@@ -2,6 +2,7 @@
 #ifndef PELOAD_VIEW_H
 #define PELOAD_VIEW_H
 
+#include "section/bits.h"
 #include "section/object.h"
 
 /* The plan of the section that a view shows, and its name for diagnostics. */
@@ -38,8 +39,7 @@ ldr_status ldr__view_give_access(const ldr_view *view, uint64_t rva, uint64_t si
 /* Whether the page at `rva`, of a PE section that is SHARED, is the view's own. */
 static inline bool ldr__view_owns(const ldr_view *view, uint64_t rva)
 {
-    uint64_t page = rva / LDR__PAGE;
-    return view->own != NULL && (view->own[page / 8] >> page % 8 & 1) != 0;
+    return view->own != NULL && ldr__bit_is_set(view->own, rva / LDR__PAGE);
 }
 
 /* The pages of [rva, rva + size) are the view's own from now on. LDR_NO_MEMORY. */

@@ -83,7 +83,7 @@ ldr_status ldr__view_own(ldr_view *view, uint64_t rva, uint64_t size)
     if (view->own == NULL || ldr__pages_own(view, rva, rva + size) != LDR_OK)
         return LDR_NO_MEMORY;
     for (uint64_t page = rva / LDR__PAGE; page < (rva + size) / LDR__PAGE; page++)
-        view->own[page / 8] = (uint8_t)(view->own[page / 8] | 1u << page % 8);
+        ldr__bit_set(view->own, page);
     return LDR_OK;
 }
 
