@@ -24,6 +24,7 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
 {
     ctx->section = options->section;
     ctx->section.size = sizeof(ctx->section);
+    ldr__index_create(&ctx->index);
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
         status = copy_folders(ctx, options);
@@ -96,6 +97,7 @@ void ldr_context_destroy(ldr_context *ctx)
     for (size_t i = 0; i < ctx->folder_count; i++)
         ldr__os_free(ctx->folders[i]);
     ldr__os_free(ctx->folders);
+    ldr__index_destroy(&ctx->index);
     ldr__os_lock_destroy(ctx->lock);
     ldr__os_free(ctx);
 }

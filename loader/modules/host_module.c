@@ -9,6 +9,8 @@ static ldr_status create_host(ldr_context *ctx, const char *name, ldr_module **r
     module->state = LDR__INITIALISED;
     module->pinned = true;
     status = ldr__host_create(&module->host);
+    if (status == LDR_OK)
+        status = ldr__index_place(&ctx->index, module);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;

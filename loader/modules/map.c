@@ -55,14 +55,16 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, path);
     status = make_view(section, path, base, &module->view, diag);
+    if (status == LDR_OK && ldr__index_place(&ctx->index, module) != LDR_OK)
+        status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status == LDR_OK)
         status = read_directories(module, path, diag);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
     }
-    module->has_id = section->has_id;
-    module->id = section->id;
+    if (section->has_id)
+        ldr__index_add_id(&ctx->index, module, section->id);
     const pe_image *image = ldr_view_image(module->view);
     if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
         ctx->main = module;
@@ -78,7 +80,7 @@ ldr_status ldr__map_file(ldr_context *ctx, const char *path, uint64_t base, ldr_
     ldr_status status = ldr_section_from_file(path, &ctx->section, &section, diag);
     if (status != LDR_OK)
         return status;
-    ldr_module *loaded = section->has_id ? ldr__module_by_id(ctx, section->id) : NULL;
+    ldr_module *loaded = section->has_id ? ldr__index_with_id(&ctx->index, section->id) : NULL;
     if (loaded) {
         *ret_module = loaded;
     } else {

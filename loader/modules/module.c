@@ -2,35 +2,6 @@
 
 #include <string.h>
 
-const char *ldr__base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-bool ldr__same_name(const char *a, const char *b)
-{
-    while (*a != '\0' && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return lower(*a) == lower(*b);
-}
-
-bool ldr__name_starts(const char *name, const char *prefix)
-{
-    while (*prefix != '\0' && lower(*name) == lower(*prefix)) {
-        name++;
-        prefix++;
-    }
-    return *prefix == '\0';
-}
-
 char *ldr__span_copy(pe_span text)
 {
     if (text.size >= SIZE_MAX)
@@ -82,6 +53,7 @@ ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *pa
         ldr__module_destroy(module);
         return LDR_NO_MEMORY;
     }
+    ldr__index_add(&ctx->index, module);
     *ret_module = module;
     return LDR_OK;
 }
@@ -125,53 +97,21 @@ void ldr__module_destroy(ldr_module *module)
     leave_environment(module);
     ldr__detached(module);
     take_out(module->ctx, module);
+    ldr__index_remove(&module->ctx->index, module);
     if (module->ctx->main == module)
         module->ctx->main = NULL;
     ldr_view_unmap(module->view);
     ldr__host_destroy(module->host);
+    ldr__needs_changed(module);
     ldr__os_free(module->needs);
     ldr__os_free(module->name);
     ldr__os_free(module->path);
     ldr__os_free(module);
 }
 
-ldr_status ldr__module_need(ldr_module *module, ldr_module *other)
-{
-    if (other == module)
-        return LDR_OK;
-    for (size_t i = 0; i < module->need_count; i++) {
-        if (module->needs[i] == other)
-            return LDR_OK;
-    }
-    if (module->need_count == module->need_capacity) {
-        size_t capacity = module->need_capacity ? module->need_capacity * 2 : 8;
-        void *grown = ldr__os_resize(module->needs, capacity * sizeof(*module->needs));
-        if (!grown)
-            return LDR_NO_MEMORY;
-        module->needs = grown;
-        module->need_capacity = capacity;
-    }
-    module->needs[module->need_count++] = other;
-    return LDR_OK;
-}
-
 ldr_module *ldr__module_by_name(ldr_context *ctx, const char *name)
 {
-    for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (m->state != LDR__DYING && ldr__same_name(m->name, name))
-            return m;
-    }
-    return NULL;
-}
-
-ldr_module *ldr__module_by_id(ldr_context *ctx, ldr__file_id id)
-{
-    for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (m->state != LDR__DYING && m->has_id && m->id.device == id.device &&
-            m->id.inode == id.inode)
-            return m;
-    }
-    return NULL;
+    return ldr__index_named(&ctx->index, name, NULL);
 }
 
 const char *ldr_module_name(const ldr_module *module)
@@ -204,36 +144,30 @@ const ldr_view *ldr_module_view(const ldr_module *module)
     return module->view;
 }
 
-static bool has_base(const ldr_module *module, uintptr_t address)
-{
-    return (uintptr_t)ldr_module_base(module) == address;
-}
-
-static bool holds(const ldr_module *module, uintptr_t address)
-{
-    return module->view && address - (uintptr_t)ldr_module_base(module) < ldr_module_size(module);
-}
-
-/* The first module of which `test` is true. */
-static ldr_module *find_module(ldr_context *ctx, const void *address,
-                               bool (*test)(const ldr_module *, uintptr_t))
+ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
 {
     ldr__os_lock(ctx->lock);
-    ldr_module *module = ctx->first;
-    while (module && !test(module, (uintptr_t)address))
-        module = module->next;
+    ldr_module *module = ldr__index_below(&ctx->index, base);
+    if (module && ldr_module_base(module) != base)
+        module = NULL;
     ldr__os_unlock(ctx->lock);
     return module;
 }
 
-ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
+static bool holds(const ldr_module *module, const void *address)
 {
-    return find_module(ctx, base, has_base);
+    return module->view &&
+           (uintptr_t)address - (uintptr_t)ldr_module_base(module) < ldr_module_size(module);
 }
 
 ldr_module *ldr_module_at(ldr_context *ctx, const void *address)
 {
-    return find_module(ctx, address, holds);
+    ldr__os_lock(ctx->lock);
+    ldr_module *module = ldr__index_below(&ctx->index, address);
+    if (module && !holds(module, address))
+        module = NULL;
+    ldr__os_unlock(ctx->lock);
+    return module;
 }
 
 ldr_module *ldr__module_main(ldr_context *ctx)

@@ -12,6 +12,8 @@
 
 #include "image/tls.h"
 #include "modules/environment.h"
+#include "modules/find/index.h"
+#include "modules/find/names.h"
 #include "modules/host.h"
 #include "os/os.h"
 
@@ -24,13 +26,19 @@ typedef enum ldr__state {
     LDR__DYING, /* being unloaded: not found by anybody any more */
 } ldr__state;
 
+/* Which of a module's needs are there already: open addressing, NULL for free; see needs.c. */
+typedef struct ldr__needs_table {
+    const ldr_module **slots;
+    size_t size;
+} ldr__needs_table;
+
 struct ldr_module {
     ldr_context *ctx;
     ldr_module *previous, *next; /* load order */
     char *name;                  /* base name */
     char *path;                  /* absolute, or the name */
-    bool has_id;
     ldr__file_id id;
+    ldr__index_entry index;
     ldr__host *host; /* of a host module; then there is no view */
     ldr_view *view;
     pe_exports exports; /* slot_count 0 when there are none */
@@ -44,6 +52,7 @@ struct ldr_module {
     bool pinned, no_thread_calls, reachable;
     ldr_module **needs;
     size_t need_count, need_capacity;
+    ldr__needs_table need_table;
 
     bool attached; /* in the list of those to be detached */
     ldr_module *attached_before, *attached_after;
@@ -54,6 +63,7 @@ struct ldr_module {
 struct ldr_context {
     ldr__lock *lock;
     ldr_module *first, *last;
+    ldr__index index; /* of the same modules */
     ldr_section_options section;
     char **folders;
     size_t folder_count;
@@ -78,23 +88,21 @@ void ldr__module_destroy(ldr_module *module);
 /* Into and out of the list of those to be told of threads and to be detached. */
 void ldr__attached(ldr_module *module);
 void ldr__detached(ldr_module *module);
-/* `module` needs `other` from now on. LDR_NO_MEMORY. */
-ldr_status ldr__module_need(ldr_module *module, ldr_module *other);
-/* A living module by base name (ASCII case-insensitive), or by file. NULL if there is none. */
+/* The living module of that base name that was loaded first, NULL if there is none. */
 ldr_module *ldr__module_by_name(ldr_context *ctx, const char *name);
-ldr_module *ldr__module_by_id(ldr_context *ctx, ldr__file_id id);
-/* The part of a path behind its last '/'. */
-const char *ldr__base_name(const char *path);
-/* ASCII case-insensitive equality. */
-bool ldr__same_name(const char *a, const char *b);
 
-/* True if `name` starts with `prefix`, ASCII case-insensitive. */
-bool ldr__name_starts(const char *name, const char *prefix);
 /* A span over the characters of a string. */
 pe_span ldr__span_of(const char *text);
 /* Allocated copies (ldr__os_free), NULL when out of memory. */
 char *ldr__text_copy(const char *text);
 char *ldr__span_copy(pe_span text);
+
+/* ---- needs.c ---- */
+
+/* `module` needs `other` from now on. LDR_NO_MEMORY. */
+ldr_status ldr__module_need(ldr_module *module, ldr_module *other);
+/* To be called by who has changed `needs` in another way. */
+void ldr__needs_changed(ldr_module *module);
 
 /* ---- search.c ---- */
 

@@ -114,6 +114,7 @@ static void forget_dying(ldr_module *module)
             module->walk_next--;
     }
     module->need_count = kept;
+    ldr__needs_changed(module);
 }
 
 static bool needs_dying(const ldr_module *module)
