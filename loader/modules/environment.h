@@ -83,9 +83,11 @@ void *ldr__context_environment(const ldr_context *ctx);
 /*
  * LoadLibrary. `name` is a bare DLL name ("foo", "foo.dll", "foo.") that is looked for as the
  * program's imports are, or a host path (it holds a '/'), which the environment has translated.
+ * `flags` are those of LoadLibraryEx that say where to look, as they are:
+ * LOAD_WITH_ALTERED_SEARCH_PATH, LOAD_LIBRARY_SEARCH_*.
  */
-ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_module,
-                           ldr_diag *diag);
+ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
+                           ldr_module **ret_module, ldr_diag *diag);
 
 /* The module of that HMODULE (base address), NULL if none. */
 ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base);

@@ -93,7 +93,8 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 /* What is to be loaded: a file, a DLL that the guest names, or a buffer. */
 typedef struct source {
     const char *name;
-    bool search; /* by name, as the program's imports are */
+    bool search;    /* by name, as the program's imports are */
+    uint32_t flags; /* LoadLibraryEx's about where to look */
     const void *bytes;
     size_t size;
 } source;
@@ -160,10 +161,10 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
     return load(ctx, &from, options, ret_module, diag);
 }
 
-ldr_status ldr__guest_load(ldr_context *ctx, const char *name, ldr_module **ret_module,
-                           ldr_diag *diag)
+ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
+                           ldr_module **ret_module, ldr_diag *diag)
 {
-    source from = {.name = name, .search = strchr(name, '/') == NULL};
+    source from = {.name = name, .search = strchr(name, '/') == NULL, .flags = flags};
     return load(ctx, &from, NULL, ret_module, diag);
 }
 

@@ -176,7 +176,7 @@ static bool env_call_entry(void *state, void *function, void *base, uint32_t rea
     const char *name = ldr_module_name(module);
     bool attach = reason == LDR__PROCESS_ATTACH;
     if (attach && strcmp(name, loads_from) == 0)
-        ldr__guest_load(context, loads_what, &other, NULL);
+        ldr__guest_load(context, loads_what, 0, &other, NULL);
     if (call_hook)
         call_hook(module, reason);
     *ret_exception = 0xE0000001;

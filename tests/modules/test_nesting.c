@@ -57,7 +57,7 @@ static void load_c_when_a_leaves(ldr_module *module, uint32_t reason)
     ldr_module *c;
     ldr_context *ctx = context_of(module, "a.dll", reason, LDR__PROCESS_DETACH);
     if (ctx)
-        ldr__guest_load(ctx, "c", &c, NULL);
+        ldr__guest_load(ctx, "c", 0, &c, NULL);
 }
 
 Test(nesting, dll_loaded_while_the_context_ends_is_released_before_the_environment)
@@ -96,7 +96,7 @@ static void load_d_when_a_leaves(ldr_module *module, uint32_t reason)
     ldr_module *d;
     ldr_context *ctx = context_of(module, "a.dll", reason, LDR__PROCESS_DETACH);
     if (ctx)
-        cr_assert_eq(ldr__guest_load(ctx, "d", &d, NULL), LDR_INIT_FAILED);
+        cr_assert_eq(ldr__guest_load(ctx, "d", 0, &d, NULL), LDR_INIT_FAILED);
 }
 
 /* d and e need each other: e has been attached when d fails. */
@@ -143,7 +143,7 @@ static void load_d_when_c_arrives(ldr_module *module, uint32_t reason)
     ldr_module *d;
     ldr_context *ctx = context_of(module, "c.dll", reason, LDR__PROCESS_ATTACH);
     if (ctx)
-        cr_assert_eq(ldr__guest_load(ctx, "d", &d, NULL), LDR_INIT_FAILED);
+        cr_assert_eq(ldr__guest_load(ctx, "d", 0, &d, NULL), LDR_INIT_FAILED);
 }
 
 static void two_forwarders_when_d_arrives(ldr_module *module, uint32_t reason)

@@ -191,9 +191,9 @@ Test(symbols, dll_names_are_found_in_any_case_and_without_extension)
     ldr_module *a = folder_load(ctx, "a.dll"), *guest;
     ldr_module *mixed = ldr_module_find(ctx, "mixed.dll");
     cr_assert_eq(bound(a, 0), at(mixed, 0x1000));
-    cr_assert_eq(ldr__guest_load(ctx, "MIXED", &guest, NULL), LDR_OK);
+    cr_assert_eq(ldr__guest_load(ctx, "MIXED", 0, &guest, NULL), LDR_OK);
     cr_assert_eq(guest, mixed);
-    cr_assert_eq(ldr__guest_load(ctx, "mixed.", &guest, NULL), LDR_DLL_NOT_FOUND);
+    cr_assert_eq(ldr__guest_load(ctx, "mixed.", 0, &guest, NULL), LDR_DLL_NOT_FOUND);
     ldr_context_destroy(ctx);
 }
 

@@ -9,9 +9,9 @@ enum {
     GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT = 2,
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS = 4,
     ORDINALS_END = 0x10000,
-    /* LOAD_WITH_ALTERED_SEARCH_PATH, LOAD_IGNORE_CODE_AUTHZ_LEVEL, LOAD_LIBRARY_SEARCH_*: where to
-       look, which the context's search folders have decided. */
-    SEARCH_FLAGS = 0x8 | 0x10 | 0x1F00,
+    /* LOAD_WITH_ALTERED_SEARCH_PATH, LOAD_LIBRARY_SEARCH_*: where to look. */
+    SEARCH_FLAGS = 0x8 | 0x1F00,
+    LOAD_IGNORE_CODE_AUTHZ_LEVEL = 0x10,
 };
 
 static ldr_context *own_context(void)
@@ -43,7 +43,7 @@ static void *LDR_WINAPI guest_LoadLibraryExA(const char *name, HANDLE reserved, 
     ldr_module *module = NULL;
     ldr_diag diag = {0};
     (void)reserved;
-    if (name == NULL || (flags & ~(DWORD)SEARCH_FLAGS) != 0) {
+    if (name == NULL || (flags & ~(DWORD)(SEARCH_FLAGS | LOAD_IGNORE_CODE_AUTHZ_LEVEL)) != 0) {
         /* As data, or without initialisation: not provided. */
         ldr__set_last_error(ERROR_INVALID_PARAMETER);
         return NULL;
@@ -53,7 +53,8 @@ static void *LDR_WINAPI guest_LoadLibraryExA(const char *name, HANDLE reserved, 
         ldr__set_last_error(errno == ENOENT ? ERROR_MOD_NOT_FOUND : ERROR_NOT_ENOUGH_MEMORY);
         return NULL;
     }
-    ldr_status status = ldr__guest_load(own_context(), wanted, &module, &diag);
+    ldr_status status =
+        ldr__guest_load(own_context(), wanted, flags & SEARCH_FLAGS, &module, &diag);
     free(wanted);
     ldr__thread_continue_exit();
     if (status == LDR_OK)
