@@ -35,13 +35,10 @@ static ldr_status make_view(ldr_section *section, const char *path, uint64_t bas
     return status;
 }
 
-/* TLS and exports: what must be there, and what may. */
-static ldr_status read_directories(ldr_module *module, const char *path, ldr_diag *diag)
+static ldr_status read_tls(ldr_module *module, const char *path, ldr_diag *diag)
 {
     ldr__os_guard_begin();
     ldr_status status = ldr__tls_read(module->view, path, &module->tls, diag);
-    if (pe_exports_open(ldr_view_image(module->view), &module->exports) != PE_OK)
-        module->exports = (pe_exports){0};
     bool is_cut = ldr__os_guard_end();
     return is_cut ? ldr__fail(diag, LDR_IO_ERROR, ldr__nt_status_of(LDR_IO_ERROR), path) : status;
 }
@@ -56,7 +53,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, path);
     status = make_view(section, path, base, &module->view, diag);
     if (status == LDR_OK)
-        status = read_directories(module, path, diag);
+        status = read_tls(module, path, diag);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
@@ -64,6 +61,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     module->has_id = section->has_id;
     module->id = section->id;
     const pe_image *image = ldr_view_image(module->view);
+    module->exports.image = image;
     if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
         ctx->main = module;
     *ret_module = module;

@@ -127,6 +127,7 @@ void ldr__module_destroy(ldr_module *module)
     take_out(module->ctx, module);
     if (module->ctx->main == module)
         module->ctx->main = NULL;
+    ldr__exports_release(&module->exports);
     ldr_view_unmap(module->view);
     ldr__host_destroy(module->host);
     ldr__os_free(module->needs);
