@@ -171,6 +171,17 @@ LDR_API void ldr_unload(ldr_module *module);
 LDR_API void *ldr_symbol(ldr_module *module, const char *name);
 LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
 
+/*
+ * The same with a reason: the export called `name` or, when that is NULL, number `ordinal`. `diag`
+ * may be NULL. LDR_EXPORT_NOT_FOUND (STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND; subject
+ * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
+ * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
+ * Exports of the module itself are found without waiting for anybody; a forwarder waits for loads
+ * in progress.
+ */
+LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
+                                   void **ret_address, ldr_diag *diag);
+
 /* The module of that base name ("zlib1.dll", case-insensitive), borrowed, or NULL. */
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
 

@@ -1,4 +1,5 @@
-/* host.h: the exports of a module that the host provides, found by name or by ordinal. */
+/* host.h: the exports of a module that the host provides, found by name or by ordinal. By any
+ * number of threads at once. */
 #ifndef PELOAD_MODULES_HOST_H
 #define PELOAD_MODULES_HOST_H
 

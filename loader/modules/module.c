@@ -100,6 +100,7 @@ void ldr__module_destroy(ldr_module *module)
     ldr__index_remove(&module->ctx->index, module);
     if (module->ctx->main == module)
         module->ctx->main = NULL;
+    ldr__exports_release(&module->exports);
     ldr_view_unmap(module->view);
     ldr__host_destroy(module->host);
     ldr__needs_changed(module);

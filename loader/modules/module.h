@@ -10,6 +10,7 @@
 #ifndef PELOAD_MODULES_MODULE_H
 #define PELOAD_MODULES_MODULE_H
 
+#include "image/exports.h"
 #include "image/tls.h"
 #include "modules/environment.h"
 #include "modules/find/index.h"
@@ -41,7 +42,7 @@ struct ldr_module {
     ldr__index_entry index;
     ldr__host *host; /* of a host module; then there is no view */
     ldr_view *view;
-    pe_exports exports; /* slot_count 0 when there are none */
+    ldr__exports exports;
     ldr__tls tls;
     uint32_t tls_slot;
     bool has_tls_slot, in_environment, has_stubs;

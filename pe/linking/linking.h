@@ -48,6 +48,16 @@ PE_API pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *e
 PE_API pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
                                    uint32_t hint, pe_export *ret_export);
 
+/* The export at `index` of the name table if that is its name: what pe_export_by_name does first.
+ * PE_END if it is not, or cannot be told; PE_NOT_FOUND where its slot is 0. */
+PE_API pe_status pe_export_by_hint(const pe_image *image, const pe_exports *exports, pe_span name,
+                                   uint32_t index, pe_export *ret_export);
+
+/* The name at `index` of the name table alone, whatever slot it names. PE_NOT_FOUND from name_count
+ * on. */
+PE_API pe_status pe_export_name(const pe_image *image, const pe_exports *exports, uint32_t index,
+                                pe_span *ret_name);
+
 /* The name at `index` (0 <= index < name_count) of the name table, with the slot it names. */
 PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,
                                    pe_export *ret_export);

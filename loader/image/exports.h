@@ -1,0 +1,34 @@
+/*
+ * exports.h: the exports of a mapped view, found as ntdll finds them.
+ *
+ * By name ntdll looks at the hint, then searches the sorted names, which costs it a dozen string
+ * comparisons. Here an index by hash stands in for the search once a module is asked often enough.
+ * It says no more than where a name was when it was made: all is read anew from the view, checked,
+ * and compared, since guests may change their tables, also while they are being asked. What the
+ * index does not lead to is searched for.
+ */
+#ifndef PELOAD_IMAGE_EXPORTS_H
+#define PELOAD_IMAGE_EXPORTS_H
+
+#include <peload/section.h>
+#include <stdatomic.h>
+
+typedef struct ldr__export_index ldr__export_index;
+
+/* Zero but for `image` (the view's) before it is used. By any number of threads at once. */
+typedef struct ldr__exports {
+    const pe_image *image;
+    _Atomic(ldr__export_index *) index; /* NULL: not made yet */
+    atomic_uint searches;               /* how often names have been searched for */
+} ldr__exports;
+
+/* Releases the index; nobody may be asking. */
+void ldr__exports_release(ldr__exports *exports);
+
+/* PE_NOT_PRESENT without an export directory; else PE_OK, PE_NOT_FOUND, or a status of reading. The
+ * directory is read anew each time, as ntdll does. */
+pe_status ldr__export_by_name(ldr__exports *exports, pe_span name, uint32_t hint,
+                              pe_export *ret_export);
+pe_status ldr__export_by_ordinal(ldr__exports *exports, uint32_t ordinal, pe_export *ret_export);
+
+#endif
