@@ -1,10 +1,13 @@
 #include "modules/environment.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
 #include "win32/children.h"
 #include "win32/crt/tables.h"
+#include "win32/kernel32/kernel32.h"
 #include "win32/seh/tables.h"
 #include "win32/state.h"
 #include "win32/tables.h"
@@ -141,6 +144,31 @@ static ldr_status environment_create(ldr_context *ctx, const ldr_context_options
     return LDR_OK;
 }
 
+static void environment_path_folders(void *state, bool (*visit)(void *user, const char *folder),
+                                     void *user)
+{
+    ldr__path_folders_each(state, visit, user);
+}
+
+/* "Z:a" is relative to the current folder, and no bare name. */
+static ldr_status environment_host_path(void *state, const char *guest_path, char **ret_path)
+{
+    (void)state;
+    char *host = ldr__path_to_host(guest_path);
+    if (host == NULL)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_FILE_NOT_FOUND;
+    char *path = ldr__os_alloc(strlen(host) + sizeof "./");
+    if (path != NULL) {
+        strcpy(path, strchr(host, '/') != NULL ? "" : "./");
+        strcat(path, host);
+    }
+    free(host);
+    if (path == NULL)
+        return LDR_NO_MEMORY;
+    *ret_path = path;
+    return LDR_OK;
+}
+
 static bool environment_busy(void *state)
 {
     ldr__process *process = state;
@@ -245,6 +273,8 @@ const ldr__environment ldr__default_environment = {
     .create = environment_create,
     .destroy = environment_destroy,
     .busy = environment_busy,
+    .path_folders = environment_path_folders,
+    .host_path = environment_host_path,
     .thread_enter = environment_thread_enter,
     .thread_leave = environment_thread_leave,
     .tls_add = environment_tls_add,
