@@ -15,17 +15,22 @@
 
 typedef struct ldr__export_index ldr__export_index;
 
-/* Zero but for `image` (the view's) before it is used. By any number of threads at once. */
+/* Zero: no exports. By any number of threads at once. */
 typedef struct ldr__exports {
-    const pe_image *image;
+    const pe_image *image;              /* the view's */
+    bool present;                       /* there is a directory that can be read */
+    pe_exports table;                   /* as it was at first */
     _Atomic(ldr__export_index *) index; /* NULL: not made yet */
     atomic_uint searches;               /* how often names have been searched for */
 } ldr__exports;
 
+/* Looks for the export directory of a view's image. */
+void ldr__exports_open(const pe_image *image, ldr__exports *ret_exports);
+
 /* Releases the index; nobody may be asking. */
 void ldr__exports_release(ldr__exports *exports);
 
-/* PE_NOT_PRESENT without an export directory; else PE_OK, PE_NOT_FOUND, or a status of reading. The
+/* PE_NOT_PRESENT without an export directory; PE_OK, PE_NOT_FOUND, or a status of reading. The
  * directory is read anew each time, as ntdll does. */
 pe_status ldr__export_by_name(ldr__exports *exports, pe_span name, uint32_t hint,
                               pe_export *ret_export);

@@ -35,10 +35,12 @@ static ldr_status make_view(ldr_section *section, const char *path, uint64_t bas
     return status;
 }
 
-static ldr_status read_tls(ldr_module *module, const char *path, ldr_diag *diag)
+/* TLS and exports: what must be there, and what may. */
+static ldr_status read_directories(ldr_module *module, const char *path, ldr_diag *diag)
 {
     ldr__os_guard_begin();
     ldr_status status = ldr__tls_read(module->view, path, &module->tls, diag);
+    ldr__exports_open(ldr_view_image(module->view), &module->exports);
     bool is_cut = ldr__os_guard_end();
     return is_cut ? ldr__fail(diag, LDR_IO_ERROR, ldr__nt_status_of(LDR_IO_ERROR), path) : status;
 }
@@ -55,7 +57,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (status == LDR_OK && ldr__index_place(&ctx->index, module) != LDR_OK)
         status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status == LDR_OK)
-        status = read_tls(module, path, diag);
+        status = read_directories(module, path, diag);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
@@ -63,7 +65,6 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (section->has_id)
         ldr__index_add_id(&ctx->index, module, section->id);
     const pe_image *image = ldr_view_image(module->view);
-    module->exports.image = image;
     if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
         ctx->main = module;
     *ret_module = module;
