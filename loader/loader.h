@@ -195,6 +195,38 @@ LDR_API void *ldr_module_base(const ldr_module *module);
 LDR_API size_t ldr_module_size(const ldr_module *module);
 LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for host modules */
 
+/* ---- Resetting: for fuzzers and tests ---- */
+
+/*
+ * Notes what the module's pages hold and may do now, for ldr_module_reset. Straight after ldr_load
+ * that is the state after loading: relocated, bound, and with what DllMain and the C runtime's
+ * start have written, so that pointers in it to memory that they have allocated remain valid. A
+ * later snapshot takes the place of an earlier one. Needs the memory of all pages that can be
+ * written to once more as they are; no other thread may run code that writes to them meanwhile.
+ *
+ * From then on a query (ldr_view_query, the guest's VirtualQuery) tells of pages that were written
+ * to before as if they were not: WRITECOPY, no private bytes.
+ *
+ * LDR_INVALID_ARGUMENT for a host module; LDR_NO_MEMORY, LDR_OS_ERROR (also when its file has been
+ * cut off): the module is as usable as before, and has no snapshot.
+ */
+LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
+
+/*
+ * Has the module's pages hold what they did at ldr_module_snapshot, with the protections of then,
+ * in time proportional to the pages that were written to since (and some nanoseconds for each page
+ * that can be and was ever touched). Any number of times. No thread may be inside code of the
+ * module, nor keep a result that lies in its pages.
+ *
+ * Not reset is what is not in its pages: memory that it has allocated since (which leaks), the C
+ * runtime's state, open handles, thread-local variables, other modules, among them those that it
+ * needs (each is reset by its own call); and PE sections that are SHARED, which other views use.
+ *
+ * LDR_INVALID_ARGUMENT: no snapshot. LDR_NO_MEMORY, LDR_OS_ERROR: some pages may not be reset; the
+ * module stays, and may be reset again, or unloaded.
+ */
+LDR_API ldr_status ldr_module_reset(ldr_module *module);
+
 /* ---- Running ---- */
 
 /*
