@@ -132,12 +132,14 @@ void ldr__exports_open(const pe_image *image, ldr__exports *ret_exports)
 void ldr__exports_release(ldr__exports *exports)
 {
     ldr__os_free(atomic_load(&exports->index));
+    ldr__os_free(atomic_load(&exports->map));
     atomic_store(&exports->index, NULL);
+    atomic_store(&exports->map, NULL);
 }
 
 /* ---- Finding ---- */
 
-static pe_status reread(const ldr__exports *exports, pe_exports *ret_table)
+pe_status ldr__exports_reread(const ldr__exports *exports, pe_exports *ret_table)
 {
     if (!exports->present)
         return PE_NOT_PRESENT;
@@ -177,7 +179,7 @@ pe_status ldr__export_by_name(ldr__exports *exports, pe_span name, uint32_t hint
                               pe_export *ret_export)
 {
     pe_exports table;
-    pe_status status = reread(exports, &table);
+    pe_status status = ldr__exports_reread(exports, &table);
     if (status != PE_OK)
         return status;
     status = pe_export_by_hint(exports->image, &table, name, hint, ret_export);
@@ -190,7 +192,7 @@ pe_status ldr__export_by_name(ldr__exports *exports, pe_span name, uint32_t hint
 pe_status ldr__export_by_ordinal(ldr__exports *exports, uint32_t ordinal, pe_export *ret_export)
 {
     pe_exports table;
-    pe_status status = reread(exports, &table);
+    pe_status status = ldr__exports_reread(exports, &table);
     if (status != PE_OK)
         return status;
     return pe_export_by_ordinal(exports->image, &table, ordinal, ret_export);
