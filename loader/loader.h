@@ -360,6 +360,29 @@ LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
  */
 LDR_API ldr_status ldr_module_reset(ldr_module *module);
 
+/* What lies at an address. Plain data: `module` is borrowed, the name is a copy. */
+typedef struct ldr_symbol_place {
+    ldr_module *module;
+    const void *start;   /* the export's address, or the module's base if there is no export */
+    size_t displacement; /* in bytes from `start` */
+    bool has_export;
+    uint32_t ordinal; /* of the export; 0 for one of a host module that has none */
+    char name[256];   /* of the export, cut to fit; empty when it has none */
+} ldr_symbol_place;
+
+/*
+ * The module that holds `address`, and its nearest export at or below it in the same PE section:
+ * the function that code belongs to, as far as exports tell. For stack traces; it runs nothing and
+ * may be asked from any thread. Of host modules, functions are found by their first address only,
+ * data by any of theirs. LDR_EXPORT_NOT_FOUND for an address of no module.
+ */
+LDR_API ldr_status ldr_symbol_at(ldr_context *ctx, const void *address,
+                                 ldr_symbol_place *ret_place);
+
+/* "zlib1.dll!crc32+0x12", "a.dll!#7" or "a.dll+0x1234", written to `text` (always NUL-terminated,
+ * cut to fit); returns `text`. */
+LDR_API const char *ldr_symbol_place_text(const ldr_symbol_place *place, char *text, size_t size);
+
 /* ---- Running ---- */
 
 /*
@@ -370,6 +393,10 @@ LDR_API ldr_status ldr_module_reset(ldr_module *module);
  */
 LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv,
                            uint32_t *ret_exit_code, ldr_diag *diag);
+
+/* Where the exception was raised that nobody has handled and that has ended the program or another
+ * call of guest code, the latest one; NULL if there was none. For ldr_symbol_at. */
+LDR_API const void *ldr_exception_address(ldr_context *ctx);
 
 /*
  * Guest code finds its thread block (TEB) behind GS. A thread must have entered the context before

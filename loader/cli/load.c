@@ -187,6 +187,7 @@ int cli_session_open(cli_session *session, const char *path)
         return CLI_USAGE;
     cli_catch_crashes();
     ldr_status status = open_context(session, &context);
+    cli_locate_crashes(session->ctx);
     if (status != LDR_OK)
         cli_fail(&diag, status, PE_NT_UNSUCCESSFUL, path);
     else
@@ -199,6 +200,7 @@ int cli_session_open(cli_session *session, const char *path)
 
 void cli_session_close(cli_session *session)
 {
+    cli_locate_crashes(NULL);
     ldr_context_destroy(session->ctx);
     free_missing(session->missing_first);
 }

@@ -18,7 +18,7 @@ static int run_module(const cli_session *session, int argc, char **argv)
             cli_json_failure(session->path, &diag);
         return CLI_FAILED;
     }
-    cli_report_exit(exit_code);
+    cli_report_exit(session->ctx, exit_code);
     if (session->as_json) {
         cli_json json = {.out = stdout};
         cli_json_open(&json, NULL, '{');

@@ -66,6 +66,9 @@ typedef struct ldr__environment {
     ldr_status (*run)(void *state, ldr_module *module, void *entry, int argc,
                       const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag);
 
+    /* Where the latest exception was raised that nobody has handled, NULL for none. */
+    const void *(*exception_address)(void *state);
+
     /* A load has failed (an NTSTATUS) while the context had no program: for who waits for one. */
     void (*load_failed)(void *state, uint32_t nt_status);
 

@@ -165,6 +165,26 @@ const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
     return address;
 }
 
+static bool entry_holds(const host_entry *entry, const void *address)
+{
+    uintptr_t distance = (uintptr_t)address - (uintptr_t)entry->address;
+    return distance == 0 || distance < entry->line->data_size;
+}
+
+const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const void **ret_start)
+{
+    const ldr_export *found = NULL;
+    ldr__os_lock(host->lock);
+    for (size_t i = 0; i < host->count && !found; i++) {
+        if (entry_holds(&host->entries[i], address)) {
+            found = host->entries[i].line;
+            *ret_start = host->entries[i].address;
+        }
+    }
+    ldr__os_unlock(host->lock);
+    return found;
+}
+
 void *ldr__host_base(const ldr__host *host)
 {
     return host->base;
