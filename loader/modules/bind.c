@@ -120,6 +120,6 @@ ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
     ldr__import_resolver resolver = {.dll = find_dll, .function = find_function, .user = &self};
     ldr_status status = ldr__bind_imports(module->view, module->path, &resolver, diag);
     if (status == LDR_OK)
-        module->state = LDR__BOUND;
+        ldr__module_set_state(module, LDR__BOUND);
     return status;
 }
