@@ -129,6 +129,6 @@ ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
     if (status == LDR_OK && options->delay == LDR_DELAY_EAGER)
         status = ldr__bind_delay_imports(module->view, module->path, &resolver, diag);
     if (status == LDR_OK)
-        module->state = LDR__BOUND;
+        ldr__module_set_state(module, LDR__BOUND);
     return status;
 }

@@ -138,6 +138,10 @@ void ldr__module_no_thread_calls(ldr_module *module);
  */
 void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
 
+/* The first DLL_THREAD_ATTACH of a thread of the host; LDR_BUSY, with nobody told, when another
+ * thread keeps the loader for longer than the context allows. */
+ldr_status ldr__modules_host_attach(ldr_context *ctx);
+
 /* The TLS callbacks of one module: for the program's own, which run with its main thread. */
 void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);
 
