@@ -272,6 +272,12 @@ typedef struct ldr_missing_import {
     bool dll_missing;
 } ldr_missing_import;
 
+/* When delay imports are bound. */
+typedef enum ldr_delay {
+    LDR_DELAY_LAZY = 0, /* by the image's own helper, at the first call */
+    LDR_DELAY_EAGER,    /* with all others: their DLLs are loaded, and missing ones reported */
+} ldr_delay;
+
 /* Zero is the default for every field but `size`. */
 typedef struct ldr_load_options {
     size_t size;
@@ -285,6 +291,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
+    ldr_delay delay; /* of all images that this load brings in */
 } ldr_load_options;
 
 /*

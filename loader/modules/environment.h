@@ -122,6 +122,13 @@ ldr_view *ldr__module_view(ldr_module *module);
 /* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
 void ldr__module_add_reference(ldr_module *module, bool pin);
 
+/*
+ * Stores a pointer in a module, whatever the protection of its page, and tells what was there
+ * before: one thread at a time. LDR_INVALID_ARGUMENT when there is no such place in any module, or
+ * it is not aligned; LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__module_store(ldr_context *ctx, void **slot, void *value, void **ret_before);
+
 /* DisableThreadLibraryCalls. */
 void ldr__module_no_thread_calls(ldr_module *module);
 
