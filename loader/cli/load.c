@@ -147,6 +147,10 @@ static size_t process_command(const cli_session *session, const char **ret_words
         ret_words[count++] = "--missing";
         ret_words[count++] = session->missing;
     }
+    if (session->trace_path != NULL) {
+        ret_words[count++] = "--trace";
+        ret_words[count++] = session->trace_path;
+    }
     ret_words[count++] = "--process";
     return count;
 }
@@ -165,7 +169,10 @@ static bool process_start(const char *text, int *ret_start)
 
 static ldr_status open_context(cli_session *session, int start)
 {
-    const char *words[2 * CLI_LIST_MAX + 5];
+    const char *words[2 * CLI_LIST_MAX + 7];
+    ldr_context_options traced = {0};
+    if (!cli_trace_open(session, &traced))
+        return LDR_IO_ERROR;
     const ldr_context_options context = {
         .size = sizeof context,
         .search_folders = session->search.items,
@@ -173,6 +180,8 @@ static ldr_status open_context(cli_session *session, int start)
         .process_command = words,
         .process_command_count = process_command(session, words),
         .process_start = start,
+        .trace = traced.trace,
+        .trace_user = traced.trace_user,
     };
     return ldr_context_create(&context, &session->ctx);
 }
@@ -208,5 +217,6 @@ int cli_session_open(cli_session *session, const char *path)
 void cli_session_close(cli_session *session)
 {
     ldr_context_destroy(session->ctx);
+    cli_trace_close(session);
     free_missing(session->missing_first);
 }

@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/options.h"
 
 static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *options)
@@ -25,6 +26,7 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     ctx->section = options->section;
     ctx->section.size = sizeof(ctx->section);
     ldr__index_create(&ctx->index);
+    ldr__trace_start(ctx, options);
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
         status = copy_folders(ctx, options);

@@ -165,6 +165,17 @@ const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
     return address;
 }
 
+bool ldr__host_has(const ldr__host *host, const void *address, bool *ret_is_data)
+{
+    for (size_t i = 0; i < host->count; i++) {
+        if (host->entries[i].address != address)
+            continue;
+        *ret_is_data = host->entries[i].line->data_size != 0;
+        return true;
+    }
+    return false;
+}
+
 void *ldr__host_base(const ldr__host *host)
 {
     return host->base;

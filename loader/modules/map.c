@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/diag.h"
 #include "section/object.h"
 
@@ -66,6 +67,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     module->exports.image = image;
     if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
         ctx->main = module;
+    ldr__trace_load(module, ctx->asker);
     *ret_module = module;
     return LDR_OK;
 }

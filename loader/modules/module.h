@@ -11,6 +11,8 @@
 #define PELOAD_MODULES_MODULE_H
 
 #include "image/exports.h"
+#include <stdatomic.h>
+
 #include "image/tls.h"
 #include "modules/environment.h"
 #include "modules/find/index.h"
@@ -45,7 +47,7 @@ struct ldr_module {
     ldr__exports exports;
     ldr__tls tls;
     uint32_t tls_slot;
-    bool has_tls_slot, in_environment, has_stubs;
+    bool has_tls_slot, in_environment, has_stubs, is_traced;
 
     ldr__state state;
     uint64_t load; /* number of the ldr_load that brought it in */
@@ -77,6 +79,11 @@ struct ldr_context {
     ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
     uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
     bool sweep_wanted;
+    void (*trace)(void *user, const ldr_trace_event *event); /* or NULL */
+    void *trace_user;
+    atomic_uint_fast64_t trace_events; /* so far */
+    uint64_t trace_start;              /* ldr__os_time then */
+    const ldr_module *asker;           /* that a DLL is looked for on behalf of; or NULL */
 };
 
 /* ---- module.c ---- */
