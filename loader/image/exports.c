@@ -123,13 +123,28 @@ static void publish_index(ldr__exports *exports, const pe_exports *table)
         ldr__os_free(made);
 }
 
+void ldr__exports_open(const pe_image *image, ldr__exports *ret_exports)
+{
+    ret_exports->image = image;
+    ret_exports->present = pe_exports_open(image, &ret_exports->table) == PE_OK;
+}
+
 void ldr__exports_release(ldr__exports *exports)
 {
     ldr__os_free(atomic_load(&exports->index));
+    ldr__os_free(atomic_load(&exports->map));
     atomic_store(&exports->index, NULL);
+    atomic_store(&exports->map, NULL);
 }
 
 /* ---- Finding ---- */
+
+pe_status ldr__exports_reread(const ldr__exports *exports, pe_exports *ret_table)
+{
+    if (!exports->present)
+        return PE_NOT_PRESENT;
+    return pe_exports_reopen(exports->image, &exports->table, ret_table);
+}
 
 /* As ntdll searches. Once it has cost as much as the index would, that is made. */
 static pe_status search(ldr__exports *exports, const pe_exports *table, pe_span name,
@@ -164,7 +179,7 @@ pe_status ldr__export_by_name(ldr__exports *exports, pe_span name, uint32_t hint
                               pe_export *ret_export)
 {
     pe_exports table;
-    pe_status status = pe_exports_open(exports->image, &table);
+    pe_status status = ldr__exports_reread(exports, &table);
     if (status != PE_OK)
         return status;
     status = pe_export_by_hint(exports->image, &table, name, hint, ret_export);
@@ -177,7 +192,7 @@ pe_status ldr__export_by_name(ldr__exports *exports, pe_span name, uint32_t hint
 pe_status ldr__export_by_ordinal(ldr__exports *exports, uint32_t ordinal, pe_export *ret_export)
 {
     pe_exports table;
-    pe_status status = pe_exports_open(exports->image, &table);
+    pe_status status = ldr__exports_reread(exports, &table);
     if (status != PE_OK)
         return status;
     return pe_export_by_ordinal(exports->image, &table, ordinal, ret_export);

@@ -1,25 +1,8 @@
+#include <string.h>
+
 #include "modules/module.h"
 #include "modules/trace.h"
 #include "section/options.h"
-
-static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *options)
-{
-    size_t count = options->search_folder_count;
-    if (count == 0)
-        return LDR_OK;
-    if (count > SIZE_MAX / sizeof(char *))
-        return LDR_NO_MEMORY;
-    ctx->folders = ldr__os_alloc(count * sizeof(char *));
-    if (!ctx->folders)
-        return LDR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        ctx->folders[i] = ldr__text_copy(options->search_folders[i]);
-        if (!ctx->folders[i])
-            return LDR_NO_MEMORY;
-        ctx->folder_count++;
-    }
-    return LDR_OK;
-}
 
 static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
 {
@@ -29,7 +12,7 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     ldr__trace_start(ctx, options);
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
-        status = copy_folders(ctx, options);
+        status = ldr__search_create(&ctx->search, options);
     if (status == LDR_OK)
         status = ldr__default_environment.create(ctx, options, &ctx->environment);
     if (status == LDR_OK)
@@ -96,9 +79,7 @@ void ldr_context_destroy(ldr_context *ctx)
     ldr__default_environment.destroy(ctx->environment);
     while (ctx->last)
         ldr__module_destroy(ctx->last);
-    for (size_t i = 0; i < ctx->folder_count; i++)
-        ldr__os_free(ctx->folders[i]);
-    ldr__os_free(ctx->folders);
+    ldr__search_destroy(&ctx->search);
     ldr__index_destroy(&ctx->index);
     ldr__os_lock_destroy(ctx->lock);
     ldr__os_free(ctx);
@@ -109,10 +90,25 @@ void *ldr__context_environment(const ldr_context *ctx)
     return ctx->environment;
 }
 
+/* By the path of the file, among those of its name. */
+static ldr_module *find_by_path(ldr_context *ctx, const char *path)
+{
+    char *absolute = NULL;
+    if (ldr__os_path_absolute(path, &absolute) != LDR_OK)
+        return NULL;
+    const char *name = ldr__base_name(absolute);
+    ldr_module *module = ldr__index_named(&ctx->index, name, NULL);
+    while (module && !ldr__same_name(module->path, absolute))
+        module = ldr__index_named(&ctx->index, name, module);
+    ldr__os_free(absolute);
+    return module;
+}
+
 ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
 {
     ldr__os_lock(ctx->lock);
-    ldr_module *module = ldr__module_by_name(ctx, name);
+    ldr_module *module =
+        strchr(name, '/') ? find_by_path(ctx, name) : ldr__module_by_name(ctx, name);
     ldr__os_unlock(ctx->lock);
     return module;
 }

@@ -165,15 +165,24 @@ const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
     return address;
 }
 
-bool ldr__host_has(const ldr__host *host, const void *address, bool *ret_is_data)
+static bool entry_holds(const host_entry *entry, const void *address)
 {
-    for (size_t i = 0; i < host->count; i++) {
-        if (host->entries[i].address != address)
-            continue;
-        *ret_is_data = host->entries[i].line->data_size != 0;
-        return true;
+    uintptr_t distance = (uintptr_t)address - (uintptr_t)entry->address;
+    return distance == 0 || distance < entry->line->data_size;
+}
+
+const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const void **ret_start)
+{
+    const ldr_export *found = NULL;
+    ldr__os_lock(host->lock);
+    for (size_t i = 0; i < host->count && !found; i++) {
+        if (entry_holds(&host->entries[i], address)) {
+            found = host->entries[i].line;
+            *ret_start = host->entries[i].address;
+        }
     }
-    return false;
+    ldr__os_unlock(host->lock);
+    return found;
 }
 
 void *ldr__host_base(const ldr__host *host)

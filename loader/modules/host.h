@@ -18,8 +18,9 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
 const void *ldr__host_by_name(ldr__host *host, pe_span name);
 const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal);
 
-/* Whether one of the exports has that address, and whether that is data. */
-bool ldr__host_has(const ldr__host *host, const void *address, bool *ret_is_data);
+/* The line of a function that starts at `address`, or of data that holds it, with its own address;
+ * NULL if there is none. */
+const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const void **ret_start);
 
 /* The address that stands for the module (its HMODULE): reserved, without access. */
 void *ldr__host_base(const ldr__host *host);

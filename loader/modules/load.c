@@ -12,9 +12,17 @@
 
 ldr__load ldr__load_begin(ldr_context *ctx)
 {
-    ldr__load load = {.number = ++ctx->loads, .outer = ctx->current_load};
+    ldr__load load = {
+        .number = ++ctx->loads, .outer = ctx->current_load, .outer_search = ctx->load_search};
     ctx->current_load = load.number;
+    ctx->load_search = NULL;
     return load;
+}
+
+void ldr__load_end_finding(ldr_context *ctx, ldr__load load)
+{
+    ctx->current_load = load.outer;
+    ctx->load_search = load.outer_search;
 }
 
 /* Modules that binding maps join the list behind those being walked, and have their turn. */
@@ -79,7 +87,7 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 {
     if (status == LDR_OK)
         status = bind_and_announce(ctx, load.number, options, diag);
-    ctx->current_load = load.outer;
+    ldr__load_end_finding(ctx, load);
     if (status == LDR_OK)
         status = initialise_all(ctx, load.number, root, options, diag);
     if (status == LDR_OK)
@@ -109,14 +117,33 @@ static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base
     return ldr__map_file(ctx, from->name, base, ret_module, diag);
 }
 
+/* How the load finds `from` and what it needs. */
+static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_load_options *options,
+                              ldr__load_search *ret_search, ldr_diag *diag)
+{
+    uint32_t flags = from->search ? from->flags : options->search_flags;
+    const char *name = from->search ? from->name : "/";
+    ldr_status status = ldr__search_flags(&ctx->search, flags, name, &ret_search->flags);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, from->name);
+    return LDR_OK;
+}
+
 static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_load_options *options,
                               ldr_module **ret_module, ldr_diag *diag)
 {
     ldr_module *root = NULL;
+    ldr__load_search search = {0};
     ldr__load load = ldr__load_begin(ctx);
-    ldr_status status = map_source(ctx, from, options->base, &root, diag);
+    ctx->load_search = &search;
+    ldr_status status = plan_search(ctx, from, options, &search, diag);
     if (status == LDR_OK)
+        status = map_source(ctx, from, options->base, &root, diag);
+    if (status == LDR_OK) {
         root->references++;
+        if (!from->search || strchr(from->name, '/'))
+            search.path = root->path;
+    }
     status = ldr__load_finish(ctx, load, root, options, status, diag);
     if (status == LDR_OK)
         *ret_module = root;
@@ -164,6 +191,6 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag)
 {
-    source from = {.name = name, .search = strchr(name, '/') == NULL, .flags = flags};
+    source from = {.name = name, .search = true, .flags = flags};
     return load(ctx, &from, NULL, ret_module, diag);
 }

@@ -36,10 +36,24 @@ static ldr_status make_view(ldr_section *section, const char *path, uint64_t bas
     return status;
 }
 
-static ldr_status read_tls(ldr_module *module, const char *path, ldr_diag *diag)
+/* DependentLoadFlags of the load configuration. */
+static uint32_t dependent_flags(const pe_image *image)
+{
+    pe_load_config config;
+    uint64_t flags = 0;
+    if (pe_load_config_open(image, &config) != PE_OK ||
+        pe_load_config_value(&config, PE_LC_DEPENDENT_LOAD_FLAGS, &flags) != PE_OK)
+        return 0;
+    return ldr__search_spell_out((uint32_t)flags);
+}
+
+/* TLS, exports and the load configuration: what must be there, and what may. */
+static ldr_status read_directories(ldr_module *module, const char *path, ldr_diag *diag)
 {
     ldr__os_guard_begin();
     ldr_status status = ldr__tls_read(module->view, path, &module->tls, diag);
+    ldr__exports_open(ldr_view_image(module->view), &module->exports);
+    module->dependent_flags = dependent_flags(ldr_view_image(module->view));
     bool is_cut = ldr__os_guard_end();
     return is_cut ? ldr__fail(diag, LDR_IO_ERROR, ldr__nt_status_of(LDR_IO_ERROR), path) : status;
 }
@@ -56,7 +70,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (status == LDR_OK && ldr__index_place(&ctx->index, module) != LDR_OK)
         status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status == LDR_OK)
-        status = read_tls(module, path, diag);
+        status = read_directories(module, path, diag);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
@@ -64,7 +78,6 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (section->has_id)
         ldr__index_add_id(&ctx->index, module, section->id);
     const pe_image *image = ldr_view_image(module->view);
-    module->exports.image = image;
     if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
         ctx->main = module;
     ldr__trace_load(module, ctx->asker);

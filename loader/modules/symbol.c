@@ -173,7 +173,7 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     if (ldr__os_guard_end())
         status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
     if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
-        ctx->current_load = load.outer;
+        ldr__load_end_finding(ctx, load);
     else
         status = ldr__load_finish(ctx, load, NULL, &defaults, status, diag);
     if (status == LDR_OK)

@@ -62,13 +62,22 @@ void ldr__trace_unload(const ldr_module *module)
 
 /* ---- Imports ---- */
 
+static bool host_has(const ldr_module *module, const void *address, bool *ret_is_data)
+{
+    const void *start;
+    const ldr_export *line =
+        module->host != NULL ? ldr__host_at(module->host, address, &start) : NULL;
+    if (line != NULL)
+        *ret_is_data = line->data_size != 0;
+    return line != NULL;
+}
+
 static const ldr_module *host_with(const ldr_context *ctx, const void *address, bool *ret_is_data)
 {
-    for (const ldr_module *m = ctx->first; m != NULL; m = m->next) {
-        if (m->host != NULL && ldr__host_has(m->host, address, ret_is_data))
-            return m;
-    }
-    return NULL;
+    const ldr_module *module = ctx->first;
+    while (module != NULL && !host_has(module, address, ret_is_data))
+        module = module->next;
+    return module;
 }
 
 static bool is_code(const ldr_module *module, const void *address)
@@ -88,8 +97,7 @@ static const ldr_module *owner_of(ldr_context *ctx, const ldr_module *asked, con
     *ret_is_data = false;
     if (owner != NULL)
         *ret_is_data = !is_code(owner, address);
-    else if (asked != NULL && asked->host != NULL &&
-             ldr__host_has(asked->host, address, ret_is_data))
+    else if (asked != NULL && host_has(asked, address, ret_is_data))
         owner = asked;
     else if (asked != NULL)
         owner = host_with(ctx, address, ret_is_data);

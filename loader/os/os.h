@@ -138,10 +138,12 @@ void ldr__os_close(ldr__handle handle);
 ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
 
 /*
- * The path of the file called `name` (ASCII case-insensitive; an exact match comes first) in
- * `folder`, allocated. LDR_FILE_NOT_FOUND when there is none, LDR_NO_MEMORY.
+ * The path of the file called `name` below `folder`, allocated. `name` may be a relative path; each
+ * part is one that `same` calls the same, an exact match first. LDR_FILE_NOT_FOUND when there is
+ * none, LDR_NO_MEMORY.
  */
-ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_path);
+ldr_status ldr__os_folder_find(const char *folder, const char *name,
+                               bool (*same)(const char *a, const char *b), char **ret_path);
 
 /* ---- Segments: memory that several views can map ---- */
 

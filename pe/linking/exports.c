@@ -14,13 +14,11 @@ enum {
     EXPORT_SIZE = 40,
 };
 
-pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
+/* The window moves to where the directory is. */
+static pe_status read_directory(const pe_image *image, pe_directory directory, pe_window window,
+                                pe_exports *ret_exports)
 {
     uint8_t raw[EXPORT_SIZE];
-    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXPORT);
-    if (directory.rva.value == 0)
-        return PE_NOT_PRESENT;
-    pe_window window = {0};
     pe_status status = pe__fetch(image, &window, directory.rva.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
@@ -37,6 +35,20 @@ pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
         .window = window,
     };
     return PE_OK;
+}
+
+pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
+{
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXPORT);
+    if (directory.rva.value == 0)
+        return PE_NOT_PRESENT;
+    return read_directory(image, directory, (pe_window){0}, ret_exports);
+}
+
+pe_status pe_exports_reopen(const pe_image *image, const pe_exports *before,
+                            pe_exports *ret_exports)
+{
+    return read_directory(image, before->directory, before->window, ret_exports);
 }
 
 static inline pe_status read_u32_element(const pe_image *image, const pe_exports *exports,

@@ -37,6 +37,11 @@ typedef struct pe_export {
 /* PE_OK, PE_NOT_PRESENT, or the status of reading the directory. */
 PE_API pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports);
 
+/* The same directory again, of the same image, whose bytes may have changed; it need not be looked
+ * for. */
+PE_API pe_status pe_exports_reopen(const pe_image *image, const pe_exports *before,
+                                   pe_exports *ret_exports);
+
 /* The slot of `ordinal`. PE_NOT_FOUND beyond the table or where the slot is 0. */
 PE_API pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports,
                                       uint32_t ordinal, pe_export *ret_export);

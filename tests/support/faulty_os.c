@@ -184,12 +184,15 @@ ldr_status WRAP(path_absolute)(const char *path, char **ret_path)
                                               : REAL(path_absolute)(path, ret_path));
 }
 
-ldr_status REAL(folder_find)(const char *folder, const char *name, char **ret_path);
-ldr_status WRAP(folder_find)(const char *folder, const char *name, char **ret_path);
-ldr_status WRAP(folder_find)(const char *folder, const char *name, char **ret_path)
+ldr_status REAL(folder_find)(const char *folder, const char *name,
+                             bool (*same)(const char *a, const char *b), char **ret_path);
+ldr_status WRAP(folder_find)(const char *folder, const char *name,
+                             bool (*same)(const char *a, const char *b), char **ret_path);
+ldr_status WRAP(folder_find)(const char *folder, const char *name,
+                             bool (*same)(const char *a, const char *b), char **ret_path)
 {
     return count_block(fails("folder_find") ? LDR_NO_MEMORY
-                                            : REAL(folder_find)(folder, name, ret_path));
+                                            : REAL(folder_find)(folder, name, same, ret_path));
 }
 
 /* ---- Handles ---- */
