@@ -73,6 +73,25 @@ for wrong in "" "--policy none $zlib" "$zlib $zlib"; do
 done
 
 
+# Delay loads are marked, and do not keep the file from being loaded.
+mkdir "$work/late"
+python3 "$folder/add_delay.py" "$guests/dependency.dll" "$work/late/late.dll" far.dll far_function
+peload deps "$work/late/late.dll"
+same "delay: exit status" 0 "$status"
+has "delay: marked" "  far.dll [delay]: NOT FOUND" "$out"
+has "delay: who asks" "  far.dll, for late.dll [delay]" "$out"
+cp "$work/a/dependent.dll" "$work/late/far.dll"
+peload deps --functions "$work/late/late.dll"
+has "delay: function" "  far.dll!far_function, for late.dll [delay]" "$out"
+has "delay: what it needs itself" "    dependency.dll: NOT FOUND" "$out"
+same "delay: exit status with what it needs" 0 "$status"
+peload deps --json "$work/late/late.dll"
+same "delay: json" True "$(json '[m["delayed"] for m in j["modules"] if m["name"] == "far.dll"][0]')"
+peload deps --dot "$work/late/late.dll"
+has "delay: dot" "style=dashed" "$out"
+peload deps --no-delay "$work/late/late.dll"
+same "--no-delay" "" "$(grep far "$work/out")"
+
 # System modules of Wine for three machines, beside a loader in Python.
 wine=$corpus/deb/libwine/usr/lib/x86_64-linux-gnu/wine/x86_64-windows
 wine32=$corpus/deb/libwine_i386/usr/lib/i386-linux-gnu/wine/i386-windows
