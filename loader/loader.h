@@ -14,8 +14,18 @@
  * not know of each other. The one thing it changes outside is the GS base of threads that run guest
  * code (see ldr_thread_enter).
  *
- * Threads: a context serialises its own loads and unloads. Guest code may be called from any thread
+ * Threads: a context serialises its own loads and unloads, and the calls of DllMain that go with
+ * them or with a thread's coming and going, as Windows does with its loader lock: a thread at a
+ * time, which may load and unload from inside DllMain. Guest code may be called from any thread
  * that has entered the context.
+ *
+ * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
+ * forwards to another that is loaded), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
+ * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
+ * which enters the context for the first time, waits for ever, as on Windows, unless the context
+ * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload
+ * also waits no longer: it leaves the unloading to the thread that is busy. Guest code always
+ * waits.
  */
 #ifndef PELOAD_LOADER_H
 #define PELOAD_LOADER_H
@@ -160,6 +170,12 @@ typedef struct ldr_context_options {
      */
     bool (*bundle)(void *user, const char *name, ldr_bundle_file *ret_file);
     void *bundle_user;
+    /*
+     * Milliseconds that a thread of the host waits for another one that is loading or unloading, or
+     * whose DllMain takes its time, before it gives up with LDR_BUSY; 0: as long as it takes. See
+     * "Threads" above.
+     */
+    uint32_t busy_after;
 } ldr_context_options;
 
 /*
@@ -256,6 +272,12 @@ typedef struct ldr_missing_import {
     bool dll_missing;
 } ldr_missing_import;
 
+/* When delay imports are bound. */
+typedef enum ldr_delay {
+    LDR_DELAY_LAZY = 0, /* by the image's own helper, at the first call */
+    LDR_DELAY_EAGER,    /* with all others: their DLLs are loaded, and missing ones reported */
+} ldr_delay;
+
 /* Zero is the default for every field but `size`. */
 typedef struct ldr_load_options {
     size_t size;
@@ -269,6 +291,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
+    ldr_delay delay; /* of all images that this load brings in */
 } ldr_load_options;
 
 /*
@@ -280,6 +303,13 @@ typedef struct ldr_load_options {
  */
 LDR_API ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
                             ldr_module **ret_module, ldr_diag *diag);
+
+/* The same by name, as LoadLibraryEx does: "foo", "foo.dll", a path. It is looked for as the
+ * imports of the program are, and may be loaded already; `base` does not count. LDR_DLL_NOT_FOUND.
+ */
+LDR_API ldr_status ldr_load_name(ldr_context *ctx, const char *name,
+                                 const ldr_load_options *options, ldr_module **ret_module,
+                                 ldr_diag *diag);
 
 /* The same from a buffer, which is copied. `name` is the module's name; it has no folder of its
  * own. */
@@ -303,6 +333,17 @@ LDR_API void ldr_unload(ldr_module *module);
 LDR_API void *ldr_symbol(ldr_module *module, const char *name);
 LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
 
+/*
+ * The same with a reason: the export called `name` or, when that is NULL, number `ordinal`. `diag`
+ * may be NULL. LDR_EXPORT_NOT_FOUND (STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND; subject
+ * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
+ * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
+ * Exports of the module itself are found without waiting for anybody; a forwarder waits for loads
+ * in progress.
+ */
+LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
+                                   void **ret_address, ldr_diag *diag);
+
 /* The module of that base name ("zlib1.dll", in any case), the first one that was loaded; or that
  * of a file, by a path with a '/'. Borrowed; NULL if there is none. */
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
@@ -317,6 +358,61 @@ LDR_API void *ldr_module_base(const ldr_module *module);
 LDR_API size_t ldr_module_size(const ldr_module *module);
 LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for host modules */
 
+/* ---- Resetting: for fuzzers and tests ---- */
+
+/*
+ * Notes what the module's pages hold and may do now, for ldr_module_reset. Straight after ldr_load
+ * that is the state after loading: relocated, bound, and with what DllMain and the C runtime's
+ * start have written, so that pointers in it to memory that they have allocated remain valid. A
+ * later snapshot takes the place of an earlier one. Needs the memory of all pages that can be
+ * written to once more as they are; no other thread may run code that writes to them meanwhile.
+ *
+ * From then on a query (ldr_view_query, the guest's VirtualQuery) tells of pages that were written
+ * to before as if they were not: WRITECOPY, no private bytes.
+ *
+ * LDR_INVALID_ARGUMENT for a host module; LDR_NO_MEMORY, LDR_OS_ERROR (also when its file has been
+ * cut off): the module is as usable as before, and has no snapshot.
+ */
+LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
+
+/*
+ * Has the module's pages hold what they did at ldr_module_snapshot, with the protections of then,
+ * in time proportional to the pages that were written to since (and some nanoseconds for each page
+ * that can be and was ever touched). Any number of times. No thread may be inside code of the
+ * module, nor keep a result that lies in its pages.
+ *
+ * Not reset is what is not in its pages: memory that it has allocated since (which leaks), the C
+ * runtime's state, open handles, thread-local variables, other modules, among them those that it
+ * needs (each is reset by its own call); and PE sections that are SHARED, which other views use.
+ *
+ * LDR_INVALID_ARGUMENT: no snapshot. LDR_NO_MEMORY, LDR_OS_ERROR: some pages may not be reset; the
+ * module stays, and may be reset again, or unloaded.
+ */
+LDR_API ldr_status ldr_module_reset(ldr_module *module);
+
+/* What lies at an address. Plain data: `module` is borrowed, the name is a copy. */
+typedef struct ldr_symbol_place {
+    ldr_module *module;
+    const void *start;   /* the export's address, or the module's base if there is no export */
+    size_t displacement; /* in bytes from `start` */
+    bool has_export;
+    uint32_t ordinal; /* of the export; 0 for one of a host module that has none */
+    char name[256];   /* of the export, cut to fit; empty when it has none */
+} ldr_symbol_place;
+
+/*
+ * The module that holds `address`, and its nearest export at or below it in the same PE section:
+ * the function that code belongs to, as far as exports tell. For stack traces; it runs nothing and
+ * may be asked from any thread. Of host modules, functions are found by their first address only,
+ * data by any of theirs. LDR_EXPORT_NOT_FOUND for an address of no module.
+ */
+LDR_API ldr_status ldr_symbol_at(ldr_context *ctx, const void *address,
+                                 ldr_symbol_place *ret_place);
+
+/* "zlib1.dll!crc32+0x12", "a.dll!#7" or "a.dll+0x1234", written to `text` (always NUL-terminated,
+ * cut to fit); returns `text`. */
+LDR_API const char *ldr_symbol_place_text(const ldr_symbol_place *place, char *text, size_t size);
+
 /* ---- Running ---- */
 
 /*
@@ -328,10 +424,16 @@ LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for h
 LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv,
                            uint32_t *ret_exit_code, ldr_diag *diag);
 
+/* Where the exception was raised that nobody has handled and that has ended the program or another
+ * call of guest code, the latest one; NULL if there was none. For ldr_symbol_at. */
+LDR_API const void *ldr_exception_address(ldr_context *ctx);
+
 /*
  * Guest code finds its thread block (TEB) behind GS. A thread must have entered the context before
  * it calls guest code; the creator of a context has. Enter may be nested, also with other contexts:
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
+ * LDR_NO_MEMORY, LDR_BUSY (see "Threads" at the top).
+
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
  * to. If it raises an exception that the guest does not handle, this process is ended with abort(),

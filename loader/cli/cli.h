@@ -136,8 +136,11 @@ const char *cli_ordinal_name(pe_span dll, uint16_t ordinal);
 /* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */
 void cli_catch_crashes(void);
 
+/* From here on that line says which function of which module it was; NULL: no longer. */
+void cli_locate_crashes(ldr_context *ctx);
+
 /* One line on stderr if the exit code of a program says that it has ended with an exception. */
-void cli_report_exit(uint32_t exit_code);
+void cli_report_exit(ldr_context *ctx, uint32_t exit_code);
 
 /* ---- Where DLLs are found (folders.c) ---- */
 
@@ -171,6 +174,7 @@ typedef struct cli_session {
     cli_folders folders; /* where DLLs are found */
     ldr_policy policy;   /* unless --policy says another */
     const char *missing; /* --missing refuse|stub */
+    const char *delay;   /* --delay lazy|eager */
     const char *base;    /* --base ADDR */
     const char *process; /* --process FD, of `run`: a guest has started it */
     const char *path;

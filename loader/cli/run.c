@@ -18,7 +18,7 @@ static int run_module(const cli_session *session, int argc, char **argv)
             cli_json_failure(session->path, &diag);
         return CLI_FAILED;
     }
-    cli_report_exit(exit_code);
+    cli_report_exit(session->ctx, exit_code);
     if (session->as_json) {
         cli_json json = {.out = stdout};
         cli_json_open(&json, NULL, '{');
@@ -36,7 +36,7 @@ int cli_run(int argc, char **argv)
     const cli_option table[] = {
         {"--json", CLI_FLAG, &session.as_json},    CLI_FOLDER_OPTIONS(&session.folders),
         {"--missing", CLI_TEXT, &session.missing}, {"--base", CLI_TEXT, &session.base},
-        {"--process", CLI_TEXT, &session.process},
+        {"--process", CLI_TEXT, &session.process}, {"--delay", CLI_TEXT, &session.delay},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], true, 1, argc};
 

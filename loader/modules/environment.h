@@ -66,6 +66,9 @@ typedef struct ldr__environment {
     ldr_status (*run)(void *state, ldr_module *module, void *entry, int argc,
                       const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag);
 
+    /* Where the latest exception was raised that nobody has handled, NULL for none. */
+    const void *(*exception_address)(void *state);
+
     /* A load has failed (an NTSTATUS) while the context had no program: for who waits for one. */
     void (*load_failed)(void *state, uint32_t nt_status);
 
@@ -119,6 +122,13 @@ ldr_view *ldr__module_view(ldr_module *module);
 /* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
 void ldr__module_add_reference(ldr_module *module, bool pin);
 
+/*
+ * Stores a pointer in a module, whatever the protection of its page, and tells what was there
+ * before: one thread at a time. LDR_INVALID_ARGUMENT when there is no such place in any module, or
+ * it is not aligned; LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__module_store(ldr_context *ctx, void **slot, void *value, void **ret_before);
+
 /* DisableThreadLibraryCalls. */
 void ldr__module_no_thread_calls(ldr_module *module);
 
@@ -127,6 +137,10 @@ void ldr__module_no_thread_calls(ldr_module *module);
  * TLS callbacks of the program if it runs.
  */
 void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
+
+/* The first DLL_THREAD_ATTACH of a thread of the host; LDR_BUSY, with nobody told, when another
+ * thread keeps the loader for longer than the context allows. */
+ldr_status ldr__modules_host_attach(ldr_context *ctx);
 
 /* The TLS callbacks of one module: for the program's own, which run with its main thread. */
 void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);

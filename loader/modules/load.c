@@ -19,8 +19,7 @@ ldr__load ldr__load_begin(ldr_context *ctx)
     return load;
 }
 
-/* What comes in from now on does not belong to the load. */
-static void end_finding(ldr_context *ctx, ldr__load load)
+void ldr__load_end_finding(ldr_context *ctx, ldr__load load)
 {
     ctx->current_load = load.outer;
     ctx->load_search = load.outer_search;
@@ -88,13 +87,13 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 {
     if (status == LDR_OK)
         status = bind_and_announce(ctx, load.number, options, diag);
-    end_finding(ctx, load);
+    ldr__load_end_finding(ctx, load);
     if (status == LDR_OK)
         status = initialise_all(ctx, load.number, root, options, diag);
     if (status == LDR_OK)
         return LDR_OK;
-    if (root && root->references != 0)
-        root->references--;
+    if (root)
+        ldr__module_let_go(root);
     ldr__roll_back(ctx, load.number);
     return status;
 }
@@ -102,8 +101,8 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 /* What is to be loaded: a file, a DLL that the guest names, or a buffer. */
 typedef struct source {
     const char *name;
-    bool search;    /* by name, as the program's imports are */
-    uint32_t flags; /* LoadLibraryEx's about where to look */
+    bool search; /* by name, as the program's imports are */
+    bool is_guests;
     const void *bytes;
     size_t size;
 } source;
@@ -122,9 +121,9 @@ static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base
 static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_load_options *options,
                               ldr__load_search *ret_search, ldr_diag *diag)
 {
-    uint32_t flags = from->search ? from->flags : options->search_flags;
     const char *name = from->search ? from->name : "/";
-    ldr_status status = ldr__search_flags(&ctx->search, flags, name, &ret_search->flags);
+    ldr_status status =
+        ldr__search_flags(&ctx->search, options->search_flags, name, &ret_search->flags);
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, from->name);
     return LDR_OK;
@@ -141,13 +140,36 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
     if (status == LDR_OK)
         status = map_source(ctx, from, options->base, &root, diag);
     if (status == LDR_OK) {
-        root->references++;
+        ldr__module_keep(root);
         if (!from->search || strchr(from->name, '/'))
             search.path = root->path;
     }
     status = ldr__load_finish(ctx, load, root, options, status, diag);
     if (status == LDR_OK)
         *ret_module = root;
+    return status;
+}
+
+/* The guest waits for the loader lock as it does on Windows. */
+static ldr_status lock_for(ldr_context *ctx, const source *from)
+{
+    if (!from->is_guests)
+        return ldr__loader_lock_host(ctx);
+    ldr__loader_lock(ctx);
+    return LDR_OK;
+}
+
+static ldr_status load_entered(ldr_context *ctx, const source *from,
+                               const ldr_load_options *options, ldr_module **ret_module,
+                               ldr_diag *diag)
+{
+    ldr_status status = lock_for(ctx, from);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), from->name);
+    status = load_locked(ctx, from, options, ret_module, diag);
+    if (status != LDR_OK && ctx->main == NULL)
+        ldr__default_environment.load_failed(ctx->environment, diag->why.nt_status);
+    ldr__loader_leave(ctx);
     return status;
 }
 
@@ -163,12 +185,8 @@ static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_opti
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, from->name);
     ldr_status status = ldr_thread_enter(ctx, &scope);
     if (status != LDR_OK)
-        return ldr__fail(diag, status, PE_NT_NO_MEMORY, from->name);
-    ldr__os_lock(ctx->lock);
-    status = load_locked(ctx, from, &all, ret_module, diag);
-    if (status != LDR_OK && ctx->main == NULL)
-        ldr__default_environment.load_failed(ctx->environment, diag->why.nt_status);
-    ldr__os_unlock(ctx->lock);
+        return ldr__fail(diag, status, ldr__nt_status_of(status), from->name);
+    status = load_entered(ctx, from, &all, ret_module, diag);
     ldr_thread_leave(&scope);
     return status;
 }
@@ -177,6 +195,12 @@ ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *
                     ldr_module **ret_module, ldr_diag *diag)
 {
     return load(ctx, &(source){.name = path}, options, ret_module, diag);
+}
+
+ldr_status ldr_load_name(ldr_context *ctx, const char *name, const ldr_load_options *options,
+                         ldr_module **ret_module, ldr_diag *diag)
+{
+    return load(ctx, &(source){.name = name, .search = true}, options, ret_module, diag);
 }
 
 ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
@@ -192,49 +216,7 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag)
 {
-    source from = {.name = name, .search = true, .flags = flags};
-    return load(ctx, &from, NULL, ret_module, diag);
-}
-
-/* A forwarder may lead to a DLL that is not loaded yet: a load of its own, on the module's account.
- */
-static void *symbol_locked(ldr_module *module, const ldr__request *request)
-{
-    const ldr_load_options defaults = {0};
-    const void *address = NULL;
-    ldr_context *ctx = module->ctx;
-    ldr_module *last = ctx->last;
-    ldr__load load = ldr__load_begin(ctx);
-    ldr__os_guard_begin();
-    ldr_status status = ldr__find_symbol(module, module, request, &address, NULL);
-    if (ldr__os_guard_end())
-        status = LDR_IO_ERROR;
-    if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
-        end_finding(ctx, load);
-    else
-        status = ldr__load_finish(ctx, load, NULL, &defaults, status, NULL);
-    return status == LDR_OK ? (void *)(uintptr_t)address : NULL;
-}
-
-static void *symbol(ldr_module *module, const ldr__request *request)
-{
-    ldr_thread_scope scope;
-    if (!module || ldr_thread_enter(module->ctx, &scope) != LDR_OK)
-        return NULL;
-    ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
-    ldr__os_lock(ctx->lock);
-    void *address = symbol_locked(module, request);
-    ldr__os_unlock(ctx->lock);
-    ldr_thread_leave(&scope);
-    return address;
-}
-
-void *ldr_symbol(ldr_module *module, const char *name)
-{
-    return symbol(module, &(ldr__request){.name = ldr__span_of(name), .hint = UINT32_MAX});
-}
-
-void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal)
-{
-    return symbol(module, &(ldr__request){.by_ordinal = true, .ordinal = ordinal});
+    const ldr_load_options options = {.size = sizeof(options), .search_flags = flags};
+    source from = {.name = name, .search = true, .is_guests = true};
+    return load(ctx, &from, &options, ret_module, diag);
 }

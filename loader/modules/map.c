@@ -46,13 +46,12 @@ static uint32_t dependent_flags(const pe_image *image)
     return ldr__search_spell_out((uint32_t)flags);
 }
 
-/* TLS, exports, load configuration: what must be there, and what may. */
+/* TLS, exports and the load configuration: what must be there, and what may. */
 static ldr_status read_directories(ldr_module *module, const char *path, ldr_diag *diag)
 {
     ldr__os_guard_begin();
     ldr_status status = ldr__tls_read(module->view, path, &module->tls, diag);
-    if (pe_exports_open(ldr_view_image(module->view), &module->exports) != PE_OK)
-        module->exports = (pe_exports){0};
+    ldr__exports_open(ldr_view_image(module->view), &module->exports);
     module->dependent_flags = dependent_flags(ldr_view_image(module->view));
     bool is_cut = ldr__os_guard_end();
     return is_cut ? ldr__fail(diag, LDR_IO_ERROR, ldr__nt_status_of(LDR_IO_ERROR), path) : status;
@@ -67,19 +66,14 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, path);
     status = make_view(section, path, base, &module->view, diag);
-    if (status == LDR_OK && ldr__index_place(&ctx->index, module) != LDR_OK)
-        status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status == LDR_OK)
         status = read_directories(module, path, diag);
+    if (status == LDR_OK && ldr__module_list(module, section->has_id ? &section->id : NULL))
+        status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
     }
-    if (section->has_id)
-        ldr__index_add_id(&ctx->index, module, section->id);
-    const pe_image *image = ldr_view_image(module->view);
-    if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
-        ctx->main = module;
     *ret_module = module;
     return LDR_OK;
 }

@@ -316,6 +316,18 @@ ldr_status ldr__os_protect(void *address, uint64_t size, int access)
     return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : ldr__linux_status();
 }
 
+/* Newer than the C library's headers: for pages that the process has locked (mlockall). */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+ldr_status ldr__os_drop(void *address, uint64_t size)
+{
+    if (madvise(address, size, MADV_DONTNEED) == 0)
+        return LDR_OK;
+    return madvise(address, size, MADV_DONTNEED_LOCKED) == 0 ? LDR_OK : LDR_OS_ERROR;
+}
+
 void ldr__os_unmap(void *address, uint64_t size)
 {
     munmap(address, size);
@@ -356,6 +368,22 @@ void ldr__os_lock_destroy(ldr__lock *lock)
 void ldr__os_lock(ldr__lock *lock)
 {
     pthread_mutex_lock(&lock->mutex);
+}
+
+ldr_status ldr__os_lock_within(ldr__lock *lock, uint32_t milliseconds)
+{
+    struct timespec end;
+    if (milliseconds == 0)
+        return pthread_mutex_trylock(&lock->mutex) == 0 ? LDR_OK : LDR_BUSY;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += milliseconds / 1000;
+    end.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_nsec -= 1000000000;
+        end.tv_sec++;
+    }
+    int failed = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &end);
+    return failed == 0 ? LDR_OK : LDR_BUSY;
 }
 
 void ldr__os_unlock(ldr__lock *lock)

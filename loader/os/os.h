@@ -295,6 +295,25 @@ bool ldr__os_guard_end(void);
 /* Whether this thread is between the two. May be called in a signal handler. */
 bool ldr__os_guard_is_active(void);
 
+/* A range of addresses, of whole pages. */
+typedef struct ldr__os_span {
+    uint64_t start, end;
+} ldr__os_span;
+
+/* What is asked for copies: to be closed with ldr__os_close, and of no use in a child of fork.
+ * LDR_OS_ERROR where the system does not tell. */
+ldr_status ldr__os_copies_open(ldr__handle *ret_finder);
+/*
+ * The pages of [*address, end) that are this process's own copies, or present and of no file:
+ * `capacity` spans at the most, ascending, fewer and shorter ones if the system does not tell
+ * better. *address becomes the one up to which they were looked for. LDR_OS_ERROR.
+ */
+ldr_status ldr__os_copies_find(ldr__handle finder, uint64_t *address, uint64_t end,
+                               ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count);
+/* Copies that are private become again what they are copies of, and zero-filled pages zeros; other
+ * private pages stay as they are. LDR_OS_ERROR. */
+ldr_status ldr__os_drop(void *address, uint64_t size);
+
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);
 
@@ -378,6 +397,8 @@ typedef struct ldr__lock ldr__lock;
 ldr_status ldr__os_lock_create(ldr__lock **ret_lock);
 void ldr__os_lock_destroy(ldr__lock *lock);
 void ldr__os_lock(ldr__lock *lock);
+/* Waits `milliseconds` at the most. LDR_BUSY: another thread still has it. */
+ldr_status ldr__os_lock_within(ldr__lock *lock, uint32_t milliseconds);
 void ldr__os_unlock(ldr__lock *lock);
 
 #endif

@@ -249,6 +249,12 @@ static ldr_status environment_run(void *state, ldr_module *module, void *entry, 
     return status;
 }
 
+static const void *environment_exception_address(void *state)
+{
+    ldr__process *process = state;
+    return (const void *)(uintptr_t)atomic_load(&process->exception_address);
+}
+
 /* A program that ends while it is loaded has chosen its exit code. */
 static void environment_load_failed(void *state, uint32_t nt_status)
 {
@@ -283,6 +289,7 @@ const ldr__environment ldr__default_environment = {
     .module_removed = environment_module_removed,
     .call_entry = environment_call_entry,
     .run = environment_run,
+    .exception_address = environment_exception_address,
     .load_failed = environment_load_failed,
     .stub_create = environment_stub_create,
     .stubs_release = environment_stubs_release,

@@ -105,6 +105,7 @@ typedef struct ldr__process {
     atomic_bool exiting;
     _Atomic(ldr__thread *) exit_thread; /* the one that called ExitProcess, or NULL */
     atomic_uint exit_code;
+    atomic_uintptr_t exception_address; /* where the latest was raised that nobody handled, or 0 */
 } ldr__process;
 
 /* ---- Threads ---- */
@@ -153,6 +154,7 @@ struct ldr__thread {
     int64_t host_id;                /* the kernel's number of the thread */
     uint32_t depth;                 /* scopes entered and not left */
     bool made_by_guest;             /* else it is the host's */
+    bool is_attached;               /* the host's: DLLs have been told of it, or are being told */
     bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */
     bool stack_reserve_closed;      /* fault/stack.c's own: what an overflow opens */
     uint64_t mended_rip, mended_at; /* fault/dispatch.c's own: the last fault that was mended */

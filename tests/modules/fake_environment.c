@@ -211,6 +211,12 @@ static ldr_status env_run(void *state, ldr_module *module, void *entry, int argc
     return LDR_OK;
 }
 
+static const void *env_exception_address(void *state)
+{
+    (void)state;
+    return NULL;
+}
+
 static void env_load_failed(void *state, uint32_t nt_status)
 {
     (void)state;
@@ -249,6 +255,7 @@ const ldr__environment ldr__default_environment = {
     .module_removed = env_module_removed,
     .call_entry = env_call_entry,
     .run = env_run,
+    .exception_address = env_exception_address,
     .load_failed = env_load_failed,
     .stub_create = env_stub_create,
     .stubs_release = env_stubs_release,
