@@ -304,6 +304,13 @@ typedef struct ldr_load_options {
 LDR_API ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
                             ldr_module **ret_module, ldr_diag *diag);
 
+/* The same by name, as LoadLibraryEx does: "foo", "foo.dll", a path. It is looked for as the
+ * imports of the program are, and may be loaded already; `base` does not count. LDR_DLL_NOT_FOUND.
+ */
+LDR_API ldr_status ldr_load_name(ldr_context *ctx, const char *name,
+                                 const ldr_load_options *options, ldr_module **ret_module,
+                                 ldr_diag *diag);
+
 /* The same from a buffer, which is copied. `name` is the module's name; it has no folder of its
  * own. */
 LDR_API ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes,
