@@ -20,7 +20,7 @@
  * that has entered the context.
  *
  * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
- * forwards to another that is loaded), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
+ * forwards to one that it has needed before), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
  * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
  * which enters the context for the first time, waits for ever, as on Windows, unless the context
  * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload
@@ -47,10 +47,97 @@ extern "C" {
 typedef struct ldr_context ldr_context;
 typedef struct ldr_module ldr_module;
 
-/* Zero is the default for every field but `size`. Strings are copied. */
+/* ---- Where DLLs are found ---- */
+
+/*
+ * A place where a DLL is looked for. A policy is a list of places, tried in order; the first that
+ * has the DLL decides, even if it then cannot be loaded (on Windows too a DLL of the wrong machine
+ * ends the search). The first five go by bare names only, the others are folders, in which relative
+ * paths are looked for as well (rules E45, E.7).
+ *
+ * Names are compared by Windows's upper case, of files too, whatever the file system does; ".dll"
+ * is added to a name without an extension, dots at its end are dropped (rules E40 to E44). Both
+ * slashes separate, drive Z: is the host's root. An absolute path is looked for nowhere else. Two
+ * paths to one file are one module; files of one name in two folders are two, and the bare name
+ * means the one that was loaded first. Side-by-side assemblies and ".local" are not looked at.
+ */
+typedef enum ldr_place {
+    /* "api-ms-win-...", "ext-ms-...": what hosts the contract, from host modules, loaded images,
+       the bundle, the system folder or the search folders. The last number of the name and the
+       extension do not count. Contracts that are not known are names like any other (rule E.6). */
+    LDR_PLACE_API_SETS = 1,
+    /* Host modules. kernel32.dll and advapi32.dll also stand for kernelbase.dll and sechost.dll. */
+    LDR_PLACE_HOST,
+    LDR_PLACE_LOADED, /* images that are loaded, from files or from memory */
+    LDR_PLACE_BUNDLE, /* what `bundle` provides */
+    LDR_PLACE_KNOWN,  /* the system folder, for names in `known_dlls` */
+    /* The folder of the image that asks, which Windows does not look in unless it is one of the
+       others: it is what lets a plugin have its DLLs beside it. */
+    LDR_PLACE_IMPORTER,
+    /* The folder of the program (the first EXE loaded); with LDR_SEARCH_ALTERED, that of the DLL
+       which is loaded. */
+    LDR_PLACE_APPLICATION,
+    LDR_PLACE_LOAD_FOLDER, /* the folder of the DLL that is loaded by its path */
+    LDR_PLACE_SET_FOLDER,  /* what the guest has given to SetDllDirectory */
+    LDR_PLACE_FOLDERS,     /* `search_folders`, in order */
+    LDR_PLACE_ADDED,       /* what the guest has given to AddDllDirectory, the last one first */
+    LDR_PLACE_SYSTEM,      /* `system_folder` */
+    LDR_PLACE_WINDOWS,     /* `windows_folder` */
+    LDR_PLACE_CURRENT,     /* the current folder, unless the guest has called SetDllDirectory */
+    LDR_PLACE_PATH,        /* the guest's PATH, which is at first the host's */
+} ldr_place;
+
+typedef enum ldr_policy {
+    /* API sets, host, loaded, bundle, known, importer, application, set folder, search folders,
+       system, windows. For plugins: wider than Windows by the importer's folder, narrower by the
+       current folder and PATH, where others may have put a DLL. */
+    LDR_POLICY_PLUGIN = 0,
+    /* Windows's order (SafeDllSearchMode on, as it is by default): API sets, host, loaded, bundle,
+       known, application, set folder, search folders, system, windows, current folder, PATH. */
+    LDR_POLICY_WINDOWS,
+    /* The same with SafeDllSearchMode off: the current folder comes after the application's. */
+    LDR_POLICY_WINDOWS_UNSAFE,
+    /* LDR_POLICY_PLUGIN without host modules: everything comes from files. What it takes to load
+       Windows's or Wine's own DLLs without running them (ldr_load_options.no_initialise). */
+    LDR_POLICY_FILES,
+} ldr_policy;
+
+/* The places of a policy, static; NULL and 0 if it is none. */
+LDR_API const ldr_place *ldr_policy_places(ldr_policy policy, size_t *ret_count);
+/* "application", static; NULL if it is none. */
+LDR_API const char *ldr_place_name(ldr_place place);
+
+/*
+ * For one load and the static imports that it brings in: LoadLibraryEx's flags, with its values.
+ * The first lets the folder of a DLL that is loaded by its path take the program's place; the
+ * others name the folders that are looked in, in this order, and no others are. An image's
+ * DependentLoadFlags are such flags for its own imports. Not the first with others, and not
+ * LDR_SEARCH_LOAD_FOLDER without an absolute path: STATUS_INVALID_PARAMETER.
+ */
+enum {
+    LDR_SEARCH_ALTERED = 0x8,       /* LOAD_WITH_ALTERED_SEARCH_PATH */
+    LDR_SEARCH_LOAD_FOLDER = 0x100, /* LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR: LDR_PLACE_LOAD_FOLDER */
+    LDR_SEARCH_APPLICATION = 0x200, /* LOAD_LIBRARY_SEARCH_APPLICATION_DIR */
+    LDR_SEARCH_USER = 0x400,     /* LOAD_LIBRARY_SEARCH_USER_DIRS: search, added and set folders */
+    LDR_SEARCH_SYSTEM = 0x800,   /* LOAD_LIBRARY_SEARCH_SYSTEM32 */
+    LDR_SEARCH_DEFAULT = 0x1000, /* LOAD_LIBRARY_SEARCH_DEFAULT_DIRS: the last three */
+};
+
+/* Bytes of an image that a bundle provides; `release`, which may be NULL, is called once with the
+ * struct when they are not needed any more. */
+typedef struct ldr_bundle_file {
+    const void *bytes;
+    size_t size;
+    void (*release)(const struct ldr_bundle_file *file);
+    void *user; /* the bundle's own */
+} ldr_bundle_file;
+
+/* ---- Contexts ---- */
+
+/* Zero is the default for every field but `size`. Strings and lists are copied. */
 typedef struct ldr_context_options {
     size_t size;
-    const char *const *search_folders; /* looked in after the folder of the loading image */
+    const char *const *search_folders; /* LDR_PLACE_FOLDERS */
     size_t search_folder_count;
     /* For every image; its `size` may be 0 for the defaults. A file that is cut off while it is
        loaded is LDR_IO_ERROR; its code gets an exception (EXCEPTION_IN_PAGE_ERROR) when it is
@@ -69,6 +156,20 @@ typedef struct ldr_context_options {
     const char *const *process_command;
     size_t process_command_count;
     int process_start; /* the descriptor, which the context takes over; 0: started by no guest */
+    ldr_policy policy;
+    const ldr_place *places; /* a policy of the caller's own, in place of `policy` */
+    size_t place_count;
+    /* A System32 of Windows, or the x86_64-windows of Wine; NULL: there is none. */
+    const char *system_folder;
+    const char *windows_folder;
+    const char *const *known_dlls; /* "kernel32.dll", ...: LDR_PLACE_KNOWN */
+    size_t known_dll_count;
+    /*
+     * Provides the DLL called `name` ("foo.dll"), or returns false. Called with the context locked:
+     * it must not use the context. The bytes are copied before the load returns.
+     */
+    bool (*bundle)(void *user, const char *name, ldr_bundle_file *ret_file);
+    void *bundle_user;
     /*
      * Milliseconds that a thread of the host waits for another one that is loading or unloading, or
      * whose DllMain takes its time, before it gives up with LDR_BUSY; 0: as long as it takes. See
@@ -87,7 +188,8 @@ typedef struct ldr_context_options {
  * before; so do those that the image does not handle, where the program has called it directly. A
  * program with handlers of its own installs them before, or passes on what is not for it.
  *
- * LDR_NO_MEMORY, LDR_OS_ERROR, LDR_INVALID_ARGUMENT (`process_start` is no such descriptor).
+ * LDR_NO_MEMORY, LDR_OS_ERROR, LDR_INVALID_ARGUMENT (`process_start` is no such descriptor, or
+ * there is no such policy or place).
  */
 LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **ret_ctx);
 
@@ -121,6 +223,35 @@ typedef struct ldr_export {
 LDR_API ldr_status ldr_host_module_add(ldr_context *ctx, const char *name,
                                        const ldr_export *exports, size_t count);
 
+/* ---- Finding without loading ---- */
+
+/* Zero is the default for every field but `size`. */
+typedef struct ldr_find_options {
+    size_t size;
+    const char *importer; /* paths whose folders count: of the image that asks, */
+    const char *program;  /* of the program (NULL: the one that is loaded, if any), */
+    const char *loaded;   /* and of the DLL that is loaded by its path */
+    uint32_t search_flags;
+} ldr_find_options;
+
+/* Where a DLL is. All that is not said is NULL. */
+typedef struct ldr_found {
+    ldr_place place;           /* 0 for an absolute path */
+    const char *contract_host; /* it is a contract, and this its host's name on Windows; static */
+    ldr_module *module;        /* a host module or a loaded image, borrowed */
+    char *path;                /* a file, absolute or as its folder was given */
+    ldr_bundle_file bundle;    /* of a bundle */
+} ldr_found;
+
+/*
+ * Where a load would take the DLL called `name` from, as an image's import or LoadLibrary names it.
+ * Nothing is loaded. To be released with ldr_found_release. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY,
+ * LDR_INVALID_ARGUMENT (a wrong combination of flags).
+ */
+LDR_API ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *options,
+                            ldr_found *ret_found, ldr_diag *diag);
+LDR_API void ldr_found_release(ldr_found *found);
+
 /* ---- Loading ---- */
 
 /* What to do about an import that nobody provides. */
@@ -153,6 +284,7 @@ typedef struct ldr_load_options {
        when it returns, the stub returns 0. NULL: the stub raises an exception in the guest. */
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
+    uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
 } ldr_load_options;
 
 /*
@@ -187,7 +319,18 @@ LDR_API void ldr_unload(ldr_module *module);
 LDR_API void *ldr_symbol(ldr_module *module, const char *name);
 LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
 
-/* The module of that base name ("zlib1.dll", case-insensitive), borrowed, or NULL. */
+/*
+ * The same with a reason: the export called `name` or, when that is NULL, number `ordinal`. `diag`
+ * may be NULL. LDR_EXPORT_NOT_FOUND (STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND; subject
+ * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
+ * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
+ * A forwarder to a DLL that the module has not needed before waits for loads in progress.
+ */
+LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
+                                   void **ret_address, ldr_diag *diag);
+
+/* The module of that base name ("zlib1.dll", in any case), the first one that was loaded; or that
+ * of a file, by a path with a '/'. Borrowed; NULL if there is none. */
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
 
 /* The module whose image holds `address`, borrowed, or NULL: host modules have no image. */
@@ -200,6 +343,61 @@ LDR_API void *ldr_module_base(const ldr_module *module);
 LDR_API size_t ldr_module_size(const ldr_module *module);
 LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for host modules */
 
+/* ---- Resetting: for fuzzers and tests ---- */
+
+/*
+ * Notes what the module's pages hold and may do now, for ldr_module_reset. Straight after ldr_load
+ * that is the state after loading: relocated, bound, and with what DllMain and the C runtime's
+ * start have written, so that pointers in it to memory that they have allocated remain valid. A
+ * later snapshot takes the place of an earlier one. Needs the memory of all pages that can be
+ * written to once more as they are; no other thread may run code that writes to them meanwhile.
+ *
+ * From then on a query (ldr_view_query, the guest's VirtualQuery) tells of pages that were written
+ * to before as if they were not: WRITECOPY, no private bytes.
+ *
+ * LDR_INVALID_ARGUMENT for a host module; LDR_NO_MEMORY, LDR_OS_ERROR (also when its file has been
+ * cut off): the module is as usable as before, and has no snapshot.
+ */
+LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
+
+/*
+ * Has the module's pages hold what they did at ldr_module_snapshot, with the protections of then,
+ * in time proportional to the pages that were written to since (and some nanoseconds for each page
+ * that can be and was ever touched). Any number of times. No thread may be inside code of the
+ * module, nor keep a result that lies in its pages.
+ *
+ * Not reset is what is not in its pages: memory that it has allocated since (which leaks), the C
+ * runtime's state, open handles, thread-local variables, other modules, among them those that it
+ * needs (each is reset by its own call); and PE sections that are SHARED, which other views use.
+ *
+ * LDR_INVALID_ARGUMENT: no snapshot. LDR_NO_MEMORY, LDR_OS_ERROR: some pages may not be reset; the
+ * module stays, and may be reset again, or unloaded.
+ */
+LDR_API ldr_status ldr_module_reset(ldr_module *module);
+
+/* What lies at an address. Plain data: `module` is borrowed, the name is a copy. */
+typedef struct ldr_symbol_place {
+    ldr_module *module;
+    const void *start;   /* the export's address, or the module's base if there is no export */
+    size_t displacement; /* in bytes from `start` */
+    bool has_export;
+    uint32_t ordinal; /* of the export; 0 for one of a host module that has none */
+    char name[256];   /* of the export, cut to fit; empty when it has none */
+} ldr_symbol_place;
+
+/*
+ * The module that holds `address`, and its nearest export at or below it in the same PE section:
+ * the function that code belongs to, as far as exports tell. For stack traces; it runs nothing and
+ * may be asked from any thread. Of host modules, functions are found by their first address only,
+ * data by any of theirs. LDR_EXPORT_NOT_FOUND for an address of no module.
+ */
+LDR_API ldr_status ldr_symbol_at(ldr_context *ctx, const void *address,
+                                 ldr_symbol_place *ret_place);
+
+/* "zlib1.dll!crc32+0x12", "a.dll!#7" or "a.dll+0x1234", written to `text` (always NUL-terminated,
+ * cut to fit); returns `text`. */
+LDR_API const char *ldr_symbol_place_text(const ldr_symbol_place *place, char *text, size_t size);
+
 /* ---- Running ---- */
 
 /*
@@ -211,12 +409,15 @@ LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for h
 LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv,
                            uint32_t *ret_exit_code, ldr_diag *diag);
 
+/* Where the exception was raised that nobody has handled and that has ended the program or another
+ * call of guest code, the latest one; NULL if there was none. For ldr_symbol_at. */
+LDR_API const void *ldr_exception_address(ldr_context *ctx);
+
 /*
  * Guest code finds its thread block (TEB) behind GS. A thread must have entered the context before
  * it calls guest code; the creator of a context has. Enter may be nested, also with other contexts:
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
  * LDR_NO_MEMORY, LDR_BUSY (see "Threads" at the top).
-
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
  * to. If it raises an exception that the guest does not handle, this process is ended with abort(),

@@ -106,8 +106,8 @@ int cli_call(int argc, char **argv)
     call_job job = {0};
     const char *ret = NULL;
     const cli_option table[] = {
-        {"--json", CLI_FLAG, &job.session.as_json},  {"--ret", CLI_TEXT, &ret},
-        {"--search", CLI_LIST, &job.session.search}, {"--missing", CLI_TEXT, &job.session.missing},
+        {"--json", CLI_FLAG, &job.session.as_json}, {"--ret", CLI_TEXT, &ret},
+        CLI_FOLDER_OPTIONS(&job.session.folders),   {"--missing", CLI_TEXT, &job.session.missing},
         {"--base", CLI_TEXT, &job.session.base},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 2,

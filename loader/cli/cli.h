@@ -21,6 +21,7 @@ int cli_map(int argc, char **argv);
 int cli_call(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_scan(int argc, char **argv);
+int cli_deps(int argc, char **argv);
 
 /* ---- Arguments (args.c) ---- */
 
@@ -135,18 +136,43 @@ const char *cli_ordinal_name(pe_span dll, uint16_t ordinal);
 /* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */
 void cli_catch_crashes(void);
 
+/* From here on that line says which function of which module it was; NULL: no longer. */
+void cli_locate_crashes(ldr_context *ctx);
+
 /* One line on stderr if the exit code of a program says that it has ended with an exception. */
-void cli_report_exit(uint32_t exit_code);
+void cli_report_exit(ldr_context *ctx, uint32_t exit_code);
+
+/* ---- Where DLLs are found (folders.c) ---- */
+
+/* Options of `call`, `run` and `deps`; zero is the default. */
+typedef struct cli_folders {
+    cli_list search;    /* --search DIR */
+    const char *system; /* --system-dir DIR */
+    const char *policy; /* --policy NAME */
+} cli_folders;
+
+#define CLI_FOLDER_OPTIONS(folders)                                                             \
+    {"--search", CLI_LIST, &(folders)->search}, {"--system-dir", CLI_TEXT, &(folders)->system}, \
+    {                                                                                           \
+        "--policy", CLI_TEXT, &(folders)->policy                                                \
+    }
+
+/* Sets what they say in `options`; `policy` if they name none. False, said on stderr, if wrong. */
+bool cli_folders_apply(const cli_folders *folders, ldr_policy policy, ldr_context_options *options);
+/* The words of a command line that say the same: their number, at most CLI_FOLDER_WORDS. */
+enum { CLI_FOLDER_WORDS = 2 * CLI_LIST_MAX + 4 };
+size_t cli_folders_words(const cli_folders *folders, const char **ret_words);
 
 /* ---- Loading (load.c) ---- */
 
 /*
- * One image loaded in a context of its own. The first three members are the options that `call` and
- * `run` share, to be put into a cli_syntax; zero is the default. It stays where it is while open.
+ * One image loaded in a context of its own. Its first members are the options that `call` and `run`
+ * share, to be put into a cli_syntax; zero is the default. It stays where it is while open.
  */
 typedef struct cli_session {
     bool as_json;
-    cli_list search;     /* --search DIR */
+    cli_folders folders; /* where DLLs are found */
+    ldr_policy policy;   /* unless --policy says another */
     const char *missing; /* --missing refuse|stub */
     const char *base;    /* --base ADDR */
     const char *process; /* --process FD, of `run`: a guest has started it */

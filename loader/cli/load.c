@@ -139,10 +139,7 @@ static size_t process_command(const cli_session *session, const char **ret_words
     size_t count = 0;
     ret_words[count++] = "/proc/self/exe";
     ret_words[count++] = "run";
-    for (size_t i = 0; i < session->search.count; i++) {
-        ret_words[count++] = "--search";
-        ret_words[count++] = session->search.items[i];
-    }
+    count += cli_folders_words(&session->folders, ret_words + count);
     if (session->missing != NULL) {
         ret_words[count++] = "--missing";
         ret_words[count++] = session->missing;
@@ -163,18 +160,12 @@ static bool process_start(const char *text, int *ret_start)
     return true;
 }
 
-static ldr_status open_context(cli_session *session, int start)
+static ldr_status open_context(cli_session *session, ldr_context_options *context)
 {
-    const char *words[2 * CLI_LIST_MAX + 5];
-    const ldr_context_options context = {
-        .size = sizeof context,
-        .search_folders = session->search.items,
-        .search_folder_count = session->search.count,
-        .process_command = words,
-        .process_command_count = process_command(session, words),
-        .process_start = start,
-    };
-    return ldr_context_create(&context, &session->ctx);
+    const char *words[CLI_FOLDER_WORDS + 5];
+    context->process_command = words;
+    context->process_command_count = process_command(session, words);
+    return ldr_context_create(context, &session->ctx);
 }
 
 int cli_session_open(cli_session *session, const char *path)
@@ -185,16 +176,18 @@ int cli_session_open(cli_session *session, const char *path)
         .on_stub_call = end_at_stub,
         .user = session,
     };
+    ldr_context_options context = {.size = sizeof context};
     ldr_diag diag;
-    int start;
 
     session->path = path;
     session->missing_end = &session->missing_first;
     if (!missing_policy(session->missing, &load.missing) || !cli_base(session->base, &load.base) ||
-        !process_start(session->process, &start))
+        !process_start(session->process, &context.process_start) ||
+        !cli_folders_apply(&session->folders, session->policy, &context))
         return CLI_USAGE;
     cli_catch_crashes();
-    ldr_status status = open_context(session, start);
+    ldr_status status = open_context(session, &context);
+    cli_locate_crashes(session->ctx);
     if (status != LDR_OK)
         cli_fail(&diag, status, PE_NT_UNSUCCESSFUL, path);
     else
@@ -207,6 +200,7 @@ int cli_session_open(cli_session *session, const char *path)
 
 void cli_session_close(cli_session *session)
 {
+    cli_locate_crashes(NULL);
     ldr_context_destroy(session->ctx);
     free_missing(session->missing_first);
 }

@@ -24,9 +24,20 @@ static const command commands[] = {
      "      file beside the memory that it fills. --control-area shows what stands behind the\n"
      "      view: segment, subsections, views, file. --locate shows where an address or RVA is:\n"
      "      section, file offset, page tables, physical frame.\n"},
+    {"deps", cli_deps,
+     "  peload deps [--json|--dot] [--functions] [--no-delay] [--search DIR]...\n"
+     "              [--system-dir DIR] [--policy NAME] FILE\n"
+     "      Show the DLLs that it needs and where each is found. Runs nothing. --functions also\n"
+     "      lists each function that is missing. Exit status 1 if loading it would be refused.\n"
+     "      DIR   --search: a folder to look in. --system-dir: a System32 of Windows, or the\n"
+     "            x86_64-windows of Wine.\n"
+     "      NAME  plugin: DLLs come from peload itself, then from beside who needs them.\n"
+     "            windows, windows-unsafe: Windows's order, with the current folder and PATH.\n"
+     "            files: none from peload itself. Default: windows for an EXE, plugin for a DLL,\n"
+     "            files for what is not x64.\n"},
     {"call", cli_call,
-     "  peload call [--json] [--ret TYPE] [--search DIR]... [--missing refuse|stub]\n"
-     "              [--base ADDR] FILE EXPORT ARG...\n"
+     "  peload call [--json] [--ret TYPE] [--missing refuse|stub] [--base ADDR]\n"
+     "              [--search DIR]... [--system-dir DIR] [--policy NAME] FILE EXPORT ARG...\n"
      "      Load the image, call one export, print the result. EXPORT is a name or #ordinal.\n"
      "      ARG   123 0x7b -5    integer             1.5f64       double\n"
      "            str:TEXT       string              wstr:TEXT    UTF-16 string\n"
@@ -35,8 +46,8 @@ static const command commands[] = {
      "            u32:V u64:V    pointer to a value, printed after the call\n"
      "      TYPE  int uint i64 u64 ptr str wstr f64 void (default u64, in hex)\n"},
     {"run", cli_run,
-     "  peload run [--json] [--search DIR]... [--missing refuse|stub] [--base ADDR]\n"
-     "             FILE ARG...\n"
+     "  peload run [--json] [--missing refuse|stub] [--base ADDR]\n"
+     "             [--search DIR]... [--system-dir DIR] [--policy NAME] FILE ARG...\n"
      "      Run an EXE with these arguments; its exit status becomes this command's. Programs\n"
      "      that it starts are run the same way (by --process FD, which is not for other use).\n"},
     {"scan", cli_scan,

@@ -18,7 +18,7 @@ static int run_module(const cli_session *session, int argc, char **argv)
             cli_json_failure(session->path, &diag);
         return CLI_FAILED;
     }
-    cli_report_exit(exit_code);
+    cli_report_exit(session->ctx, exit_code);
     if (session->as_json) {
         cli_json json = {.out = stdout};
         cli_json_open(&json, NULL, '{');
@@ -32,9 +32,9 @@ static int run_module(const cli_session *session, int argc, char **argv)
 
 int cli_run(int argc, char **argv)
 {
-    cli_session session = {0};
+    cli_session session = {.policy = LDR_POLICY_WINDOWS};
     const cli_option table[] = {
-        {"--json", CLI_FLAG, &session.as_json},    {"--search", CLI_LIST, &session.search},
+        {"--json", CLI_FLAG, &session.as_json},    CLI_FOLDER_OPTIONS(&session.folders),
         {"--missing", CLI_TEXT, &session.missing}, {"--base", CLI_TEXT, &session.base},
         {"--process", CLI_TEXT, &session.process},
     };

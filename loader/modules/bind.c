@@ -104,7 +104,7 @@ static ldr_status find_function(void *user, void *provider, const pe_import_dll 
                             .hint = import->hint,
                             .by_ordinal = import->by_ordinal,
                             .ordinal = import->ordinal};
-    ldr_diag why = {0};
+    ldr_diag why; /* of failure: not worth being cleared for each import */
     ldr_status status = ldr__find_symbol(provider, self->module, &request, ret_address, &why);
     if (is_missing(status))
         return report_missing(self, dll, import, &why, ret_address);

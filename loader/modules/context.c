@@ -1,24 +1,7 @@
+#include <string.h>
+
 #include "modules/module.h"
 #include "section/options.h"
-
-static ldr_status copy_folders(ldr_context *ctx, const ldr_context_options *options)
-{
-    size_t count = options->search_folder_count;
-    if (count == 0)
-        return LDR_OK;
-    if (count > SIZE_MAX / sizeof(char *))
-        return LDR_NO_MEMORY;
-    ctx->folders = ldr__os_alloc(count * sizeof(char *));
-    if (!ctx->folders)
-        return LDR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        ctx->folders[i] = ldr__text_copy(options->search_folders[i]);
-        if (!ctx->folders[i])
-            return LDR_NO_MEMORY;
-        ctx->folder_count++;
-    }
-    return LDR_OK;
-}
 
 static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
 {
@@ -30,7 +13,7 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     if (status == LDR_OK)
         status = ldr__os_lock_create(&ctx->table);
     if (status == LDR_OK)
-        status = copy_folders(ctx, options);
+        status = ldr__search_create(&ctx->search, options);
     if (status == LDR_OK)
         status = ldr__default_environment.create(ctx, options, &ctx->environment);
     if (status == LDR_OK)
@@ -99,9 +82,7 @@ void ldr_context_destroy(ldr_context *ctx)
     ldr__default_environment.destroy(ctx->environment);
     while (ctx->last)
         ldr__module_destroy(ctx->last);
-    for (size_t i = 0; i < ctx->folder_count; i++)
-        ldr__os_free(ctx->folders[i]);
-    ldr__os_free(ctx->folders);
+    ldr__search_destroy(&ctx->search);
     ldr__index_destroy(&ctx->index);
     ldr__os_lock_destroy(ctx->table);
     ldr__os_lock_destroy(ctx->lock);
@@ -113,8 +94,32 @@ void *ldr__context_environment(const ldr_context *ctx)
     return ctx->environment;
 }
 
+/* The module of that absolute path, among those of its name; the table is locked. */
+static ldr_module *at_path(ldr_context *ctx, const char *path)
+{
+    const char *name = ldr__base_name(path);
+    ldr_module *module = ldr__index_named(&ctx->index, name, NULL);
+    while (module && !ldr__same_name(module->path, path))
+        module = ldr__index_named(&ctx->index, name, module);
+    return module;
+}
+
+static ldr_module *find_by_path(ldr_context *ctx, const char *path)
+{
+    char *absolute = NULL;
+    if (ldr__os_path_absolute(path, &absolute) != LDR_OK)
+        return NULL;
+    ldr__table_lock(ctx);
+    ldr_module *module = at_path(ctx, absolute);
+    ldr__table_unlock(ctx);
+    ldr__os_free(absolute);
+    return module;
+}
+
 ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
 {
+    if (strchr(name, '/'))
+        return find_by_path(ctx, name);
     ldr__table_lock(ctx);
     ldr_module *module = ldr__module_by_name(ctx, name);
     ldr__table_unlock(ctx);

@@ -23,6 +23,13 @@ typedef struct ldr__environment {
     /* Releases the state; NULL is allowed. No guest code runs after it. */
     void (*destroy)(void *state);
 
+    /* Calls `visit` with the host's path of each folder of the guest's PATH, until one says true.
+       NULL: there is no PATH. */
+    void (*path_folders)(void *state, bool (*visit)(void *user, const char *folder), void *user);
+    /* The host's path ("a/b", "/a/b", "./a") for a guest's ("a\b", "Z:\a\b", "Z:a"), allocated
+       with ldr__os_alloc. LDR_FILE_NOT_FOUND (no such drive), LDR_NO_MEMORY. */
+    ldr_status (*host_path)(void *state, const char *guest_path, char **ret_path);
+
     /* True while threads that the guest made still run. */
     bool (*busy)(void *state);
 
@@ -59,6 +66,9 @@ typedef struct ldr__environment {
     ldr_status (*run)(void *state, ldr_module *module, void *entry, int argc,
                       const char *const *argv, uint32_t *ret_exit_code, ldr_diag *diag);
 
+    /* Where the latest exception was raised that nobody has handled, NULL for none. */
+    const void *(*exception_address)(void *state);
+
     /* A load has failed (an NTSTATUS) while the context had no program: for who waits for one. */
     void (*load_failed)(void *state, uint32_t nt_status);
 
@@ -81,13 +91,24 @@ void *ldr__context_environment(const ldr_context *ctx);
 /* ---- What the environment asks of the resolver, in the name of the guest ---- */
 
 /*
- * LoadLibrary. `name` is a bare DLL name ("foo", "foo.dll", "foo.") that is looked for as the
- * program's imports are, or a host path (it holds a '/'), which the environment has translated.
- * `flags` are those of LoadLibraryEx that say where to look, as they are:
- * LOAD_WITH_ALTERED_SEARCH_PATH, LOAD_LIBRARY_SEARCH_*.
+ * LoadLibraryEx. `name` is the guest's, or a host path with a '/' that the environment has made of
+ * it already; `flags` are LDR_SEARCH_*. LDR_INVALID_ARGUMENT when they contradict each other.
  */
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
+
+/* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
+ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);
+/* SetDllDirectory and GetDllDirectory with the guest's path: NULL takes back, "" is no folder, and
+ * what is returned is allocated (ldr__os_free). LDR_NO_MEMORY. */
+ldr_status ldr__guest_set_folder(ldr_context *ctx, const char *folder);
+ldr_status ldr__guest_folder(ldr_context *ctx, char **ret_folder);
+/* AddDllDirectory and RemoveDllDirectory with a host path. LDR_NO_MEMORY; false for no cookie. */
+ldr_status ldr__guest_add_folder(ldr_context *ctx, const char *folder, void **ret_cookie);
+bool ldr__guest_remove_folder(ldr_context *ctx, const void *cookie);
+/* ldr_context_options.system_folder and windows_folder, borrowed; NULL if there are none. */
+const char *ldr__context_system_folder(const ldr_context *ctx);
+const char *ldr__context_windows_folder(const ldr_context *ctx);
 
 /* The module of that HMODULE (base address), NULL if none. */
 ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base);

@@ -16,7 +16,8 @@ struct ldr__host {
     host_entry *entries; /* sorted by name once `sorted` */
     size_t count;
     bool sorted;
-    void *base; /* a reserved allocation granule */
+    ldr__lock *lock; /* of all above: exports are looked for without any other */
+    void *base;      /* a reserved allocation granule */
 };
 
 enum { HOST_RANGE = 0x10000 };
@@ -35,9 +36,11 @@ ldr_status ldr__host_create(ldr__host **ret_host)
     ldr__host *host = ldr__os_alloc(sizeof(*host));
     if (!host)
         return LDR_NO_MEMORY;
-    ldr_status status = ldr__os_reserve(0, HOST_RANGE, HOST_RANGE, &host->base);
+    ldr_status status = ldr__os_lock_create(&host->lock);
+    if (status == LDR_OK)
+        status = ldr__os_reserve(0, HOST_RANGE, HOST_RANGE, &host->base);
     if (status != LDR_OK) {
-        ldr__os_free(host);
+        ldr__host_destroy(host);
         return status;
     }
     *ret_host = host;
@@ -59,7 +62,9 @@ void ldr__host_destroy(ldr__host *host)
     if (!host)
         return;
     drop_from(host, 0);
-    ldr__os_unmap(host->base, HOST_RANGE);
+    if (host->base)
+        ldr__os_unmap(host->base, HOST_RANGE);
+    ldr__os_lock_destroy(host->lock);
     ldr__os_free(host->entries);
     ldr__os_free(host);
 }
@@ -79,7 +84,7 @@ static ldr_status add_line(ldr__host *host, const ldr_export *line)
     return LDR_OK;
 }
 
-ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t count)
+static ldr_status add_lines(ldr__host *host, const ldr_export *exports, size_t count)
 {
     if (count > SIZE_MAX / sizeof(host_entry) - host->count)
         return LDR_NO_MEMORY;
@@ -97,6 +102,14 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
     return status;
 }
 
+ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t count)
+{
+    ldr__os_lock(host->lock);
+    ldr_status status = add_lines(host, exports, count);
+    ldr__os_unlock(host->lock);
+    return status;
+}
+
 /* As strcmp, for a name that has a length instead of a NUL. */
 static int compare_name(const char *entry, pe_span name)
 {
@@ -108,7 +121,7 @@ static int compare_name(const char *entry, pe_span name)
     return (length > name.size) - (length < name.size);
 }
 
-const void *ldr__host_by_name(ldr__host *host, pe_span name)
+static const void *search_name(ldr__host *host, pe_span name)
 {
     size_t low = 0, high = host->count;
     if (!host->sorted && host->count != 0)
@@ -125,7 +138,15 @@ const void *ldr__host_by_name(ldr__host *host, pe_span name)
     return found ? host->entries[low].address : NULL;
 }
 
-const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
+const void *ldr__host_by_name(ldr__host *host, pe_span name)
+{
+    ldr__os_lock(host->lock);
+    const void *address = search_name(host, name);
+    ldr__os_unlock(host->lock);
+    return address;
+}
+
+static const void *search_ordinal(const ldr__host *host, uint32_t ordinal)
 {
     const host_entry *found = NULL;
     for (size_t i = 0; i < host->count && ordinal != 0; i++) {
@@ -134,6 +155,34 @@ const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
             found = entry;
     }
     return found ? found->address : NULL;
+}
+
+const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
+{
+    ldr__os_lock(host->lock);
+    const void *address = search_ordinal(host, ordinal);
+    ldr__os_unlock(host->lock);
+    return address;
+}
+
+static bool entry_holds(const host_entry *entry, const void *address)
+{
+    uintptr_t distance = (uintptr_t)address - (uintptr_t)entry->address;
+    return distance == 0 || distance < entry->line->data_size;
+}
+
+const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const void **ret_start)
+{
+    const ldr_export *found = NULL;
+    ldr__os_lock(host->lock);
+    for (size_t i = 0; i < host->count && !found; i++) {
+        if (entry_holds(&host->entries[i], address)) {
+            found = host->entries[i].line;
+            *ret_start = host->entries[i].address;
+        }
+    }
+    ldr__os_unlock(host->lock);
+    return found;
 }
 
 void *ldr__host_base(const ldr__host *host)

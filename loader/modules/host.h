@@ -1,4 +1,5 @@
-/* host.h: the exports of a module that the host provides, found by name or by ordinal. */
+/* host.h: the exports of a module that the host provides, found by name or by ordinal. By any
+ * number of threads at once. */
 #ifndef PELOAD_MODULES_HOST_H
 #define PELOAD_MODULES_HOST_H
 
@@ -16,6 +17,10 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
 /* The address of an export by name, or by ordinal (not 0). NULL if there is none. */
 const void *ldr__host_by_name(ldr__host *host, pe_span name);
 const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal);
+
+/* The line of a function that starts at `address`, or of data that holds it, with its own address;
+ * NULL if there is none. */
+const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const void **ret_start);
 
 /* The address that stands for the module (its HMODULE): reserved, without access. */
 void *ldr__host_base(const ldr__host *host);

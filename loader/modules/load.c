@@ -12,9 +12,17 @@
 
 ldr__load ldr__load_begin(ldr_context *ctx)
 {
-    ldr__load load = {.number = ++ctx->loads, .outer = ctx->current_load};
+    ldr__load load = {
+        .number = ++ctx->loads, .outer = ctx->current_load, .outer_search = ctx->load_search};
     ctx->current_load = load.number;
+    ctx->load_search = NULL;
     return load;
+}
+
+void ldr__load_end_finding(ldr_context *ctx, ldr__load load)
+{
+    ctx->current_load = load.outer;
+    ctx->load_search = load.outer_search;
 }
 
 /* Modules that binding maps join the list behind those being walked, and have their turn. */
@@ -79,7 +87,7 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 {
     if (status == LDR_OK)
         status = bind_and_announce(ctx, load.number, options, diag);
-    ctx->current_load = load.outer;
+    ldr__load_end_finding(ctx, load);
     if (status == LDR_OK)
         status = initialise_all(ctx, load.number, root, options, diag);
     if (status == LDR_OK)
@@ -110,14 +118,33 @@ static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base
     return ldr__map_file(ctx, from->name, base, ret_module, diag);
 }
 
+/* How the load finds `from` and what it needs. */
+static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_load_options *options,
+                              ldr__load_search *ret_search, ldr_diag *diag)
+{
+    uint32_t flags = from->search ? from->flags : options->search_flags;
+    const char *name = from->search ? from->name : "/";
+    ldr_status status = ldr__search_flags(&ctx->search, flags, name, &ret_search->flags);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, from->name);
+    return LDR_OK;
+}
+
 static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_load_options *options,
                               ldr_module **ret_module, ldr_diag *diag)
 {
     ldr_module *root = NULL;
+    ldr__load_search search = {0};
     ldr__load load = ldr__load_begin(ctx);
-    ldr_status status = map_source(ctx, from, options->base, &root, diag);
+    ctx->load_search = &search;
+    ldr_status status = plan_search(ctx, from, options, &search, diag);
     if (status == LDR_OK)
+        status = map_source(ctx, from, options->base, &root, diag);
+    if (status == LDR_OK) {
         ldr__module_keep(root);
+        if (!from->search || strchr(from->name, '/'))
+            search.path = root->path;
+    }
     status = ldr__load_finish(ctx, load, root, options, status, diag);
     if (status == LDR_OK)
         *ret_module = root;
@@ -184,50 +211,6 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag)
 {
-    source from = {
-        .name = name, .search = strchr(name, '/') == NULL, .flags = flags, .is_guests = true};
+    source from = {.name = name, .search = true, .flags = flags, .is_guests = true};
     return load(ctx, &from, NULL, ret_module, diag);
-}
-
-/* A forwarder may lead to a DLL that is not loaded yet: a load of its own, on the module's account.
- */
-static void *symbol_locked(ldr_module *module, const ldr__request *request)
-{
-    const ldr_load_options defaults = {0};
-    const void *address = NULL;
-    ldr_context *ctx = module->ctx;
-    ldr_module *last = ctx->last;
-    ldr__load load = ldr__load_begin(ctx);
-    ldr__os_guard_begin();
-    ldr_status status = ldr__find_symbol(module, module, request, &address, NULL);
-    if (ldr__os_guard_end())
-        status = LDR_IO_ERROR;
-    if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
-        ctx->current_load = load.outer;
-    else
-        status = ldr__load_finish(ctx, load, NULL, &defaults, status, NULL);
-    return status == LDR_OK ? (void *)(uintptr_t)address : NULL;
-}
-
-static void *symbol(ldr_module *module, const ldr__request *request)
-{
-    ldr_thread_scope scope;
-    if (!module || ldr_thread_enter(module->ctx, &scope) != LDR_OK)
-        return NULL;
-    ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
-    ldr__loader_lock(ctx);
-    void *address = symbol_locked(module, request);
-    ldr__loader_leave(ctx);
-    ldr_thread_leave(&scope);
-    return address;
-}
-
-void *ldr_symbol(ldr_module *module, const char *name)
-{
-    return symbol(module, &(ldr__request){.name = ldr__span_of(name), .hint = UINT32_MAX});
-}
-
-void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal)
-{
-    return symbol(module, &(ldr__request){.by_ordinal = true, .ordinal = ordinal});
 }

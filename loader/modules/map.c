@@ -35,13 +35,24 @@ static ldr_status make_view(ldr_section *section, const char *path, uint64_t bas
     return status;
 }
 
-/* TLS and exports: what must be there, and what may. */
+/* DependentLoadFlags of the load configuration. */
+static uint32_t dependent_flags(const pe_image *image)
+{
+    pe_load_config config;
+    uint64_t flags = 0;
+    if (pe_load_config_open(image, &config) != PE_OK ||
+        pe_load_config_value(&config, PE_LC_DEPENDENT_LOAD_FLAGS, &flags) != PE_OK)
+        return 0;
+    return ldr__search_spell_out((uint32_t)flags);
+}
+
+/* TLS, exports and the load configuration: what must be there, and what may. */
 static ldr_status read_directories(ldr_module *module, const char *path, ldr_diag *diag)
 {
     ldr__os_guard_begin();
     ldr_status status = ldr__tls_read(module->view, path, &module->tls, diag);
-    if (pe_exports_open(ldr_view_image(module->view), &module->exports) != PE_OK)
-        module->exports = (pe_exports){0};
+    ldr__exports_open(ldr_view_image(module->view), &module->exports);
+    module->dependent_flags = dependent_flags(ldr_view_image(module->view));
     bool is_cut = ldr__os_guard_end();
     return is_cut ? ldr__fail(diag, LDR_IO_ERROR, ldr__nt_status_of(LDR_IO_ERROR), path) : status;
 }

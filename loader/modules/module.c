@@ -148,6 +148,7 @@ void ldr__module_destroy(ldr_module *module)
     leave_environment(module);
     ldr__detached(module);
     take_out(module->ctx, module);
+    ldr__exports_release(&module->exports);
     ldr_view_unmap(module->view);
     ldr__host_destroy(module->host);
     ldr__needs_changed(module);

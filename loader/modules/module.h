@@ -24,10 +24,12 @@
 #ifndef PELOAD_MODULES_MODULE_H
 #define PELOAD_MODULES_MODULE_H
 
+#include "image/exports.h"
 #include "image/tls.h"
 #include "modules/environment.h"
 #include "modules/find/index.h"
 #include "modules/find/names.h"
+#include "modules/find/search.h"
 #include "modules/host.h"
 #include "os/os.h"
 
@@ -57,10 +59,12 @@ struct ldr_module {
     ldr__index_entry index;
     ldr__host *host; /* of a host module; then there is no view */
     ldr_view *view;
-    pe_exports exports; /* slot_count 0 when there are none */
+    ldr__exports exports;
     ldr__tls tls;
     uint32_t tls_slot;
     bool has_tls_slot, in_environment, has_stubs;
+    bool is_bundled;          /* it came from the context's bundle */
+    uint32_t dependent_flags; /* LDR_SEARCH_* for its own imports, or 0 */
 
     ldr__state state;
     uint64_t load; /* number of the ldr_load that brought it in */
@@ -77,6 +81,12 @@ struct ldr_module {
     size_t walk_next, sweep_next;
 };
 
+/* Where the load in progress looks for DLLs. */
+typedef struct ldr__load_search {
+    uint32_t flags;   /* LDR_SEARCH_*, completed */
+    const char *path; /* of the DLL that is loaded, if by a path */
+} ldr__load_search;
+
 struct ldr_context {
     ldr__lock *lock, *table;
     uint32_t busy_after; /* milliseconds that the host waits for the loader lock; 0: for ever */
@@ -85,8 +95,8 @@ struct ldr_context {
     ldr_module *first, *last;
     ldr__index index; /* of the same modules */
     ldr_section_options section;
-    char **folders;
-    size_t folder_count;
+    ldr__search search;
+    const ldr__load_search *load_search; /* of the innermost load that still binds, or NULL */
     void *environment;
     bool entered;
     ldr_thread_scope creator;
@@ -149,11 +159,11 @@ ldr_status ldr__module_need(ldr_module *module, ldr_module *other);
 /* To be called by who has changed `needs` in another way. */
 void ldr__needs_changed(ldr_module *module);
 
-/* ---- search.c ---- */
+/* ---- find/find.c ---- */
 
 /*
- * The module called `name` as `importer` (NULL: the program) means it: API set, loaded module, host
- * module, then the importer's folder and the added folders, from where it is mapped.
+ * The module called `name` as `importer` (NULL: the program) and the load in progress mean it, from
+ * wherever the context's policy finds it; it is mapped unless it is there already.
  * LDR_DLL_NOT_FOUND, or what mapping it returns.
  */
 ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const char *name,
@@ -219,8 +229,11 @@ void ldr__notify(ldr_module *module, uint32_t reason, void *reserved);
 /* A load in progress; loads nest when a DllMain loads. */
 typedef struct ldr__load {
     uint64_t number, outer;
+    const ldr__load_search *outer_search;
 } ldr__load;
 ldr__load ldr__load_begin(ldr_context *ctx);
+/* What comes in from now on does not belong to the load. */
+void ldr__load_end_finding(ldr_context *ctx, ldr__load load);
 /*
  * From mapped to initialised, for all modules that this load has mapped. `root` (NULL for a load
  * on behalf of a forwarder) has its reference already. On failure the whole load is undone.

@@ -1,16 +1,22 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "modules/module.h"
 #include "section/diag.h"
 
-/* Longest chain of forwarders that is followed; Windows has no limit and overflows its stack. */
-enum { FORWARDER_LIMIT = 32 };
+/*
+ * Chains of forwarders may be as long as they like, and Windows follows a loop until its stack is
+ * full. The limit is for guests that change their tables meanwhile.
+ */
+enum { FORWARDERS_MAX = 1 << 17 };
 
 static ldr_status not_found(const ldr_module *module, const ldr__request *request, ldr_diag *diag)
 {
     char subject[sizeof(diag->subject)];
     uint64_t size = request->name.size;
     int length = size < sizeof(subject) ? (int)size : (int)sizeof(subject);
+    if (!diag)
+        return LDR_EXPORT_NOT_FOUND;
     if (request->by_ordinal)
         snprintf(subject, sizeof(subject), "%s!#%u", module->name, request->ordinal);
     else
@@ -21,79 +27,269 @@ static ldr_status not_found(const ldr_module *module, const ldr__request *reques
                      subject);
 }
 
-static pe_status look_up(const ldr_module *module, const ldr__request *request, pe_export *ret)
+/* ---- One module ---- */
+
+/* What a module says of an export: its address, or where it forwards to. */
+typedef struct answer {
+    const void *address;
+    bool is_forwarder;
+    pe_span forwarder; /* in the module's view */
+} answer;
+
+static bool look_up_host(const ldr_module *module, const ldr__request *request, answer *ret)
 {
-    const pe_image *image = ldr_view_image(module->view);
-    if (module->exports.slot_count == 0)
-        return PE_NOT_FOUND;
-    if (request->by_ordinal)
-        return pe_export_by_ordinal(image, &module->exports, request->ordinal, ret);
-    return pe_export_by_name(image, &module->exports, request->name, request->hint, ret);
+    const void *address = request->by_ordinal ? ldr__host_by_ordinal(module->host, request->ordinal)
+                                              : ldr__host_by_name(module->host, request->name);
+    *ret = (answer){.address = address};
+    return address != NULL;
 }
 
-static const void *look_up_host(const ldr_module *module, const ldr__request *request)
-{
-    if (request->by_ordinal)
-        return ldr__host_by_ordinal(module->host, request->ordinal);
-    return ldr__host_by_name(module->host, request->name);
-}
-
-static ldr_status follow(ldr_module *module, ldr_module *holder, pe_span text, int depth,
-                         const void **ret_address, ldr_diag *diag);
-
-static ldr_status find(ldr_module *module, ldr_module *holder, const ldr__request *request,
-                       int depth, const void **ret_address, ldr_diag *diag)
+/* Needs no lock: whoever asks a module keeps it, and its tables are read with care. */
+static bool look_up(ldr_module *module, const ldr__request *request, answer *ret)
 {
     pe_export found;
-    if (module->host) {
-        const void *address = look_up_host(module, request);
-        if (!address)
-            return not_found(module, request, diag);
-        *ret_address = address;
-        return LDR_OK;
-    }
-    if (look_up(module, request, &found) != PE_OK)
-        return not_found(module, request, diag);
-    if (found.is_forwarder)
-        return follow(module, holder, found.forwarder, depth + 1, ret_address, diag);
-    *ret_address = (const uint8_t *)ldr_module_base(module) + found.rva.value;
-    return LDR_OK;
+    if (module->host)
+        return look_up_host(module, request, ret);
+    pe_status status =
+        request->by_ordinal
+            ? ldr__export_by_ordinal(&module->exports, request->ordinal, &found)
+            : ldr__export_by_name(&module->exports, request->name, request->hint, &found);
+    if (status != PE_OK)
+        return false;
+    *ret = (answer){.address = (const uint8_t *)ldr_module_base(module) + found.rva.value,
+                    .is_forwarder = found.is_forwarder,
+                    .forwarder = found.forwarder};
+    return true;
 }
 
-static ldr_status follow_to(ldr_module *module, ldr_module *holder, const char *dll,
-                            const ldr__request *request, int depth, const void **ret_address,
-                            ldr_diag *diag)
+/* ---- Forwarders ---- */
+
+/* A walk along forwarders, on behalf of `holder`. */
+typedef struct walk {
+    ldr_module *holder;
+    ldr_module *module; /* the one that is asked */
+    ldr__request request;
+    char *dll;            /* allocated: the DLL of the last forwarder */
+    char *name;           /* allocated: the request's, when it comes from a forwarder */
+    const void *landmark; /* a forwarder passed before: to meet it again is to go round */
+    uint32_t steps, next_landmark;
+    bool is_quick; /* only to what the holder needs already: nothing is loaded, nobody waited for */
+    ldr_diag *diag;
+} walk;
+
+/*
+ * Whether a forwarder was passed before. Landmarks are set at growing distances: from one of them
+ * on a loop is gone round once, and no more (Brent).
+ */
+static bool goes_round(walk *self, const void *forwarder)
 {
-    ldr_module *target;
-    ldr_status status = ldr__find_dll(module->ctx, module, dll, &target, diag);
-    if (status != LDR_OK)
-        return status;
-    status = ldr__module_need(holder, target);
-    if (status != LDR_OK)
-        return ldr__fail(diag, status, PE_NT_NO_MEMORY, dll);
-    return find(target, holder, request, depth, ret_address, diag);
+    if (forwarder == self->landmark || self->steps == FORWARDERS_MAX)
+        return true;
+    if (self->steps++ == self->next_landmark) {
+        self->landmark = forwarder;
+        self->next_landmark = 2 * self->next_landmark + 1;
+    }
+    return false;
 }
 
-static ldr_status follow(ldr_module *module, ldr_module *holder, pe_span text, int depth,
-                         const void **ret_address, ldr_diag *diag)
+static ldr_status fail_step(const walk *self, ldr_status status, uint32_t nt_status)
+{
+    return ldr__fail(self->diag, status, nt_status, self->module->name);
+}
+
+/* Copies what the forwarder says: the guest may change it, and finding its DLL runs along. */
+static ldr_status read_forwarder(walk *self, pe_span text)
 {
     pe_forwarder forwarder;
-    if (depth > FORWARDER_LIMIT)
-        return ldr__fail(diag, LDR_FORWARDER_LOOP, PE_NT_ENTRYPOINT_NOT_FOUND, module->name);
-    if (pe_forwarder_parse(text, &forwarder) != PE_OK)
-        return ldr__fail(diag, LDR_EXPORT_NOT_FOUND, PE_NT_ENTRYPOINT_NOT_FOUND, module->name);
-    char *dll = ldr__span_copy(forwarder.dll);
-    if (!dll)
-        return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, module->name);
-    ldr__request request = {
-        .name = forwarder.name, .by_ordinal = forwarder.by_ordinal, .ordinal = forwarder.ordinal};
-    ldr_status status = follow_to(module, holder, dll, &request, depth, ret_address, diag);
-    ldr__os_free(dll);
+    ldr__os_free(self->dll);
+    char *copy = ldr__span_copy(text);
+    self->dll = NULL;
+    if (!copy)
+        return fail_step(self, LDR_NO_MEMORY, PE_NT_NO_MEMORY);
+    ldr__os_free(self->name);
+    self->name = copy;
+    if (pe_forwarder_parse((pe_span){(uint8_t *)copy, text.size}, &forwarder) != PE_OK)
+        return fail_step(self, LDR_EXPORT_NOT_FOUND, PE_NT_ENTRYPOINT_NOT_FOUND);
+    self->request = (ldr__request){.name = forwarder.name,
+                                   .hint = UINT32_MAX,
+                                   .by_ordinal = forwarder.by_ordinal,
+                                   .ordinal = forwarder.ordinal};
+    self->dll = ldr__span_copy(forwarder.dll);
+    return self->dll ? LDR_OK : fail_step(self, LDR_NO_MEMORY, PE_NT_NO_MEMORY);
+}
+
+/* The module that a forwarder leads to, if the holder needs it already; the table is locked. */
+static ldr_status find_needed(const walk *self, ldr_module **ret_module)
+{
+    char file[256];
+    const char *end = strchr(self->dll, '.') ? "" : ".dll";
+    int length = snprintf(file, sizeof(file), "%s%s", self->dll, end);
+    if (length < 0 || (size_t)length >= sizeof(file))
+        return LDR_DLL_NOT_FOUND;
+    for (size_t i = 0; i < self->holder->need_count; i++) {
+        ldr_module *other = self->holder->needs[i];
+        if (other->state != LDR__DYING && ldr__same_name(other->name, file)) {
+            *ret_module = other;
+            return LDR_OK;
+        }
+    }
+    return LDR_DLL_NOT_FOUND;
+}
+
+static ldr_status find_target(const walk *self, ldr_module **ret_module)
+{
+    if (self->is_quick)
+        return find_needed(self, ret_module);
+    ldr_status status =
+        ldr__find_dll(self->module->ctx, self->module, self->dll, ret_module, self->diag);
+    if (status == LDR_OK && ldr__module_need(self->holder, *ret_module) != LDR_OK)
+        status = ldr__fail(self->diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, self->dll);
+    return status;
+}
+
+static ldr_status step(walk *self, const answer *from)
+{
+    ldr_module *target;
+    if (goes_round(self, from->address))
+        return fail_step(self, LDR_FORWARDER_LOOP, PE_NT_ENTRYPOINT_NOT_FOUND);
+    ldr_status status = read_forwarder(self, from->forwarder);
+    if (status != LDR_OK)
+        return status;
+    status = find_target(self, &target);
+    if (status == LDR_OK)
+        self->module = target;
+    return status;
+}
+
+static ldr_status go(walk *self, const void **ret_address)
+{
+    answer found = {0};
+    ldr_status status = LDR_OK;
+    do {
+        if (!look_up(self->module, &self->request, &found))
+            status = not_found(self->module, &self->request, self->diag);
+        else if (found.is_forwarder)
+            status = step(self, &found);
+    } while (status == LDR_OK && found.is_forwarder);
+    ldr__os_free(self->dll);
+    ldr__os_free(self->name);
+    if (status == LDR_OK)
+        *ret_address = found.address;
     return status;
 }
 
 ldr_status ldr__find_symbol(ldr_module *module, ldr_module *holder, const ldr__request *request,
                             const void **ret_address, ldr_diag *diag)
 {
-    return find(module, holder, request, 0, ret_address, diag);
+    walk self = {.holder = holder, .module = module, .request = *request, .diag = diag};
+    return go(&self, ret_address);
+}
+
+/* ---- For the program and the guest ---- */
+
+/* A forwarder may lead to a DLL that is not loaded yet: a load of its own, on the module's account.
+ */
+static ldr_status find_locked(ldr_module *module, const ldr__request *request,
+                              const void **ret_address, ldr_diag *diag)
+{
+    const ldr_load_options defaults = {0};
+    const void *address = NULL;
+    ldr_context *ctx = module->ctx;
+    ldr_module *last = ctx->last;
+    ldr__load load = ldr__load_begin(ctx);
+    ldr__os_guard_begin();
+    ldr_status status = ldr__find_symbol(module, module, request, &address, diag);
+    if (ldr__os_guard_end())
+        status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
+    if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
+        ldr__load_end_finding(ctx, load);
+    else
+        status = ldr__load_finish(ctx, load, NULL, &defaults, status, diag);
+    if (status == LDR_OK)
+        *ret_address = address;
+    return status;
+}
+
+/* Among what the module needs already, as is the case from the second time on. */
+static bool find_quickly(ldr_module *module, const ldr__request *request, const void **ret_address)
+{
+    walk self = {.holder = module, .module = module, .request = *request, .is_quick = true};
+    const void *address = NULL;
+    ldr__os_guard_begin();
+    ldr__table_lock(module->ctx);
+    ldr_status status = go(&self, &address);
+    ldr__table_unlock(module->ctx);
+    if (ldr__os_guard_end() || status != LDR_OK)
+        return false;
+    *ret_address = address;
+    return true;
+}
+
+static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
+                                 const void **ret_address, ldr_diag *diag)
+{
+    ldr_thread_scope scope;
+    ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
+    ldr_status status = ldr_thread_enter(ctx, &scope);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->name);
+    ldr__loader_lock(ctx);
+    status = find_locked(module, request, ret_address, diag);
+    ldr__loader_leave(ctx);
+    ldr_thread_leave(&scope);
+    return status;
+}
+
+/*
+ * What a module has itself is found without the lock of the context, which is held as long as some
+ * DllMain runs; only forwarders lead to other modules.
+ */
+static ldr_status find(ldr_module *module, const ldr__request *request, const void **ret_address,
+                       ldr_diag *diag)
+{
+    answer found;
+    ldr__os_guard_begin();
+    bool is_there = look_up(module, request, &found);
+    if (ldr__os_guard_end())
+        return ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
+    if (!is_there)
+        return not_found(module, request, diag);
+    if (found.is_forwarder && find_quickly(module, request, ret_address))
+        return LDR_OK;
+    if (found.is_forwarder)
+        return find_forwarded(module, request, ret_address, diag);
+    *ret_address = found.address;
+    return LDR_OK;
+}
+
+static ldr__request request_for(const char *name, uint32_t ordinal)
+{
+    if (!name)
+        return (ldr__request){.by_ordinal = true, .ordinal = ordinal};
+    return (ldr__request){.name = ldr__span_of(name), .hint = UINT32_MAX};
+}
+
+ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
+                           void **ret_address, ldr_diag *diag)
+{
+    const void *address = NULL;
+    if (!module || !ret_address)
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
+    ldr__request request = request_for(name, ordinal);
+    ldr_status status = find(module, &request, &address, diag);
+    if (status == LDR_OK)
+        *ret_address = (void *)(uintptr_t)address;
+    return status;
+}
+
+void *ldr_symbol(ldr_module *module, const char *name)
+{
+    void *address = NULL;
+    return name && ldr_symbol_find(module, name, 0, &address, NULL) == LDR_OK ? address : NULL;
+}
+
+void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal)
+{
+    void *address = NULL;
+    return ldr_symbol_find(module, NULL, ordinal, &address, NULL) == LDR_OK ? address : NULL;
 }

@@ -316,6 +316,18 @@ ldr_status ldr__os_protect(void *address, uint64_t size, int access)
     return mprotect(address, size, protection_of(access)) == 0 ? LDR_OK : ldr__linux_status();
 }
 
+/* Newer than the C library's headers: for pages that the process has locked (mlockall). */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+ldr_status ldr__os_drop(void *address, uint64_t size)
+{
+    if (madvise(address, size, MADV_DONTNEED) == 0)
+        return LDR_OK;
+    return madvise(address, size, MADV_DONTNEED_LOCKED) == 0 ? LDR_OK : LDR_OS_ERROR;
+}
+
 void ldr__os_unmap(void *address, uint64_t size)
 {
     munmap(address, size);

@@ -85,19 +85,26 @@ typedef struct scan_region {
 #define SCAN_SWAPPED (UINT64_C(1) << 4)
 
 /* The kernel passes over what was never touched, where pagemap has eight bytes for each page. */
+static scan_request request_of_copies(uint64_t start, uint64_t end, scan_region *regions,
+                                      uint32_t count)
+{
+    return (scan_request){.size = sizeof(scan_request),
+                          .start = start,
+                          .end = end,
+                          .regions = (uintptr_t)regions,
+                          .region_count = count,
+                          .inverted = SCAN_FILE,
+                          .all_of = SCAN_FILE,
+                          .any_of = SCAN_PRESENT | SCAN_SWAPPED,
+                          .wanted = SCAN_FILE};
+}
+
 static bool scan(int pagemap, const void *address, uint64_t size, bool *ret_any)
 {
     scan_region found;
-    scan_request request = {.size = sizeof request,
-                            .start = (uintptr_t)address,
-                            .end = (uintptr_t)address + size,
-                            .regions = (uintptr_t)&found,
-                            .region_count = 1,
-                            .max_pages = 1,
-                            .inverted = SCAN_FILE,
-                            .all_of = SCAN_FILE,
-                            .any_of = SCAN_PRESENT | SCAN_SWAPPED,
-                            .wanted = SCAN_PRESENT};
+    uint64_t start = (uintptr_t)address;
+    scan_request request = request_of_copies(start, start + size, &found, 1);
+    request.max_pages = 1;
     int count = ioctl(pagemap, SCAN, &request);
     if (count >= 0)
         *ret_any = count > 0;
@@ -133,6 +140,68 @@ ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any
         status = search(pagemap, address, size, ret_any);
     close(pagemap);
     return status;
+}
+
+/* ---- Which they are ---- */
+
+#define REGIONS 64
+
+ldr_status ldr__os_copies_open(ldr__handle *ret_finder)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (pagemap < 0)
+        return LDR_OS_ERROR;
+    *ret_finder = (ldr__handle){pagemap};
+    return LDR_OK;
+}
+
+static bool scan_spans(int pagemap, uint64_t *address, uint64_t end, ldr__os_span *spans,
+                       uint32_t capacity, uint32_t *ret_count)
+{
+    scan_region regions[REGIONS];
+    uint32_t limit = capacity < REGIONS ? capacity : REGIONS;
+    scan_request request = request_of_copies(*address, end, regions, limit);
+    int count = ioctl(pagemap, SCAN, &request);
+    if (count < 0)
+        return false;
+    for (int i = 0; i < count; i++)
+        spans[i] = (ldr__os_span){regions[i].start, regions[i].end};
+    *address = request.walk_end;
+    *ret_count = (uint32_t)count;
+    return true;
+}
+
+/* Kernels before 6.7. No more pages are looked at than make so many spans. */
+static ldr_status search_spans(int pagemap, uint64_t *address, uint64_t end, ldr__os_span *spans,
+                               uint32_t capacity, uint32_t *ret_count)
+{
+    bool own[PAGEMAP_CHUNK];
+    uint32_t count = 0;
+    uint64_t pages = (end - *address) / PAGE_BYTES;
+    uint64_t limit = capacity < PAGEMAP_CHUNK / 2 ? 2 * (uint64_t)capacity : PAGEMAP_CHUNK;
+    pages = pages < limit ? pages : limit;
+    ldr_status status = find_copies(pagemap, *address / PAGE_BYTES, pages, false, own);
+    if (status != LDR_OK)
+        return status;
+    for (uint64_t i = 0; i < pages; i++) {
+        uint64_t page = *address + i * PAGE_BYTES;
+        if (own[i] && i > 0 && own[i - 1])
+            spans[count - 1].end += PAGE_BYTES;
+        else if (own[i])
+            spans[count++] = (ldr__os_span){page, page + PAGE_BYTES};
+    }
+    *address += pages * PAGE_BYTES;
+    *ret_count = count;
+    return LDR_OK;
+}
+
+ldr_status ldr__os_copies_find(ldr__handle finder, uint64_t *address, uint64_t end,
+                               ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count)
+{
+    int pagemap = (int)finder.value;
+    return scan_spans(pagemap, address, end, ret_spans, capacity, ret_count)
+               ? LDR_OK
+               : search_spans(pagemap, address, end, ret_spans, capacity, ret_count);
 }
 
 /* ---- Where a page is ---- */

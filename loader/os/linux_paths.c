@@ -52,33 +52,26 @@ ldr_status ldr__os_path_absolute(const char *path, char **ret_path)
     return LDR_OK;
 }
 
-static int ascii_lower(int c)
-{
-    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
-}
-
-/* strcasecmp follows the locale; file names must not. */
-static bool equal_ignoring_case(const char *a, const char *b)
-{
-    while (*a != '\0' && ascii_lower((unsigned char)*a) == ascii_lower((unsigned char)*b)) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-static bool is_file_at(int folder, const char *name)
+static bool is_kind_at(int folder, const char *name, mode_t kind)
 {
     struct stat info;
-    return fstatat(folder, name, &info, 0) == 0 && S_ISREG(info.st_mode);
+    return fstatat(folder, name, &info, 0) == 0 && (info.st_mode & S_IFMT) == kind;
 }
 
-/* The first in byte order among the names that differ from `name` by case only. */
-static ldr_status find_ignoring_case(DIR *folder, const char *name, char **ret_name)
+/* One part of a path that is looked for: its name, and whether it is a file or a folder. */
+typedef struct part {
+    const char *name;
+    mode_t kind;
+    bool (*same)(const char *a, const char *b);
+} part;
+
+/* The first in byte order among the names that are the same. */
+static ldr_status find_same(DIR *folder, const part *wanted, char **ret_name)
 {
     char *best = NULL;
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (!equal_ignoring_case(entry->d_name, name) || !is_file_at(dirfd(folder), entry->d_name))
+        if (!wanted->same(entry->d_name, wanted->name) ||
+            !is_kind_at(dirfd(folder), entry->d_name, wanted->kind))
             continue;
         if (best != NULL && strcmp(best, entry->d_name) <= 0)
             continue;
@@ -93,36 +86,73 @@ static ldr_status find_ignoring_case(DIR *folder, const char *name, char **ret_n
     return LDR_OK;
 }
 
-static ldr_status find_in(const char *folder, const char *name, char **ret_name)
+static ldr_status find_in(const char *folder, const part *wanted, char **ret_name)
 {
     DIR *entries = opendir(folder);
     if (entries == NULL)
         return status_of_path();
-    ldr_status status = find_ignoring_case(entries, name, ret_name);
+    ldr_status status = find_same(entries, wanted, ret_name);
     closedir(entries);
     return status;
 }
 
-ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_path)
+/* The path of one part in `folder`. */
+static ldr_status find_part(const char *folder, const part *wanted, char **ret_path)
 {
-    if (name[0] == '\0' || strchr(name, '/') != NULL)
-        return LDR_FILE_NOT_FOUND;
-    char *path = join(folder, name);
+    char *found = NULL;
+    char *path = join(folder, wanted->name);
     if (path == NULL)
         return LDR_NO_MEMORY;
-    if (is_file_at(AT_FDCWD, path)) {
+    if (is_kind_at(AT_FDCWD, path, wanted->kind)) {
         *ret_path = path;
         return LDR_OK;
     }
     free(path);
-    char *found = NULL;
-    ldr_status status = find_in(folder, name, &found);
+    ldr_status status = find_in(folder, wanted, &found);
     if (status != LDR_OK)
         return status;
-    path = join(folder, found);
+    *ret_path = join(folder, found);
     free(found);
-    if (path == NULL)
+    return *ret_path != NULL ? LDR_OK : LDR_NO_MEMORY;
+}
+
+/* Part by part. `rest` is the path below `folder`, and is cut up. */
+static ldr_status find_parts(const char *folder, char *rest, part *wanted, char **ret_path)
+{
+    char *path = strdup(folder), *next = NULL;
+    ldr_status status = path != NULL ? LDR_OK : LDR_NO_MEMORY;
+    for (char *name = rest; name != NULL && status == LDR_OK; name = next) {
+        char *longer = NULL;
+        next = strchr(name, '/');
+        if (next != NULL)
+            *next++ = '\0';
+        if (name[0] == '\0' || strcmp(name, ".") == 0)
+            continue;
+        wanted->name = name;
+        wanted->kind = next != NULL ? S_IFDIR : S_IFREG;
+        status = find_part(path, wanted, &longer);
+        if (status != LDR_OK)
+            break;
+        free(path);
+        path = longer;
+    }
+    if (status == LDR_OK)
+        *ret_path = path;
+    else
+        free(path);
+    return status;
+}
+
+ldr_status ldr__os_folder_find(const char *folder, const char *name,
+                               bool (*same)(const char *a, const char *b), char **ret_path)
+{
+    size_t length = strlen(name);
+    if (length == 0 || name[length - 1] == '/')
+        return LDR_FILE_NOT_FOUND;
+    char *rest = strdup(name);
+    if (rest == NULL)
         return LDR_NO_MEMORY;
-    *ret_path = path;
-    return LDR_OK;
+    ldr_status status = find_parts(folder, rest, &(part){.same = same}, ret_path);
+    free(rest);
+    return status;
 }

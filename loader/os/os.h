@@ -133,10 +133,12 @@ void ldr__os_close(ldr__handle handle);
 ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
 
 /*
- * The path of the file called `name` (ASCII case-insensitive; an exact match comes first) in
- * `folder`, allocated. LDR_FILE_NOT_FOUND when there is none, LDR_NO_MEMORY.
+ * The path of the file called `name` below `folder`, allocated. `name` may be a relative path; each
+ * part is one that `same` calls the same, an exact match first. LDR_FILE_NOT_FOUND when there is
+ * none, LDR_NO_MEMORY.
  */
-ldr_status ldr__os_folder_find(const char *folder, const char *name, char **ret_path);
+ldr_status ldr__os_folder_find(const char *folder, const char *name,
+                               bool (*same)(const char *a, const char *b), char **ret_path);
 
 /* ---- Segments: memory that several views can map ---- */
 
@@ -292,6 +294,25 @@ void ldr__os_guard_begin(void);
 bool ldr__os_guard_end(void);
 /* Whether this thread is between the two. May be called in a signal handler. */
 bool ldr__os_guard_is_active(void);
+
+/* A range of addresses, of whole pages. */
+typedef struct ldr__os_span {
+    uint64_t start, end;
+} ldr__os_span;
+
+/* What is asked for copies: to be closed with ldr__os_close, and of no use in a child of fork.
+ * LDR_OS_ERROR where the system does not tell. */
+ldr_status ldr__os_copies_open(ldr__handle *ret_finder);
+/*
+ * The pages of [*address, end) that are this process's own copies, or present and of no file:
+ * `capacity` spans at the most, ascending, fewer and shorter ones if the system does not tell
+ * better. *address becomes the one up to which they were looked for. LDR_OS_ERROR.
+ */
+ldr_status ldr__os_copies_find(ldr__handle finder, uint64_t *address, uint64_t end,
+                               ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count);
+/* Copies that are private become again what they are copies of, and zero-filled pages zeros; other
+ * private pages stay as they are. LDR_OS_ERROR. */
+ldr_status ldr__os_drop(void *address, uint64_t size);
 
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);

@@ -64,6 +64,9 @@ typedef struct ldr__demand_copy ldr__demand_copy;
 /* What processes that have one section share of it: descriptor.h. */
 typedef struct ldr__descriptor ldr__descriptor;
 
+/* What the pages of a view held once: snapshot.h. */
+typedef struct ldr__snapshot ldr__snapshot;
+
 /* A page of sections with LDR_SEC_LARGE_PAGES. */
 #define LDR__LARGE_PAGE (UINT64_C(2) << 20)
 
@@ -134,6 +137,8 @@ struct ldr_view {
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
     uint8_t *own; /* a bit for each page: of a SHARED PE section, but the view's own; may be NULL */
+    uint64_t openings;       /* of pages by ldr__view_write_begin */
+    ldr__snapshot *snapshot; /* or NULL */
     /* Of a section with `demand`, under its lock: */
     bool is_watched;
     ldr_view *demand_next;

@@ -122,6 +122,7 @@ ldr_status ldr__pages_change(const ldr_view *view, uint64_t start, uint64_t end,
         return status;
     uint32_t first = ldr__runs_split(runs, start);
     uint32_t last = ldr__runs_split(runs, end);
+    runs->changes++;
     status = turn_all(view, first, last, protect, only_reserved);
     for (uint32_t i = first; i < last && status == LDR_OK; i++) {
         if (!is_left(&runs->items[i], only_reserved))

@@ -16,6 +16,7 @@ typedef struct ldr__runs {
     ldr__run *items;
     uint32_t count, capacity;
     uint64_t commits; /* that the list knows of: ldr__committed_count */
+    uint64_t changes; /* by ldr__pages_change, whether they came to anything or not */
 } ldr__runs;
 
 /* NULL is allowed. */

@@ -6,6 +6,7 @@
 #include "section/options.h"
 #include "section/place.h"
 #include "section/rights.h"
+#include "section/snapshot.h"
 
 /* Neighbours that one call can map: same source going on, same access. */
 static bool continues(const ldr__subsection *a, const ldr__subsection *b)
@@ -141,6 +142,7 @@ void ldr_view_unmap(ldr_view *view)
     ldr__section_release(view->section);
     ldr__runs_free(view->runs);
     ldr__os_free(view->own);
+    ldr__snapshot_release(view->snapshot);
     ldr__os_free(view);
 }
 

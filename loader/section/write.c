@@ -140,6 +140,7 @@ ldr_status ldr__view_write_begin(ldr_view *view, uint64_t rva, uint64_t size)
         return LDR_INVALID_ARGUMENT;
     uint64_t start = rva & ~(LDR__PAGE - 1);
     uint64_t end = (rva + size + LDR__PAGE - 1) & ~(LDR__PAGE - 1);
+    view->openings++;
     for (uint64_t at = start; at < end;) {
         access_run run = run_at(view, at, end);
         ldr_status status = open_run(view, at, &run);

@@ -1,10 +1,13 @@
 #include "modules/environment.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
 #include "win32/children.h"
 #include "win32/crt/tables.h"
+#include "win32/kernel32/kernel32.h"
 #include "win32/seh/tables.h"
 #include "win32/state.h"
 #include "win32/tables.h"
@@ -141,6 +144,31 @@ static ldr_status environment_create(ldr_context *ctx, const ldr_context_options
     return LDR_OK;
 }
 
+static void environment_path_folders(void *state, bool (*visit)(void *user, const char *folder),
+                                     void *user)
+{
+    ldr__path_folders_each(state, visit, user);
+}
+
+/* "Z:a" is relative to the current folder, and no bare name. */
+static ldr_status environment_host_path(void *state, const char *guest_path, char **ret_path)
+{
+    (void)state;
+    char *host = ldr__path_to_host(guest_path);
+    if (host == NULL)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_FILE_NOT_FOUND;
+    char *path = ldr__os_alloc(strlen(host) + sizeof "./");
+    if (path != NULL) {
+        strcpy(path, strchr(host, '/') != NULL ? "" : "./");
+        strcat(path, host);
+    }
+    free(host);
+    if (path == NULL)
+        return LDR_NO_MEMORY;
+    *ret_path = path;
+    return LDR_OK;
+}
+
 static bool environment_busy(void *state)
 {
     ldr__process *process = state;
@@ -221,6 +249,12 @@ static ldr_status environment_run(void *state, ldr_module *module, void *entry, 
     return status;
 }
 
+static const void *environment_exception_address(void *state)
+{
+    ldr__process *process = state;
+    return (const void *)(uintptr_t)atomic_load(&process->exception_address);
+}
+
 /* A program that ends while it is loaded has chosen its exit code. */
 static void environment_load_failed(void *state, uint32_t nt_status)
 {
@@ -245,6 +279,8 @@ const ldr__environment ldr__default_environment = {
     .create = environment_create,
     .destroy = environment_destroy,
     .busy = environment_busy,
+    .path_folders = environment_path_folders,
+    .host_path = environment_host_path,
     .thread_enter = environment_thread_enter,
     .thread_leave = environment_thread_leave,
     .tls_add = environment_tls_add,
@@ -253,6 +289,7 @@ const ldr__environment ldr__default_environment = {
     .module_removed = environment_module_removed,
     .call_entry = environment_call_entry,
     .run = environment_run,
+    .exception_address = environment_exception_address,
     .load_failed = environment_load_failed,
     .stub_create = environment_stub_create,
     .stubs_release = environment_stubs_release,

@@ -15,6 +15,7 @@
     X(ldr__kernel32_file)        \
     X(ldr__kernel32_filename)    \
     X(ldr__kernel32_find)        \
+    X(ldr__kernel32_folders)     \
     X(ldr__kernel32_handle)      \
     X(ldr__kernel32_heap)        \
     X(ldr__kernel32_locale)      \

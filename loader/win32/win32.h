@@ -105,6 +105,7 @@ typedef struct ldr__process {
     atomic_bool exiting;
     _Atomic(ldr__thread *) exit_thread; /* the one that called ExitProcess, or NULL */
     atomic_uint exit_code;
+    atomic_uintptr_t exception_address; /* where the latest was raised that nobody handled, or 0 */
 } ldr__process;
 
 /* ---- Threads ---- */

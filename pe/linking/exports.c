@@ -14,13 +14,11 @@ enum {
     EXPORT_SIZE = 40,
 };
 
-pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
+/* The window moves to where the directory is. */
+static pe_status read_directory(const pe_image *image, pe_directory directory, pe_window window,
+                                pe_exports *ret_exports)
 {
     uint8_t raw[EXPORT_SIZE];
-    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXPORT);
-    if (directory.rva.value == 0)
-        return PE_NOT_PRESENT;
-    pe_window window = {0};
     pe_status status = pe__fetch(image, &window, directory.rva.value, raw, sizeof raw);
     if (status != PE_OK)
         return status;
@@ -37,6 +35,20 @@ pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
         .window = window,
     };
     return PE_OK;
+}
+
+pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports)
+{
+    pe_directory directory = pe_directory_at(image, PE_DIRECTORY_EXPORT);
+    if (directory.rva.value == 0)
+        return PE_NOT_PRESENT;
+    return read_directory(image, directory, (pe_window){0}, ret_exports);
+}
+
+pe_status pe_exports_reopen(const pe_image *image, const pe_exports *before,
+                            pe_exports *ret_exports)
+{
+    return read_directory(image, before->directory, before->window, ret_exports);
 }
 
 static inline pe_status read_u32_element(const pe_image *image, const pe_exports *exports,
@@ -118,21 +130,18 @@ pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports,
 }
 
 /*
- * Compares `name` with the string at `rva` as strcmp does, reading no more of it than it must:
- * strings may be as long as the image, and a search looks at many.
+ * Compares `name` with the string at the start of `tail` as strcmp does, reading no more of it than
+ * it must: strings may be as long as the image, and a search looks at many. `in_zeros`: zeros
+ * follow the tail. PE_OUT_OF_BOUNDS when the string does not end.
  */
-static pe_status compare_at(const pe_image *image, pe_span name, pe_rva rva, int *ret_order)
+static pe_status compare_tail(const pe_image *image, pe_span name, pe_rva rva, pe_span tail,
+                              bool in_zeros, int *ret_order)
 {
-    pe__region region;
-    pe_status status = pe__readable_region(image, rva.value, &region);
-    if (status != PE_OK)
-        return status;
-    pe_span tail = pe__tail_of(image, &region, rva.value);
     uint64_t common = pe__min(name.size, tail.size);
     if (!pe__pay(image->budget, rva.value, common * PE__COST_BYTE))
         return PE_BUDGET_SPENT;
     int order = common == 0 ? 0 : memcmp(name.data, tail.data, common);
-    if (order == 0 && common == tail.size && region.stored == region.end - region.start)
+    if (order == 0 && common == tail.size && !in_zeros)
         return PE_OUT_OF_BOUNDS;
     if (order == 0) {
         uint8_t next = common < tail.size ? tail.data[common] : 0;
@@ -142,12 +151,30 @@ static pe_status compare_at(const pe_image *image, pe_span name, pe_rva rva, int
     return PE_OK;
 }
 
+/* Nearly all names lie beside the directory, which saves finding their section. */
+static pe_status compare_at(const pe_image *image, const pe_exports *exports, pe_span name,
+                            pe_rva rva, int *ret_order)
+{
+    pe__region region;
+    uint64_t skip = rva.value - exports->window.start;
+    if (pe__window_at(&exports->window, rva.value, name.size + 1) != NULL &&
+        pe__afford(image->budget, PE__COST_RECORD)) {
+        pe_span beside = {exports->window.bytes.data + skip, exports->window.bytes.size - skip};
+        return compare_tail(image, name, rva, beside, false, ret_order);
+    }
+    pe_status status = pe__readable_region(image, rva.value, &region);
+    if (status != PE_OK)
+        return status;
+    return compare_tail(image, name, rva, pe__tail_of(image, &region, rva.value),
+                        region.stored != region.end - region.start, ret_order);
+}
+
 static pe_status compare_name(const pe_image *image, const pe_exports *exports, pe_span name,
                               uint32_t index, int *ret_order)
 {
     pe_rva at;
     pe_status status = read_u32_element(image, exports, exports->names, index, &at.value);
-    return status == PE_OK ? compare_at(image, name, at, ret_order) : status;
+    return status == PE_OK ? compare_at(image, exports, name, at, ret_order) : status;
 }
 
 static pe_status search_names(const pe_image *image, const pe_exports *exports, pe_span name,
@@ -181,21 +208,44 @@ static bool hint_names(const pe_image *image, const pe_exports *exports, pe_span
            compare_name(image, exports, name, hint, &order) == PE_OK && order == 0;
 }
 
-pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
-                            uint32_t hint, pe_export *ret_export)
+static inline pe_status take_named(const pe_image *image, const pe_exports *exports, pe_span name,
+                                   uint32_t index, pe_export *ret_export)
 {
     export_slot slot;
-    uint32_t index = hint;
-    pe_status status = PE_OK;
-    if (!hint_names(image, exports, name, hint))
-        status = search_names(image, exports, name, &index);
-    if (status == PE_OK)
-        status = read_named_slot(image, exports, index, &slot);
+    pe_status status = read_named_slot(image, exports, index, &slot);
     if (status != PE_OK)
         return status;
     ret_export->name = name;
     fill_export(&slot, ret_export);
     return PE_OK;
+}
+
+pe_status pe_export_by_hint(const pe_image *image, const pe_exports *exports, pe_span name,
+                            uint32_t index, pe_export *ret_export)
+{
+    if (!hint_names(image, exports, name, index))
+        return PE_END;
+    return take_named(image, exports, name, index, ret_export);
+}
+
+pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
+                            uint32_t hint, pe_export *ret_export)
+{
+    uint32_t index = hint;
+    pe_status status = PE_OK;
+    if (!hint_names(image, exports, name, hint))
+        status = search_names(image, exports, name, &index);
+    return status == PE_OK ? take_named(image, exports, name, index, ret_export) : status;
+}
+
+pe_status pe_export_name(const pe_image *image, const pe_exports *exports, uint32_t index,
+                         pe_span *ret_name)
+{
+    uint32_t at;
+    if (index >= exports->name_count)
+        return PE_NOT_FOUND;
+    pe_status status = read_u32_element(image, exports, exports->names, index, &at);
+    return status == PE_OK ? read_string(image, exports, at, ret_name) : status;
 }
 
 /* The name is the last that can fail, so that it goes straight to its place. */

@@ -37,6 +37,11 @@ typedef struct pe_export {
 /* PE_OK, PE_NOT_PRESENT, or the status of reading the directory. */
 PE_API pe_status pe_exports_open(const pe_image *image, pe_exports *ret_exports);
 
+/* The same directory again, of the same image, whose bytes may have changed; it need not be looked
+ * for. */
+PE_API pe_status pe_exports_reopen(const pe_image *image, const pe_exports *before,
+                                   pe_exports *ret_exports);
+
 /* The slot of `ordinal`. PE_NOT_FOUND beyond the table or where the slot is 0. */
 PE_API pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *exports,
                                       uint32_t ordinal, pe_export *ret_export);
@@ -47,6 +52,16 @@ PE_API pe_status pe_export_by_ordinal(const pe_image *image, const pe_exports *e
  */
 PE_API pe_status pe_export_by_name(const pe_image *image, const pe_exports *exports, pe_span name,
                                    uint32_t hint, pe_export *ret_export);
+
+/* The export at `index` of the name table if that is its name: what pe_export_by_name does first.
+ * PE_END if it is not, or cannot be told; PE_NOT_FOUND where its slot is 0. */
+PE_API pe_status pe_export_by_hint(const pe_image *image, const pe_exports *exports, pe_span name,
+                                   uint32_t index, pe_export *ret_export);
+
+/* The name at `index` of the name table alone, whatever slot it names. PE_NOT_FOUND from name_count
+ * on. */
+PE_API pe_status pe_export_name(const pe_image *image, const pe_exports *exports, uint32_t index,
+                                pe_span *ret_name);
 
 /* The name at `index` (0 <= index < name_count) of the name table, with the slot it names. */
 PE_API pe_status pe_export_name_at(const pe_image *image, const pe_exports *exports, uint32_t index,

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "modules/module.h"
+
 static char log_text[1 << 16];
 static char fails[64], raises[64], loads_from[64], loads_what[64];
 static int modules, slots, stubs;
@@ -92,6 +94,19 @@ static void env_destroy(void *state)
     cr_assert_eq(modules, 0, "a module outlives the environment");
     cr_assert_eq(slots, 0, "a TLS slot outlives the environment");
     (void)state;
+}
+
+/* As under Linux, without drives. */
+static ldr_status env_host_path(void *state, const char *guest_path, char **ret_path)
+{
+    (void)state;
+    if (guest_path[1] == ':' && guest_path[0] != 'Z')
+        return LDR_FILE_NOT_FOUND;
+    char *path = ldr__text_copy(guest_path + (guest_path[1] == ':' ? 2 : 0));
+    for (char *c = path; c && *c; c++)
+        *c = *c == '\\' ? '/' : *c;
+    *ret_path = path;
+    return path ? LDR_OK : LDR_NO_MEMORY;
 }
 
 static bool env_busy(void *state)
@@ -196,6 +211,12 @@ static ldr_status env_run(void *state, ldr_module *module, void *entry, int argc
     return LDR_OK;
 }
 
+static const void *env_exception_address(void *state)
+{
+    (void)state;
+    return NULL;
+}
+
 static void env_load_failed(void *state, uint32_t nt_status)
 {
     (void)state;
@@ -225,6 +246,7 @@ const ldr__environment ldr__default_environment = {
     .create = env_create,
     .destroy = env_destroy,
     .busy = env_busy,
+    .host_path = env_host_path,
     .thread_enter = env_thread_enter,
     .thread_leave = env_thread_leave,
     .tls_add = env_tls_add,
@@ -233,6 +255,7 @@ const ldr__environment ldr__default_environment = {
     .module_removed = env_module_removed,
     .call_entry = env_call_entry,
     .run = env_run,
+    .exception_address = env_exception_address,
     .load_failed = env_load_failed,
     .stub_create = env_stub_create,
     .stubs_release = env_stubs_release,

@@ -140,10 +140,15 @@ Test(files, closing_no_handle_is_allowed)
 
 /* ---- Paths ---- */
 
+static bool same(const char *a, const char *b)
+{
+    return strcasecmp(a, b) == 0;
+}
+
 static void expect_found(const char *name, const char *found)
 {
     char *path;
-    cr_assert_eq(ldr__os_folder_find(folder, name, &path), LDR_OK, "%s", name);
+    cr_assert_eq(ldr__os_folder_find(folder, name, same, &path), LDR_OK, "%s", name);
     cr_assert_str_eq(path, in_folder(found));
     ldr__os_free(path);
 }
@@ -151,7 +156,7 @@ static void expect_found(const char *name, const char *found)
 static void expect_not_found(const char *name)
 {
     char *path = folder;
-    cr_assert_eq(ldr__os_folder_find(folder, name, &path), LDR_FILE_NOT_FOUND, "%s", name);
+    cr_assert_eq(ldr__os_folder_find(folder, name, same, &path), LDR_FILE_NOT_FOUND, "%s", name);
     cr_assert_eq(path, (char *)folder);
 }
 
@@ -174,15 +179,27 @@ Test(files, find_takes_files_only)
     expect_found("a.dll", "A.dll");
 }
 
-Test(files, find_does_not_leave_the_folder)
+Test(files, find_takes_no_folder_and_no_nothing)
 {
-    make_file("a.dll", "");
+    cr_assert_eq(mkdir(in_folder("sub"), 0700), 0);
     expect_not_found("");
     expect_not_found("..");
-    expect_not_found("../etc/passwd");
-    expect_not_found("./a.dll");
+    expect_not_found("sub");
+    expect_not_found("sub/");
     char *path;
-    cr_assert_eq(ldr__os_folder_find(in_folder("none"), "a.dll", &path), LDR_FILE_NOT_FOUND);
+    cr_assert_eq(ldr__os_folder_find(in_folder("none"), "a.dll", same, &path), LDR_FILE_NOT_FOUND);
+}
+
+Test(files, find_takes_each_part_of_a_path_in_any_case)
+{
+    cr_assert_eq(mkdir(in_folder("Sub"), 0700), 0);
+    make_file("Sub/A.dll", "");
+    make_file("file", "");
+    expect_found("sub/a.DLL", "Sub/A.dll");
+    expect_found("./SUB//a.dll", "Sub/A.dll");
+    expect_found("Sub/../sub/A.dll", "Sub/../Sub/A.dll");
+    expect_not_found("file/a.dll");
+    expect_not_found("other/a.dll");
 }
 
 Test(files, absolute_path_keeps_the_name_of_a_link)

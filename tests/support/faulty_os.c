@@ -125,6 +125,11 @@ FORWARD(pages_private, LDR_OS_ERROR,
         (address, page_count, of_zero_fill, ret_private))
 FORWARD(any_private, LDR_OS_ERROR, (const void *address, uint64_t size, bool *ret_any),
         (address, size, ret_any))
+FORWARD(copies_find, LDR_OS_ERROR,
+        (ldr__handle finder, uint64_t *address, uint64_t end, ldr__os_span *ret_spans,
+         uint32_t capacity, uint32_t *ret_count),
+        (finder, address, end, ret_spans, capacity, ret_count))
+FORWARD(drop, LDR_OS_ERROR, (void *address, uint64_t size), (address, size))
 FORWARD(pager_begin, LDR_OS_ERROR, (ldr__pager * pager), (pager))
 FORWARD(pager_watch, LDR_NO_MEMORY, (ldr__pager * pager, void *address, uint64_t size),
         (pager, address, size))
@@ -179,12 +184,15 @@ ldr_status WRAP(path_absolute)(const char *path, char **ret_path)
                                               : REAL(path_absolute)(path, ret_path));
 }
 
-ldr_status REAL(folder_find)(const char *folder, const char *name, char **ret_path);
-ldr_status WRAP(folder_find)(const char *folder, const char *name, char **ret_path);
-ldr_status WRAP(folder_find)(const char *folder, const char *name, char **ret_path)
+ldr_status REAL(folder_find)(const char *folder, const char *name,
+                             bool (*same)(const char *a, const char *b), char **ret_path);
+ldr_status WRAP(folder_find)(const char *folder, const char *name,
+                             bool (*same)(const char *a, const char *b), char **ret_path);
+ldr_status WRAP(folder_find)(const char *folder, const char *name,
+                             bool (*same)(const char *a, const char *b), char **ret_path)
 {
     return count_block(fails("folder_find") ? LDR_NO_MEMORY
-                                            : REAL(folder_find)(folder, name, ret_path));
+                                            : REAL(folder_find)(folder, name, same, ret_path));
 }
 
 /* ---- Handles ---- */
@@ -241,6 +249,13 @@ ldr_status WRAP(segment_create)(uint64_t size, ldr__handle *ret_segment)
 {
     return count_handle(fails("segment_create") ? LDR_OS_ERROR
                                                 : REAL(segment_create)(size, ret_segment));
+}
+
+ldr_status REAL(copies_open)(ldr__handle *ret_finder);
+ldr_status WRAP(copies_open)(ldr__handle *ret_finder);
+ldr_status WRAP(copies_open)(ldr__handle *ret_finder)
+{
+    return count_handle(fails("copies_open") ? LDR_OS_ERROR : REAL(copies_open)(ret_finder));
 }
 
 ldr_status REAL(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret);

@@ -61,9 +61,10 @@ class Wine:
             lines.seek(0)
             return status, [line for line in lines if line.endswith(b"\n")]
 
-    def program(self, path, folder):
+    def program(self, path, folder, *arguments):
         """Exit status and lines of another program that runs in a folder."""
-        ended = subprocess.run([find("wine64"), windows_path(path)], env=self.environment,
+        command = [find("wine64"), windows_path(path), *arguments]
+        ended = subprocess.run(command, env=self.environment,
                                cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, timeout=BATCH_SECONDS, check=False)
         return ended.returncode, text_lines(ended.stdout)

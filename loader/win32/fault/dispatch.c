@@ -44,6 +44,8 @@ void ldr__fault_dispatch(ldr__fault *fault)
     if (answer == LDR__FAULT_GUARD)
         fault->record.code = STATUS_GUARD_PAGE_VIOLATION;
     bool is_final = fault->record.code == STATUS_STACK_BUFFER_OVERRUN;
+    if (is_final)
+        atomic_store(&ldr__process_self()->exception_address, fault->context.rip);
     if (is_final && ldr__seh_has_caller())
         ldr__seh_abandon(fault->record.code); /* __fastfail: no handler is to see it */
     if (is_final)

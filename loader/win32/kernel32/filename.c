@@ -263,8 +263,7 @@ static bool has_drive(const char *path)
     return path[0] != 0 && path[1] == ':';
 }
 
-/* "Z:\folder\name" for a guest's path, allocated. */
-static char *full_path(const char *path)
+char *ldr__path_full(const char *path)
 {
     char *folder = NULL, *full = NULL;
     bool drive = has_drive(path),
@@ -305,7 +304,7 @@ static DWORD LDR_WINAPI guest_GetFullPathNameW(const WCHAR *name, DWORD size, WC
         ldr__set_last_error(name ? ERROR_INVALID_NAME : ERROR_INVALID_PARAMETER);
         return 0;
     }
-    char *full = full_path(narrow);
+    char *full = ldr__path_full(narrow);
     free(narrow);
     if (full == NULL)
         return (DWORD)ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
@@ -358,7 +357,7 @@ static char *temp_path(void)
     if (asprintf(&path, "%s\\", folder ? folder : "/tmp") < 0)
         path = NULL;
     free(folder);
-    full = path ? full_path(path) : NULL;
+    full = path ? ldr__path_full(path) : NULL;
     free(path);
     if (full == NULL)
         ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);

@@ -83,6 +83,13 @@ DWORD ldr__environment_set(ldr__process *process, const char *name, const char *
 /* All variables, one after the other with their NULs, and one NUL more; allocated (free), NULL when
  * out of memory. */
 char *ldr__environment_block(ldr__process *process);
+/* kernel32/folders.c: calls `visit` with the host's path of each folder of PATH, until one says
+ * true. */
+void ldr__path_folders_each(ldr__process *process, bool (*visit)(void *user, const char *folder),
+                            void *user);
+/* kernel32/filename.c: "Z:\folder\name" for a guest's path, allocated (free); NULL when out of
+ * memory. */
+char *ldr__path_full(const char *path);
 /*
  * A text into a buffer of `size` units, as GetEnvironmentVariable and its like answer: the length
  * without NUL, or when it does not fit the size that it needs, and nothing is written.

@@ -99,19 +99,24 @@ static char *find_beside_program(ldr__process *process, const char *name, const 
     return found;
 }
 
-/* PATH as a guest sets it, with ';' and drives, or as the host has set it, with ':'. */
+/* A program that is looked for in the folders of PATH. */
+typedef struct path_search {
+    const char *name, *extension;
+    char *found;
+} path_search;
+
+static bool look_in_folder(void *user, const char *folder)
+{
+    path_search *wanted = user;
+    wanted->found = try_path(folder, wanted->name, wanted->extension);
+    return wanted->found != NULL;
+}
+
 static char *find_on_path(ldr__process *process, const char *name, const char *extension)
 {
-    char *list = ldr__environment_get(process, "PATH"), *found = NULL, *rest = NULL;
-    const char *separator = list && strpbrk(list, ";\\") ? ";" : ":";
-    for (char *folder = list ? strtok_r(list, separator, &rest) : NULL; folder && !found;
-         folder = strtok_r(NULL, separator, &rest)) {
-        char *host = ldr__path_to_host(folder);
-        found = host ? try_path(host, name, extension) : NULL;
-        free(host);
-    }
-    free(list);
-    return found;
+    path_search wanted = {.name = name, .extension = extension};
+    ldr__path_folders_each(process, look_in_folder, &wanted);
+    return wanted.found;
 }
 
 /* A name without a folder is looked for as Windows does, beside the program first; ".exe" is

@@ -143,6 +143,7 @@ static _Noreturn void dispatch(exception *raised)
     search_result result = search_frames(raised);
     if (result == CONTINUE || ask_last_filter(raised))
         continue_execution(raised);
+    atomic_store(&ldr__process_self()->exception_address, raised->origin.rip);
     if (raised->is_fault && !is_end_of_program())
         pass_fault(raised);
     if (result == BROKEN_STACK)

@@ -22,13 +22,6 @@ static uint64_t LDR_WINAPI no_such_handle(void)
     return 0;
 }
 
-/* There is no folder of Windows's own. */
-static uint64_t LDR_WINAPI no_such_folder(void)
-{
-    ldr__set_last_error(ERROR_PATH_NOT_FOUND);
-    return 0;
-}
-
 /* No cryptographic provider is installed. */
 static uint64_t LDR_WINAPI no_provider(void)
 {
@@ -59,9 +52,6 @@ static const ldr_export kernel32_lines[] = {
     LDR__FN_AS("DeleteFiber", not_supported),
     LDR__FN_AS("GetNumberFormatEx", not_supported),
     LDR__FN_AS("GetCurrencyFormatEx", not_supported),
-    LDR__FN_AS("GetSystemDirectoryA", no_such_folder),
-    LDR__FN_AS("GetSystemDirectoryW", no_such_folder),
-    LDR__FN_AS("GetWindowsDirectoryW", no_such_folder),
 };
 
 static const ldr_export advapi32_lines[] = {

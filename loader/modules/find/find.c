@@ -1,0 +1,96 @@
+/* find.c: a search in the name of an importer or of the embedder, and what is done with its end. */
+#include <string.h>
+
+#include "modules/module.h"
+#include "section/diag.h"
+#include "section/options.h"
+
+void ldr_found_release(ldr_found *found)
+{
+    if (!found)
+        return;
+    ldr__os_free(found->path);
+    if (found->bundle.release)
+        found->bundle.release(&found->bundle);
+    *found = (ldr_found){0};
+}
+
+static ldr_status take_bundled(ldr_context *ctx, const ldr_bundle_file *file, const char *name,
+                               ldr_module **ret_module, ldr_diag *diag)
+{
+    ldr_status status = ldr__map_memory(ctx, name, file->size != 0 ? file->bytes : "", file->size,
+                                        0, ret_module, diag);
+    if (status == LDR_OK)
+        (*ret_module)->is_bundled = true;
+    return status;
+}
+
+/* What was found as a module: it is mapped unless it is one already. */
+static ldr_status take(ldr_context *ctx, const ldr_found *found, const char *name,
+                       ldr_module **ret_module, ldr_diag *diag)
+{
+    if (found->path)
+        return ldr__map_file(ctx, found->path, 0, ret_module, diag);
+    if (!found->module)
+        return take_bundled(ctx, &found->bundle, found->contract_host ? found->contract_host : name,
+                            ret_module, diag);
+    *ret_module = found->module;
+    return LDR_OK;
+}
+
+static ldr_status find_and_take(ldr_context *ctx, const ldr__lookup *lookup, const char *name,
+                                ldr_module **ret_module, ldr_diag *diag)
+{
+    ldr_found found;
+    char *file_name = NULL;
+    ldr_status status = ldr__search_find(ctx, lookup, name, &found, &file_name, diag);
+    if (status != LDR_OK)
+        return status;
+    status = take(ctx, &found, file_name, ret_module, diag);
+    ldr_found_release(&found);
+    ldr__os_free(file_name);
+    return status;
+}
+
+static const char *path_of(const ldr_module *module)
+{
+    return module ? module->path : NULL;
+}
+
+ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const char *name,
+                         ldr_module **ret_module, ldr_diag *diag)
+{
+    const ldr__load_search *load = ctx->load_search;
+    ldr__lookup lookup = {.importer = path_of(importer),
+                          .program = path_of(ctx->main),
+                          .loaded = load ? load->path : NULL,
+                          .flags = load ? load->flags : 0};
+    if (!load)
+        ldr__search_flags(&ctx->search, 0, name, &lookup.flags);
+    if (importer && importer->dependent_flags != 0)
+        lookup.flags = importer->dependent_flags;
+    return find_and_take(ctx, &lookup, name, ret_module, diag);
+}
+
+ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *options,
+                    ldr_found *ret_found, ldr_diag *diag)
+{
+    ldr_find_options all;
+    char *file_name = NULL;
+    ldr__options_read(options, &all, sizeof(all));
+    if (!ctx || !name || !ret_found)
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
+    ldr__loader_lock(ctx);
+    ldr__lookup lookup = {.importer = all.importer,
+                          .program = all.program ? all.program : path_of(ctx->main),
+                          .loaded = all.loaded};
+    ldr_status status = ldr__search_flags(&ctx->search, all.search_flags,
+                                          all.loaded ? all.loaded : name, &lookup.flags);
+    if (status != LDR_OK)
+        ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, name);
+    else
+        status = ldr__search_find(ctx, &lookup, name, ret_found, &file_name, diag);
+    ldr__loader_unlock(ctx);
+    ldr__os_free(file_name);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* reset.c: a module's pages as they were before. */
+#include "modules/module.h"
+#include "section/snapshot.h"
+
+static ldr_status with_lock(ldr_module *module, ldr_status (*act)(ldr_view *view))
+{
+    if (module == NULL || module->view == NULL)
+        return LDR_INVALID_ARGUMENT;
+    ldr__loader_lock(module->ctx);
+    ldr_status status = act(module->view);
+    ldr__loader_unlock(module->ctx);
+    return status;
+}
+
+ldr_status ldr_module_snapshot(ldr_module *module)
+{
+    return with_lock(module, ldr__snapshot_take);
+}
+
+ldr_status ldr_module_reset(ldr_module *module)
+{
+    return with_lock(module, ldr__snapshot_restore);
+}
