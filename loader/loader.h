@@ -14,8 +14,18 @@
  * not know of each other. The one thing it changes outside is the GS base of threads that run guest
  * code (see ldr_thread_enter).
  *
- * Threads: a context serialises its own loads and unloads. Guest code may be called from any thread
+ * Threads: a context serialises its own loads and unloads, and the calls of DllMain that go with
+ * them or with a thread's coming and going, as Windows does with its loader lock: a thread at a
+ * time, which may load and unload from inside DllMain. Guest code may be called from any thread
  * that has entered the context.
+ *
+ * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
+ * forwards to another that is loaded), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
+ * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
+ * which enters the context for the first time, waits for ever, as on Windows, unless the context
+ * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload
+ * also waits no longer: it leaves the unloading to the thread that is busy. Guest code always
+ * waits.
  */
 #ifndef PELOAD_LOADER_H
 #define PELOAD_LOADER_H
@@ -238,6 +248,12 @@ typedef struct ldr_context_options {
     bool (*bundle)(void *user, const char *name, ldr_bundle_file *ret_file);
     void *bundle_user;
     /*
+     * Milliseconds that a thread of the host waits for another one that is loading or unloading, or
+     * whose DllMain takes its time, before it gives up with LDR_BUSY; 0: as long as it takes. See
+     * "Threads" above.
+     */
+    uint32_t busy_after;
+    /*
      * Called for each event, if not NULL: on the thread where it happens, which may hold the
      * context's lock, and from several threads at once. It must neither call guest code nor
      * functions of the context.
@@ -348,6 +364,12 @@ typedef struct ldr_missing_import {
     bool dll_missing;
 } ldr_missing_import;
 
+/* When delay imports are bound. */
+typedef enum ldr_delay {
+    LDR_DELAY_LAZY = 0, /* by the image's own helper, at the first call */
+    LDR_DELAY_EAGER,    /* with all others: their DLLs are loaded, and missing ones reported */
+} ldr_delay;
+
 /* Zero is the default for every field but `size`. */
 typedef struct ldr_load_options {
     size_t size;
@@ -361,6 +383,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
+    ldr_delay delay;       /* of all images that this load brings in */
 } ldr_load_options;
 
 /*
@@ -372,6 +395,13 @@ typedef struct ldr_load_options {
  */
 LDR_API ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
                             ldr_module **ret_module, ldr_diag *diag);
+
+/* The same by name, as LoadLibraryEx does: "foo", "foo.dll", a path. It is looked for as the
+ * imports of the program are, and may be loaded already; `base` does not count. LDR_DLL_NOT_FOUND.
+ */
+LDR_API ldr_status ldr_load_name(ldr_context *ctx, const char *name,
+                                 const ldr_load_options *options, ldr_module **ret_module,
+                                 ldr_diag *diag);
 
 /* The same from a buffer, which is copied. `name` is the module's name; it has no folder of its
  * own. */
@@ -494,6 +524,8 @@ LDR_API const void *ldr_exception_address(ldr_context *ctx);
  * Guest code finds its thread block (TEB) behind GS. A thread must have entered the context before
  * it calls guest code; the creator of a context has. Enter may be nested, also with other contexts:
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
+ * LDR_NO_MEMORY, LDR_BUSY (see "Threads" at the top).
+
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
  * to. If it raises an exception that the guest does not handle, this process is ended with abort(),

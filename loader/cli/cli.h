@@ -174,6 +174,7 @@ typedef struct cli_session {
     cli_folders folders; /* where DLLs are found */
     ldr_policy policy;   /* unless --policy says another */
     const char *missing; /* --missing refuse|stub */
+    const char *delay;   /* --delay lazy|eager */
     const char *base;    /* --base ADDR */
     const char *process; /* --process FD, of `run`: a guest has started it */
     const char *trace;   /* --trace OUT */

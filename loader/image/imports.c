@@ -52,6 +52,14 @@ static ldr_status broken_directory(const char *subject, pe_rva at, ldr_diag *dia
     return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, subject);
 }
 
+static ldr_status broken_delay_directory(const char *subject, pe_rva at, ldr_diag *diag)
+{
+    pe_diag why = {.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
+                   .offset = at.value,
+                   .detail = "the directory of delay imports cannot be read"};
+    return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, subject);
+}
+
 /* What is to be written where. */
 typedef struct bound_slot {
     pe_rva slot;
@@ -84,6 +92,22 @@ static ldr_status plan_slot(binding_plan *plan, pe_rva slot, const void *address
     return LDR_OK;
 }
 
+static ldr_status plan_address(binding_plan *plan, pe_rva slot, const void *address, ldr_diag *diag)
+{
+    if (plan_slot(plan, slot, address) != LDR_OK)
+        return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, plan->subject);
+    return LDR_OK;
+}
+
+static ldr_status plan_import(binding_plan *plan, void *provider, const pe_import_dll *dll,
+                              const pe_import *import, ldr_diag *diag)
+{
+    const ldr__import_resolver *resolver = plan->resolver;
+    const void *address = NULL;
+    ldr_status status = resolver->function(resolver->user, provider, dll, import, &address);
+    return status == LDR_OK ? plan_address(plan, import->slot, address, diag) : status;
+}
+
 static ldr_status plan_dll(binding_plan *plan, const pe_import_dll *dll, ldr_diag *diag)
 {
     const ldr__import_resolver *resolver = plan->resolver;
@@ -93,12 +117,8 @@ static ldr_status plan_dll(binding_plan *plan, const pe_import_dll *dll, ldr_dia
     pe_status next = PE_END;
     ldr_status status = resolver->dll(resolver->user, dll, &provider);
     pe_thunks(ldr_view_image(plan->view), dll, &thunks);
-    while (status == LDR_OK && (next = pe_thunk_next(&thunks, &import)) == PE_OK) {
-        const void *address = NULL;
-        status = resolver->function(resolver->user, provider, dll, &import, &address);
-        if (status == LDR_OK && plan_slot(plan, import.slot, address) != LDR_OK)
-            return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, plan->subject);
-    }
+    while (status == LDR_OK && (next = pe_thunk_next(&thunks, &import)) == PE_OK)
+        status = plan_import(plan, provider, dll, &import, diag);
     if (status == LDR_OK && next != PE_END)
         return broken_directory(plan->subject, thunks.lookup, diag);
     return status;
@@ -118,6 +138,46 @@ static ldr_status plan_dlls(binding_plan *plan, ldr_diag *diag)
     return status;
 }
 
+/* ---- Delay imports ---- */
+
+static ldr_status plan_delay_dll(binding_plan *plan, const pe_delay_iter *dlls,
+                                 const pe_delay_dll *delayed, ldr_diag *diag)
+{
+    const ldr__import_resolver *resolver = plan->resolver;
+    const pe_import_dll dll = {.descriptor = delayed->descriptor, .name = delayed->name};
+    void *provider = NULL;
+    pe_delay_thunk_iter thunks;
+    pe_import import;
+    pe_status next = PE_END;
+    ldr_status status = resolver->dll(resolver->user, &dll, &provider);
+    if (status == LDR_OK && provider && delayed->module_handle.value != 0)
+        status = plan_address(plan, delayed->module_handle,
+                              resolver->handle(resolver->user, provider), diag);
+    pe_delay_thunks(dlls, delayed, &thunks);
+    while (status == LDR_OK && (next = pe_delay_thunk_next(&thunks, &import)) == PE_OK)
+        status = plan_import(plan, provider, &dll, &import, diag);
+    if (status == LDR_OK && next != PE_END)
+        return broken_delay_directory(plan->subject, thunks.lookup, diag);
+    return status;
+}
+
+static ldr_status plan_delay_dlls(binding_plan *plan, ldr_diag *diag)
+{
+    pe_delay_iter dlls;
+    pe_delay_dll dll;
+    pe_status next = PE_END;
+    ldr_status status = LDR_OK;
+    pe_delay_imports(ldr_view_image(plan->view), (uint64_t)(uintptr_t)ldr_view_base(plan->view),
+                     &dlls);
+    while (status == LDR_OK && (next = pe_delay_next(&dlls, &dll)) == PE_OK)
+        status = plan_delay_dll(plan, &dlls, &dll, diag);
+    if (status == LDR_OK && next != PE_END)
+        return broken_delay_directory(plan->subject, dlls.next, diag);
+    return status;
+}
+
+/* ---- Writing ---- */
+
 static ldr_status write_slots(const binding_plan *plan, ldr_diag *diag)
 {
     write_window window = {.view = plan->view};
@@ -135,13 +195,26 @@ static ldr_status write_slots(const binding_plan *plan, ldr_diag *diag)
     return LDR_OK;
 }
 
-ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
-                             const ldr__import_resolver *resolver, ldr_diag *diag)
+static ldr_status bind(ldr_status (*plan_all)(binding_plan *, ldr_diag *), binding_plan plan,
+                       ldr_diag *diag)
 {
-    binding_plan plan = {.view = view, .subject = subject, .resolver = resolver};
-    ldr_status status = plan_dlls(&plan, diag);
+    ldr_status status = plan_all(&plan, diag);
     if (status == LDR_OK)
         status = write_slots(&plan, diag);
     ldr__os_free(plan.slots);
     return status;
+}
+
+ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
+                             const ldr__import_resolver *resolver, ldr_diag *diag)
+{
+    return bind(plan_dlls, (binding_plan){.view = view, .subject = subject, .resolver = resolver},
+                diag);
+}
+
+ldr_status ldr__bind_delay_imports(ldr_view *view, const char *subject,
+                                   const ldr__import_resolver *resolver, ldr_diag *diag)
+{
+    return bind(plan_delay_dlls,
+                (binding_plan){.view = view, .subject = subject, .resolver = resolver}, diag);
 }

@@ -15,6 +15,8 @@ typedef struct ldr__import_resolver {
     /* The address for one import; on LDR_OK it is written to the slot. */
     ldr_status (*function)(void *user, void *provider, const pe_import_dll *dll,
                            const pe_import *import, const void **ret_address);
+    /* The address of a provider (its HMODULE); asked about those of delay imports. */
+    const void *(*handle)(void *user, const void *provider);
     void *user;
 } ldr__import_resolver;
 
@@ -27,5 +29,13 @@ typedef struct ldr__import_resolver {
  */
 ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
                              const ldr__import_resolver *resolver, ldr_diag *diag);
+
+/*
+ * The same for the directory of delay imports, which Windows leaves to the image's own helper: all
+ * slots are written, and where the helper keeps the handle of a DLL that has a provider, so that it
+ * has nothing left to do.
+ */
+ldr_status ldr__bind_delay_imports(ldr_view *view, const char *subject,
+                                   const ldr__import_resolver *resolver, ldr_diag *diag);
 
 #endif

@@ -126,13 +126,22 @@ static ldr_status find_function(void *user, void *provider, const pe_import_dll 
     return status;
 }
 
+static const void *handle_of(void *user, const void *provider)
+{
+    (void)user;
+    return ldr_module_base(provider);
+}
+
 ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
                             ldr__missing_list *missing, ldr_diag *diag)
 {
     binding self = {.module = module, .options = options, .missing = missing, .diag = diag};
-    ldr__import_resolver resolver = {.dll = find_dll, .function = find_function, .user = &self};
+    ldr__import_resolver resolver = {
+        .dll = find_dll, .function = find_function, .handle = handle_of, .user = &self};
     ldr_status status = ldr__bind_imports(module->view, module->path, &resolver, diag);
+    if (status == LDR_OK && options->delay == LDR_DELAY_EAGER)
+        status = ldr__bind_delay_imports(module->view, module->path, &resolver, diag);
     if (status == LDR_OK)
-        module->state = LDR__BOUND;
+        ldr__module_set_state(module, LDR__BOUND);
     return status;
 }

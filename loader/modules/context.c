@@ -10,7 +10,10 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     ctx->section.size = sizeof(ctx->section);
     ldr__index_create(&ctx->index);
     ldr__trace_start(ctx, options);
+    ctx->busy_after = options->busy_after;
     ldr_status status = ldr__os_lock_create(&ctx->lock);
+    if (status == LDR_OK)
+        status = ldr__os_lock_create(&ctx->table);
     if (status == LDR_OK)
         status = ldr__search_create(&ctx->search, options);
     if (status == LDR_OK)
@@ -41,13 +44,15 @@ ldr_status ldr_context_create(const ldr_context_options *options, ldr_context **
 
 static void sweep_all(ldr_context *ctx)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
+    ldr__table_lock(ctx);
     for (ldr_module *m = ctx->first; m; m = m->next) {
         m->references = 0;
         m->pinned = m->host != NULL;
     }
+    ldr__table_unlock(ctx);
     ldr__sweep(ctx);
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
 }
 
 /*
@@ -81,6 +86,7 @@ void ldr_context_destroy(ldr_context *ctx)
         ldr__module_destroy(ctx->last);
     ldr__search_destroy(&ctx->search);
     ldr__index_destroy(&ctx->index);
+    ldr__os_lock_destroy(ctx->table);
     ldr__os_lock_destroy(ctx->lock);
     ldr__os_free(ctx);
 }
@@ -106,9 +112,9 @@ static ldr_module *find_by_path(ldr_context *ctx, const char *path)
 
 ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__table_lock(ctx);
     ldr_module *module =
         strchr(name, '/') ? find_by_path(ctx, name) : ldr__module_by_name(ctx, name);
-    ldr__os_unlock(ctx->lock);
+    ldr__table_unlock(ctx);
     return module;
 }

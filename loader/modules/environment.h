@@ -142,6 +142,13 @@ ldr_view *ldr__module_view(ldr_module *module);
 /* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
 void ldr__module_add_reference(ldr_module *module, bool pin);
 
+/*
+ * Stores a pointer in a module, whatever the protection of its page, and tells what was there
+ * before: one thread at a time. LDR_INVALID_ARGUMENT when there is no such place in any module, or
+ * it is not aligned; LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__module_store(ldr_context *ctx, void **slot, void *value, void **ret_before);
+
 /* DisableThreadLibraryCalls. */
 void ldr__module_no_thread_calls(ldr_module *module);
 
@@ -150,6 +157,10 @@ void ldr__module_no_thread_calls(ldr_module *module);
  * TLS callbacks of the program if it runs.
  */
 void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
+
+/* The first DLL_THREAD_ATTACH of a thread of the host; LDR_BUSY, with nobody told, when another
+ * thread keeps the loader for longer than the context allows. */
+ldr_status ldr__modules_host_attach(ldr_context *ctx);
 
 /* The TLS callbacks of one module: for the program's own, which run with its main thread. */
 void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);
@@ -166,7 +177,15 @@ void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
 /* Whether somebody listens (ldr_context_options.trace). */
 bool ldr__trace_is_on(const ldr_context *ctx);
 
-/* If so: fills in size, sequence number, time and thread, and tells. The sequence number. */
+/*
+ * If so: tells that a delay import has been found. *address becomes that of a thunk, which tells of
+ * each call; without memory for one it stays. `function` is NULL for an import by ordinal.
+ */
+void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
+                        const char *function, uint32_t ordinal, const void **address);
+
+/* For who has asked that: fills in size, sequence number, time and thread, and tells. The sequence
+ * number. */
 uint64_t ldr__trace_emit(ldr_context *ctx, ldr_trace_event *event);
 
 enum {

@@ -10,7 +10,7 @@ static ldr_status create_host(ldr_context *ctx, const char *name, ldr_module **r
     module->pinned = true;
     status = ldr__host_create(&module->host);
     if (status == LDR_OK)
-        status = ldr__index_place(&ctx->index, module);
+        status = ldr__module_list(module, NULL);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
@@ -24,7 +24,7 @@ ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_exp
 {
     if (!ctx || !name || name[0] == '\0' || (!exports && count != 0))
         return LDR_INVALID_ARGUMENT;
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     ldr_module *known = ldr__module_by_name(ctx, name), *module = known;
     ldr_status status = LDR_OK;
     if (known && !known->host)
@@ -35,17 +35,17 @@ ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_exp
         status = ldr__host_add(module->host, exports, count);
     if (status != LDR_OK && !known)
         ldr__module_destroy(module);
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     return status;
 }
 
 void *ldr__host_data(ldr_context *ctx, const char *module, const char *name)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__table_lock(ctx);
     ldr_module *found = ldr__module_by_name(ctx, module);
     const void *data = NULL;
     if (found && found->host)
         data = ldr__host_by_name(found->host, ldr__span_of(name));
-    ldr__os_unlock(ctx->lock);
+    ldr__table_unlock(ctx);
     return (void *)(uintptr_t)data;
 }

@@ -109,7 +109,7 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
     void *entry = entry_point(module);
     bool is_dll = ldr_view_image(module->view)->file.characteristics & PE_FILE_DLL;
     if (!is_dll) {
-        module->state = LDR__INITIALISED;
+        ldr__module_set_state(module, LDR__INITIALISED);
         return LDR_OK;
     }
     ldr__attached(module);
@@ -117,7 +117,7 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
     bool returned =
         !entry || call(module, entry, LDR__PROCESS_ATTACH, reserved, &result, &exception);
     if (returned && result != 0) {
-        module->state = LDR__INITIALISED;
+        ldr__module_set_state(module, LDR__INITIALISED);
         return LDR_OK;
     }
     if (returned)
@@ -129,17 +129,20 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
 /* The next module that `module` needs and that nobody has begun to initialise. */
 static ldr_module *next_needed(ldr_module *module)
 {
-    while (module->walk_next < module->need_count) {
+    ldr_module *next = NULL;
+    ldr__table_lock(module->ctx);
+    while (!next && module->walk_next < module->need_count) {
         ldr_module *other = module->needs[module->walk_next++];
         if (other->state == LDR__BOUND)
-            return other;
+            next = other;
     }
-    return NULL;
+    ldr__table_unlock(module->ctx);
+    return next;
 }
 
 static void enter(ldr_module *module, ldr_module *parent)
 {
-    module->state = LDR__INITIALISING;
+    ldr__module_set_state(module, LDR__INITIALISING);
     module->walk_parent = parent;
     module->walk_next = 0;
 }
@@ -163,6 +166,6 @@ ldr_status ldr__initialise(ldr_module *module, void *reserved, ldr_diag *diag)
         }
     }
     for (; module; module = module->walk_parent)
-        module->state = LDR__BOUND;
+        ldr__module_set_state(module, LDR__BOUND);
     return status;
 }

@@ -92,8 +92,8 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
         status = initialise_all(ctx, load.number, root, options, diag);
     if (status == LDR_OK)
         return LDR_OK;
-    if (root && root->references != 0)
-        root->references--;
+    if (root)
+        ldr__module_let_go(root);
     ldr__roll_back(ctx, load.number);
     return status;
 }
@@ -101,8 +101,8 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 /* What is to be loaded: a file, a DLL that the guest names, or a buffer. */
 typedef struct source {
     const char *name;
-    bool search;    /* by name, as the program's imports are */
-    uint32_t flags; /* LoadLibraryEx's about where to look */
+    bool search; /* by name, as the program's imports are */
+    bool is_guests;
     const void *bytes;
     size_t size;
 } source;
@@ -121,9 +121,9 @@ static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base
 static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_load_options *options,
                               ldr__load_search *ret_search, ldr_diag *diag)
 {
-    uint32_t flags = from->search ? from->flags : options->search_flags;
     const char *name = from->search ? from->name : "/";
-    ldr_status status = ldr__search_flags(&ctx->search, flags, name, &ret_search->flags);
+    ldr_status status =
+        ldr__search_flags(&ctx->search, options->search_flags, name, &ret_search->flags);
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, from->name);
     return LDR_OK;
@@ -140,13 +140,36 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
     if (status == LDR_OK)
         status = map_source(ctx, from, options->base, &root, diag);
     if (status == LDR_OK) {
-        root->references++;
+        ldr__module_keep(root);
         if (!from->search || strchr(from->name, '/'))
             search.path = root->path;
     }
     status = ldr__load_finish(ctx, load, root, options, status, diag);
     if (status == LDR_OK)
         *ret_module = root;
+    return status;
+}
+
+/* The guest waits for the loader lock as it does on Windows. */
+static ldr_status lock_for(ldr_context *ctx, const source *from)
+{
+    if (!from->is_guests)
+        return ldr__loader_lock_host(ctx);
+    ldr__loader_lock(ctx);
+    return LDR_OK;
+}
+
+static ldr_status load_entered(ldr_context *ctx, const source *from,
+                               const ldr_load_options *options, ldr_module **ret_module,
+                               ldr_diag *diag)
+{
+    ldr_status status = lock_for(ctx, from);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), from->name);
+    status = load_locked(ctx, from, options, ret_module, diag);
+    if (status != LDR_OK && ctx->main == NULL)
+        ldr__default_environment.load_failed(ctx->environment, diag->why.nt_status);
+    ldr__loader_leave(ctx);
     return status;
 }
 
@@ -162,12 +185,8 @@ static ldr_status load(ldr_context *ctx, const source *from, const ldr_load_opti
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, from->name);
     ldr_status status = ldr_thread_enter(ctx, &scope);
     if (status != LDR_OK)
-        return ldr__fail(diag, status, PE_NT_NO_MEMORY, from->name);
-    ldr__os_lock(ctx->lock);
-    status = load_locked(ctx, from, &all, ret_module, diag);
-    if (status != LDR_OK && ctx->main == NULL)
-        ldr__default_environment.load_failed(ctx->environment, diag->why.nt_status);
-    ldr__os_unlock(ctx->lock);
+        return ldr__fail(diag, status, ldr__nt_status_of(status), from->name);
+    status = load_entered(ctx, from, &all, ret_module, diag);
     ldr_thread_leave(&scope);
     return status;
 }
@@ -176,6 +195,12 @@ ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *
                     ldr_module **ret_module, ldr_diag *diag)
 {
     return load(ctx, &(source){.name = path}, options, ret_module, diag);
+}
+
+ldr_status ldr_load_name(ldr_context *ctx, const char *name, const ldr_load_options *options,
+                         ldr_module **ret_module, ldr_diag *diag)
+{
+    return load(ctx, &(source){.name = name, .search = true}, options, ret_module, diag);
 }
 
 ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
@@ -191,6 +216,7 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag)
 {
-    source from = {.name = name, .search = true, .flags = flags};
-    return load(ctx, &from, NULL, ret_module, diag);
+    const ldr_load_options options = {.size = sizeof(options), .search_flags = flags};
+    source from = {.name = name, .search = true, .is_guests = true};
+    return load(ctx, &from, &options, ret_module, diag);
 }

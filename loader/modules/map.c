@@ -67,19 +67,14 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, path);
     status = make_view(section, path, base, &module->view, diag);
-    if (status == LDR_OK && ldr__index_place(&ctx->index, module) != LDR_OK)
-        status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status == LDR_OK)
         status = read_directories(module, path, diag);
+    if (status == LDR_OK && ldr__module_list(module, section->has_id ? &section->id : NULL))
+        status = ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, path);
     if (status != LDR_OK) {
         ldr__module_destroy(module);
         return status;
     }
-    if (section->has_id)
-        ldr__index_add_id(&ctx->index, module, section->id);
-    const pe_image *image = ldr_view_image(module->view);
-    if (!ctx->main && !(image->file.characteristics & PE_FILE_DLL))
-        ctx->main = module;
     ldr__trace_load(module, ctx->asker);
     *ret_module = module;
     return LDR_OK;

@@ -35,8 +35,15 @@ static void append(ldr_context *ctx, ldr_module *module)
 
 static void take_out(ldr_context *ctx, ldr_module *module)
 {
+    if (!module->listed)
+        return;
+    ldr__table_lock(ctx);
     *(module->previous ? &module->previous->next : &ctx->first) = module->next;
     *(module->next ? &module->next->previous : &ctx->last) = module->previous;
+    ldr__index_remove(&ctx->index, module);
+    if (ctx->main == module)
+        ctx->main = NULL;
+    ldr__table_unlock(ctx);
 }
 
 ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *path,
@@ -49,14 +56,58 @@ ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *pa
     module->name = ldr__text_copy(name);
     module->path = ldr__text_copy(path);
     module->load = ctx->current_load;
-    append(ctx, module);
     if (!module->name || !module->path) {
         ldr__module_destroy(module);
         return LDR_NO_MEMORY;
     }
-    ldr__index_add(&ctx->index, module);
     *ret_module = module;
     return LDR_OK;
+}
+
+static ldr_status list_locked(ldr_context *ctx, ldr_module *module, const ldr__file_id *id)
+{
+    ldr_status status = ldr__index_place(&ctx->index, module);
+    if (status != LDR_OK)
+        return status;
+    append(ctx, module);
+    ldr__index_add(&ctx->index, module);
+    if (id)
+        ldr__index_add_id(&ctx->index, module, *id);
+    if (!ctx->main && module->view &&
+        !(ldr_view_image(module->view)->file.characteristics & PE_FILE_DLL))
+        ctx->main = module;
+    module->listed = true;
+    return LDR_OK;
+}
+
+ldr_status ldr__module_list(ldr_module *module, const ldr__file_id *id)
+{
+    ldr__table_lock(module->ctx);
+    ldr_status status = list_locked(module->ctx, module, id);
+    ldr__table_unlock(module->ctx);
+    return status;
+}
+
+void ldr__module_set_state(ldr_module *module, ldr__state state)
+{
+    ldr__table_lock(module->ctx);
+    module->state = state;
+    ldr__table_unlock(module->ctx);
+}
+
+void ldr__module_keep(ldr_module *module)
+{
+    ldr__table_lock(module->ctx);
+    module->references++;
+    ldr__table_unlock(module->ctx);
+}
+
+void ldr__module_let_go(ldr_module *module)
+{
+    ldr__table_lock(module->ctx);
+    if (module->references != 0)
+        module->references--;
+    ldr__table_unlock(module->ctx);
 }
 
 void ldr__attached(ldr_module *module)
@@ -101,9 +152,6 @@ void ldr__module_destroy(ldr_module *module)
     leave_environment(module);
     ldr__detached(module);
     take_out(module->ctx, module);
-    ldr__index_remove(&module->ctx->index, module);
-    if (module->ctx->main == module)
-        module->ctx->main = NULL;
     ldr__exports_release(&module->exports);
     ldr_view_unmap(module->view);
     ldr__host_destroy(module->host);
@@ -151,11 +199,11 @@ const ldr_view *ldr_module_view(const ldr_module *module)
 
 ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__table_lock(ctx);
     ldr_module *module = ldr__index_below(&ctx->index, base);
     if (module && ldr_module_base(module) != base)
         module = NULL;
-    ldr__os_unlock(ctx->lock);
+    ldr__table_unlock(ctx);
     return module;
 }
 
@@ -167,28 +215,31 @@ static bool holds(const ldr_module *module, const void *address)
 
 ldr_module *ldr_module_at(ldr_context *ctx, const void *address)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__table_lock(ctx);
     ldr_module *module = ldr__index_below(&ctx->index, address);
     if (module && !holds(module, address))
         module = NULL;
-    ldr__os_unlock(ctx->lock);
+    ldr__table_unlock(ctx);
     return module;
 }
 
 ldr_module *ldr__module_main(ldr_context *ctx)
 {
-    return ctx->main;
+    ldr__table_lock(ctx);
+    ldr_module *module = ctx->main;
+    ldr__table_unlock(ctx);
+    return module;
 }
 
 void ldr__module_add_reference(ldr_module *module, bool pin)
 {
-    ldr__os_lock(module->ctx->lock);
+    ldr__table_lock(module->ctx);
     module->references++;
     module->pinned |= pin;
-    ldr__os_unlock(module->ctx->lock);
+    ldr__table_unlock(module->ctx);
 }
 
 void ldr__module_no_thread_calls(ldr_module *module)
 {
-    module->no_thread_calls = true;
+    atomic_store(&module->no_thread_calls, true);
 }

@@ -5,7 +5,21 @@
  * All modules of a context are in one list in load order, host modules first. Who keeps whom: a
  * module stays while it has references of its own (ldr_load, LoadLibrary), is pinned, or is needed,
  * directly or not, by one that stays. Everything else is swept (unload.c); cycles need no care.
- * The functions below expect the context's lock to be held.
+ *
+ * Locks, in the order in which they are taken:
+ *
+ * 1. The loader lock (`lock`): whoever brings modules in, takes them out, or tells their code of
+ *    something holds it, so that guest code may keep it for as long as it likes. Recursive: that
+ *    code may load and unload.
+ * 2. The table lock (`table`), held for moments and never while guest code runs: what is needed to
+ *    find a module and to keep it. Nobody who only asks for a module waits for a DllMain.
+ * 3. Those of the environment, of an import table's host module, and of sections.
+ *
+ * Who changes the list of modules, the index, `main` or a module's state holds both locks, so that
+ * who reads them needs one of the two. A module's references, `pinned` and needs belong to the
+ * table lock alone. A module is listed once it is whole; what is not named here stays as it is from
+ * then on or belongs to the loader lock. The functions below expect the loader lock to be held,
+ * unless said.
  */
 #ifndef PELOAD_MODULES_MODULE_H
 #define PELOAD_MODULES_MODULE_H
@@ -20,6 +34,8 @@
 #include "modules/find/search.h"
 #include "modules/host.h"
 #include "os/os.h"
+
+#include <stdatomic.h>
 
 /* How far a module has come. */
 typedef enum ldr__state {
@@ -55,12 +71,13 @@ struct ldr_module {
     ldr__state state;
     uint64_t load; /* number of the ldr_load that brought it in */
     uint32_t references;
-    bool pinned, no_thread_calls, reachable;
+    bool pinned, reachable;
+    atomic_bool no_thread_calls;
     ldr_module **needs;
     size_t need_count, need_capacity;
     ldr__needs_table need_table;
 
-    bool attached; /* in the list of those to be detached */
+    bool listed, attached; /* in the list of modules; of those to be detached */
     ldr_module *attached_before, *attached_after;
     ldr_module *walk_parent, *sweep_parent; /* of the walk in progress: init.c, unload.c */
     size_t walk_next, sweep_next;
@@ -73,7 +90,10 @@ typedef struct ldr__load_search {
 } ldr__load_search;
 
 struct ldr_context {
-    ldr__lock *lock;
+    ldr__lock *lock, *table;
+    uint32_t busy_after; /* milliseconds that the host waits for the loader lock; 0: for ever */
+    uint32_t depth;      /* how often the thread that has the loader lock has taken it */
+    atomic_bool is_sweep_left; /* for who has the loader lock: somebody could not wait for it */
     ldr_module *first, *last;
     ldr__index index; /* of the same modules */
     ldr_section_options section;
@@ -83,7 +103,8 @@ struct ldr_context {
     bool entered;
     ldr_thread_scope creator;
     ldr_module *main; /* the first EXE loaded */
-    bool has_run, process_detached;
+    atomic_bool has_run;
+    bool process_detached;
     uint64_t loads, current_load; /* count, and the number of the innermost one in progress */
     ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
     uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
@@ -95,11 +116,35 @@ struct ldr_context {
     const ldr_module *asker;           /* that a DLL is looked for on behalf of; or NULL */
 };
 
+/* ---- lock.c ---- */
+
+/* The loader lock, however long it takes. */
+void ldr__loader_lock(ldr_context *ctx);
+/* The same for calls of the host: LDR_BUSY when it takes longer than the context allows. */
+ldr_status ldr__loader_lock_host(ldr_context *ctx);
+/* Gives it back, without unloading anything. */
+void ldr__loader_unlock(ldr_context *ctx);
+/*
+ * The same for threads that can run guest code, with nothing locked behind them: they sweep for
+ * those who could not wait.
+ */
+void ldr__loader_leave(ldr_context *ctx);
+/* The table lock; recursive too, for moments. */
+void ldr__table_lock(ldr_context *ctx);
+void ldr__table_unlock(ldr_context *ctx);
+
 /* ---- module.c ---- */
 
-/* A module at the end of the list, without a view. Copies its strings. LDR_NO_MEMORY. */
+/* A module that is not listed yet, without a view. Copies its strings. LDR_NO_MEMORY. */
 ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *path,
                               ldr_module **ret_module);
+/* Into the list, at its end, and the index; `id` of its file, or NULL. LDR_NO_MEMORY. */
+ldr_status ldr__module_list(ldr_module *module, const ldr__file_id *id);
+/* Takes the table lock for the change. */
+void ldr__module_set_state(ldr_module *module, ldr__state state);
+/* One reference more or less; take the table lock. */
+void ldr__module_keep(ldr_module *module);
+void ldr__module_let_go(ldr_module *module);
 /* Takes a module out of the list and releases it with all it has; does not call its code. */
 void ldr__module_destroy(ldr_module *module);
 /* Into and out of the list of those to be told of threads and to be detached. */
@@ -116,7 +161,7 @@ char *ldr__span_copy(pe_span text);
 
 /* ---- needs.c ---- */
 
-/* `module` needs `other` from now on. LDR_NO_MEMORY. */
+/* `module` needs `other` from now on; takes the table lock. LDR_NO_MEMORY. */
 ldr_status ldr__module_need(ldr_module *module, ldr_module *other);
 /* To be called by who has changed `needs` in another way. */
 void ldr__needs_changed(ldr_module *module);

@@ -69,7 +69,7 @@ static bool make_room(ldr_module *module)
     return true;
 }
 
-ldr_status ldr__module_need(ldr_module *module, ldr_module *other)
+static ldr_status need_locked(ldr_module *module, ldr_module *other)
 {
     bool by_table = module->need_count >= SEARCHED_BY_TABLE;
     if (by_table && !make_table(module))
@@ -82,4 +82,12 @@ ldr_status ldr__module_need(ldr_module *module, ldr_module *other)
         *find_slot(&module->need_table, other) = other;
     module->needs[module->need_count++] = other;
     return LDR_OK;
+}
+
+ldr_status ldr__module_need(ldr_module *module, ldr_module *other)
+{
+    ldr__table_lock(module->ctx);
+    ldr_status status = need_locked(module, other);
+    ldr__table_unlock(module->ctx);
+    return status;
 }

@@ -6,9 +6,9 @@ static ldr_status with_lock(ldr_module *module, ldr_status (*act)(ldr_view *view
 {
     if (module == NULL || module->view == NULL)
         return LDR_INVALID_ARGUMENT;
-    ldr__os_lock(module->ctx->lock);
+    ldr__loader_lock(module->ctx);
     ldr_status status = act(module->view);
-    ldr__os_unlock(module->ctx->lock);
+    ldr__loader_unlock(module->ctx);
     return status;
 }
 

@@ -188,10 +188,10 @@ static ldr_status find_forwarded(ldr_module *module, const ldr__request *request
     ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
     ldr_status status = ldr_thread_enter(ctx, &scope);
     if (status != LDR_OK)
-        return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->name);
-    ldr__os_lock(ctx->lock);
+        return ldr__fail(diag, status, ldr__nt_status_of(status), module->name);
+    ldr__loader_lock(ctx);
     status = find_locked(module, request, ret_address, diag);
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_leave(ctx);
     ldr_thread_leave(&scope);
     return status;
 }

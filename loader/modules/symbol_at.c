@@ -68,9 +68,9 @@ ldr_status ldr_symbol_at(ldr_context *ctx, const void *address, ldr_symbol_place
 {
     if (!ctx || !ret_place)
         return LDR_INVALID_ARGUMENT;
-    ldr__os_lock(ctx->lock);
+    ldr__table_lock(ctx);
     bool found = describe(ctx, address, ret_place);
-    ldr__os_unlock(ctx->lock);
+    ldr__table_unlock(ctx);
     return found ? LDR_OK : LDR_EXPORT_NOT_FOUND;
 }
 

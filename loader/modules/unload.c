@@ -36,7 +36,7 @@ static void mark_from(ldr_module *module)
 }
 
 /* Marks all that nothing keeps as dying; true if there is any. */
-static bool find_dead(ldr_context *ctx)
+static bool find_dead_locked(ldr_context *ctx)
 {
     bool any = false;
     for (ldr_module *m = ctx->first; m; m = m->next)
@@ -51,6 +51,15 @@ static bool find_dead(ldr_context *ctx)
             any = true;
         }
     }
+    return any;
+}
+
+/* In one step for those who look for modules, or keep some meanwhile. */
+static bool find_dead(ldr_context *ctx)
+{
+    ldr__table_lock(ctx);
+    bool any = find_dead_locked(ctx);
+    ldr__table_unlock(ctx);
     return any;
 }
 
@@ -146,7 +155,7 @@ static bool condemn_dependents(ldr_context *ctx, uint64_t load)
     return any;
 }
 
-void ldr__roll_back(ldr_context *ctx, uint64_t load)
+static void condemn_load(ldr_context *ctx, uint64_t load)
 {
     for (ldr_module *m = ctx->first; m; m = m->next) {
         if (m->load == load && m->state != LDR__INITIALISED)
@@ -154,7 +163,25 @@ void ldr__roll_back(ldr_context *ctx, uint64_t load)
     }
     while (condemn_dependents(ctx, load))
         continue;
+}
+
+void ldr__roll_back(ldr_context *ctx, uint64_t load)
+{
+    ldr__table_lock(ctx);
+    condemn_load(ctx, load);
+    ldr__table_unlock(ctx);
     ldr__sweep(ctx);
+}
+
+/* Who has the lock for longer than the context allows does it when it is done. */
+static void unload_now(ldr_context *ctx)
+{
+    atomic_store(&ctx->is_sweep_left, true);
+    if (ldr__loader_lock_host(ctx) != LDR_OK)
+        return;
+    if (atomic_exchange(&ctx->is_sweep_left, false))
+        ldr__sweep(ctx);
+    ldr__loader_leave(ctx);
 }
 
 void ldr_unload(ldr_module *module)
@@ -163,13 +190,11 @@ void ldr_unload(ldr_module *module)
         return;
     ldr_context *ctx = module->ctx;
     ldr_thread_scope scope;
-    bool entered = ldr_thread_enter(ctx, &scope) == LDR_OK;
-    ldr__os_lock(ctx->lock);
-    if (module->references != 0)
-        module->references--;
-    if (entered)
-        ldr__sweep(ctx);
-    ldr__os_unlock(ctx->lock);
-    if (entered)
+    ldr__module_let_go(module);
+    if (ldr_thread_enter(ctx, &scope) == LDR_OK) {
+        unload_now(ctx);
         ldr_thread_leave(&scope);
+    } else {
+        atomic_store(&ctx->is_sweep_left, true);
+    }
 }

@@ -382,6 +382,22 @@ void ldr__os_lock(ldr__lock *lock)
     pthread_mutex_lock(&lock->mutex);
 }
 
+ldr_status ldr__os_lock_within(ldr__lock *lock, uint32_t milliseconds)
+{
+    struct timespec end;
+    if (milliseconds == 0)
+        return pthread_mutex_trylock(&lock->mutex) == 0 ? LDR_OK : LDR_BUSY;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += milliseconds / 1000;
+    end.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_nsec -= 1000000000;
+        end.tv_sec++;
+    }
+    int failed = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &end);
+    return failed == 0 ? LDR_OK : LDR_BUSY;
+}
+
 void ldr__os_unlock(ldr__lock *lock)
 {
     pthread_mutex_unlock(&lock->mutex);

@@ -402,6 +402,8 @@ typedef struct ldr__lock ldr__lock;
 ldr_status ldr__os_lock_create(ldr__lock **ret_lock);
 void ldr__os_lock_destroy(ldr__lock *lock);
 void ldr__os_lock(ldr__lock *lock);
+/* Waits `milliseconds` at the most. LDR_BUSY: another thread still has it. */
+ldr_status ldr__os_lock_within(ldr__lock *lock, uint32_t milliseconds);
 void ldr__os_unlock(ldr__lock *lock);
 
 #endif

@@ -190,12 +190,23 @@ static ldr__thread *find_thread(ldr__process *process)
     return thread;
 }
 
+/* Once for each thread; one that could not wait for the loader is told about when it comes again.
+ */
+static ldr_status attach_host_thread(ldr__thread *thread)
+{
+    if (thread->is_attached || thread->made_by_guest)
+        return LDR_OK;
+    thread->is_attached = true; /* what its DllMain does enters as well */
+    ldr_status status = ldr__modules_host_attach(thread->process->ctx);
+    thread->is_attached = status == LDR_OK;
+    return status;
+}
+
 ldr_status ldr__thread_enter(ldr__process *process, ldr_thread_scope *ret_scope)
 {
     uint64_t previous = ldr__gs_get();
     ldr__thread *thread = find_thread(process);
-    bool first = thread == NULL;
-    if (first) {
+    if (thread == NULL) {
         ldr__threads_reap(process);
         thread = ldr__thread_new(process, NULL);
         if (thread == NULL)
@@ -203,10 +214,14 @@ ldr_status ldr__thread_enter(ldr__process *process, ldr_thread_scope *ret_scope)
     }
     thread->depth++;
     ldr__gs_set((uint64_t)(uintptr_t)thread);
-    *ret_scope = (ldr_thread_scope){process->ctx, previous};
-    if (first)
-        ldr__modules_thread_notify(process->ctx, LDR__THREAD_ATTACH);
-    return LDR_OK;
+    ldr_status status = attach_host_thread(thread);
+    if (status == LDR_OK) {
+        *ret_scope = (ldr_thread_scope){process->ctx, previous};
+        return LDR_OK;
+    }
+    thread->depth--;
+    ldr__gs_set(previous);
+    return status;
 }
 
 /* GS is another context's when contexts are not left in the order in which they were entered. */

@@ -157,6 +157,7 @@ struct ldr__thread {
     int64_t host_id;                /* the kernel's number of the thread */
     uint32_t depth;                 /* scopes entered and not left */
     bool made_by_guest;             /* else it is the host's */
+    bool is_attached;               /* the host's: DLLs have been told of it, or are being told */
     bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */
     bool stack_reserve_closed;      /* fault/stack.c's own: what an overflow opens */
     uint64_t mended_rip, mended_at; /* fault/dispatch.c's own: the last fault that was mended */

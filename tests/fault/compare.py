@@ -1,9 +1,10 @@
 """A guest of this folder prints and returns what it should, and the same under Wine.
 
-    compare.py PELOAD GUEST [OPTION OF PELOAD RUN...]
+    compare.py PELOAD GUEST [EXPECTED [OPTION OF PELOAD RUN...]]
 
-What it should print is in expected/, by name: a line `> ARGUMENTS = EXIT STATUS` for each run, and
-what that prints. Where Wine is not Windows, expected/NAME.wine is what Wine prints.
+What it should print is in the folder EXPECTED (expected/), by name: a line `> ARGUMENTS = EXIT
+STATUS` for each run, and what that prints. Where Wine is not Windows, NAME.wine there is what Wine
+prints; nothing at all where Wine does not have what the guest is about.
 """
 import os
 import subprocess
@@ -62,11 +63,12 @@ def check_wine(guest, path):
 
 
 def main():
-    peload, guest, *options = sys.argv[1:]
+    peload, guest, *rest = sys.argv[1:]
+    folder, options = (rest[0], rest[1:]) if rest else (EXPECTED, [])
     if not os.path.exists(guest):
         print(f"SKIPPED: {guest} is missing (needs mingw-w64, clang and lld)")
         return 77
-    path = os.path.join(EXPECTED, os.path.splitext(os.path.basename(guest))[0])
+    path = os.path.join(folder, os.path.splitext(os.path.basename(guest))[0])
     failures = check("peload", [peload, "run", *options, guest], path + ".txt")
     if options:
         return failures != 0

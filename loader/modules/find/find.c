@@ -80,7 +80,7 @@ ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *
     ldr__options_read(options, &all, sizeof(all));
     if (!ctx || !name || !ret_found)
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     ldr__lookup lookup = {.importer = all.importer,
                           .program = all.program ? all.program : path_of(ctx->main),
                           .loaded = all.loaded};
@@ -90,7 +90,7 @@ ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *
         ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, name);
     else
         status = ldr__search_find(ctx, &lookup, name, ret_found, &file_name, diag);
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     ldr__os_free(file_name);
     return status;
 }

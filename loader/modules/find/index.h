@@ -3,7 +3,7 @@
  * slower with their number, whatever names hostile images choose: buckets hold names by a keyed
  * hash.
  *
- * The functions expect the context's lock to be held.
+ * The functions expect the table lock to be held; those that only read, any of the two (module.h).
  */
 #ifndef PELOAD_MODULES_FIND_INDEX_H
 #define PELOAD_MODULES_FIND_INDEX_H

@@ -179,9 +179,9 @@ ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags)
     const uint32_t allowed = FOLDER_FLAGS & ~(uint32_t)LDR_SEARCH_LOAD_FOLDER;
     if (flags == 0 || (flags & ~allowed) != 0)
         return LDR_INVALID_ARGUMENT;
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     ctx->search.default_flags = flags;
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     return LDR_OK;
 }
 
@@ -190,19 +190,19 @@ ldr_status ldr__guest_set_folder(ldr_context *ctx, const char *folder)
     char *copy = NULL;
     if (copy_text(folder, &copy) != LDR_OK)
         return LDR_NO_MEMORY;
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     ldr__os_free(ctx->search.set_folder);
     ctx->search.set_folder = copy;
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     return LDR_OK;
 }
 
 ldr_status ldr__guest_folder(ldr_context *ctx, char **ret_folder)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     const char *folder = ctx->search.set_folder;
     char *copy = ldr__text_copy(folder ? folder : "");
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     if (!copy)
         return LDR_NO_MEMORY;
     *ret_folder = copy;
@@ -219,24 +219,24 @@ ldr_status ldr__guest_add_folder(ldr_context *ctx, const char *folder, void **re
         ldr__os_free(added);
         return LDR_NO_MEMORY;
     }
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     added->next = ctx->search.added;
     ctx->search.added = added;
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     *ret_cookie = added;
     return LDR_OK;
 }
 
 bool ldr__guest_remove_folder(ldr_context *ctx, const void *cookie)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__loader_lock(ctx);
     ldr__added_folder **link = &ctx->search.added, *found;
     while (*link && *link != cookie)
         link = &(*link)->next;
     found = *link;
     if (found)
         *link = found->next;
-    ldr__os_unlock(ctx->lock);
+    ldr__loader_unlock(ctx);
     if (!found)
         return false;
     ldr__os_free(found->path);

@@ -1,0 +1,159 @@
+/* What other threads of the host can do while a DllMain runs, and waits for them. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "fake_environment.h"
+
+/* Runs `work` on another thread and waits for its end: from a DllMain, with the loader locked. */
+static void wait_for_thread(void *(*work)(void *), void *user)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, work, user), 0);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
+static void when_b_arrives(const ldr_module *module, uint32_t reason, void *(*work)(void *))
+{
+    if (reason == LDR__PROCESS_ATTACH && strcmp(ldr_module_name(module), "b.dll") == 0)
+        wait_for_thread(work, fake_current());
+}
+
+static ldr_context *impatient_context(uint32_t busy_after)
+{
+    const char *folders[] = {folder_make()};
+    ldr_context_options options = {.size = sizeof(options),
+                                   .search_folders = folders,
+                                   .search_folder_count = 1,
+                                   .busy_after = busy_after};
+    ldr_context *ctx;
+    cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
+    return ctx;
+}
+
+/* ---- Looking ---- */
+
+static void *look_at_a(void *ctx)
+{
+    ldr_module *a = ldr_module_find(ctx, "a.dll"), *b = ldr_module_find(ctx, "b.dll");
+    cr_assert_not_null(a);
+    cr_assert_not_null(b, "listed while its DllMain runs");
+    cr_assert_eq(ldr_module_at(ctx, (char *)ldr_module_base(a) + 8), a);
+    cr_assert_str_eq(ldr_module_path(a), folder_path("a.dll"));
+    return NULL;
+}
+
+static void look_when_b_arrives(ldr_module *module, uint32_t reason)
+{
+    when_b_arrives(module, reason, look_at_a);
+}
+
+Test(locks, looking_for_modules_does_not_wait_for_dllmain)
+{
+    folder_dll("a", "");
+    folder_dll("b", "");
+    ldr_context *ctx = fake_context();
+    folder_load(ctx, "a.dll");
+    fake_on_call(look_when_b_arrives);
+    folder_load(ctx, "b.dll");
+    cr_assert_str_eq(fake_log(), "a+ b+");
+    ldr_context_destroy(ctx);
+}
+
+/* ---- Loading and unloading ---- */
+
+static void *load_c(void *ctx)
+{
+    ldr_module *module = NULL;
+    ldr_diag diag;
+    cr_assert_eq(ldr_load(ctx, folder_path("c.dll"), NULL, &module, &diag), LDR_BUSY);
+    cr_assert_eq(diag.status, LDR_BUSY);
+    cr_assert_null(module);
+    return NULL;
+}
+
+static void load_c_when_b_arrives(ldr_module *module, uint32_t reason)
+{
+    when_b_arrives(module, reason, load_c);
+}
+
+Test(locks, load_while_dllmain_waits_for_it_is_busy_and_can_be_tried_again)
+{
+    folder_dll("b", "");
+    folder_dll("c", "");
+    ldr_context *ctx = impatient_context(10);
+    fake_on_call(load_c_when_b_arrives);
+    folder_load(ctx, "b.dll");
+    cr_assert_str_eq(fake_log(), "b+");
+    folder_load(ctx, "c.dll");
+    cr_assert_str_eq(fake_log(), "b+ c+");
+    ldr_context_destroy(ctx);
+}
+
+static void *unload_a(void *ctx)
+{
+    ldr_unload(ldr_module_find(ctx, "a.dll"));
+    cr_assert_str_eq(fake_log(), "a+ b+", "left to the thread that is busy");
+    return NULL;
+}
+
+static void unload_a_when_b_arrives(ldr_module *module, uint32_t reason)
+{
+    when_b_arrives(module, reason, unload_a);
+}
+
+Test(locks, unload_while_dllmain_waits_for_it_is_done_after_dllmain)
+{
+    folder_dll("a", "");
+    folder_dll("b", "");
+    ldr_context *ctx = impatient_context(10);
+    folder_load(ctx, "a.dll");
+    fake_on_call(unload_a_when_b_arrives);
+    folder_load(ctx, "b.dll");
+    cr_assert_str_eq(fake_log(), "a+ b+ a-");
+    cr_assert_null(ldr_module_find(ctx, "a.dll"));
+    cr_assert_eq(fake_modules(), 1);
+    ldr_context_destroy(ctx);
+}
+
+/* ---- A thread at a time ---- */
+
+static atomic_int inside;
+
+static void nobody_else_is_inside(ldr_module *module, uint32_t reason)
+{
+    (void)module;
+    (void)reason;
+    cr_assert_eq(atomic_fetch_add(&inside, 1), 0);
+    sched_yield();
+    cr_assert_eq(atomic_fetch_sub(&inside, 1), 1);
+}
+
+static void *load_and_unload_a(void *ctx)
+{
+    for (int i = 0; i < 50; i++) {
+        ldr_module *a;
+        cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), NULL, &a, NULL), LDR_OK);
+        cr_assert_not_null(ldr_symbol(a, "fn"));
+        ldr_unload(a);
+    }
+    return NULL;
+}
+
+Test(locks, threads_that_load_and_unload_the_same_take_turns)
+{
+    pthread_t threads[4];
+    folder_dll("a", "b");
+    folder_dll("b", "");
+    ldr_context *ctx = fake_context();
+    fake_on_call(nobody_else_is_inside);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, load_and_unload_a, ctx), 0);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(pthread_join(threads[i], NULL), 0);
+    cr_assert_null(ldr_module_find(ctx, "a.dll"));
+    cr_assert_eq(fake_modules(), 0);
+    ldr_context_destroy(ctx);
+}
