@@ -383,7 +383,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
-    ldr_delay delay; /* of all images that this load brings in */
+    ldr_delay delay;       /* of all images that this load brings in */
 } ldr_load_options;
 
 /*
