@@ -159,6 +159,10 @@ static size_t process_command(const cli_session *session, const char **ret_words
         ret_words[count++] = "--delay";
         ret_words[count++] = session->delay;
     }
+    if (session->trace_path != NULL) {
+        ret_words[count++] = "--trace";
+        ret_words[count++] = session->trace_path;
+    }
     ret_words[count++] = "--process";
     return count;
 }
@@ -177,7 +181,9 @@ static bool process_start(const char *text, int *ret_start)
 
 static ldr_status open_context(cli_session *session, ldr_context_options *context)
 {
-    const char *words[CLI_FOLDER_WORDS + 7];
+    const char *words[CLI_FOLDER_WORDS + 9];
+    if (!cli_trace_open(session, context))
+        return LDR_IO_ERROR;
     context->process_command = words;
     context->process_command_count = process_command(session, words);
     return ldr_context_create(context, &session->ctx);
@@ -217,5 +223,6 @@ void cli_session_close(cli_session *session)
 {
     cli_locate_crashes(NULL);
     ldr_context_destroy(session->ctx);
+    cli_trace_close(session);
     free_missing(session->missing_first);
 }

@@ -2,6 +2,7 @@
 
 #include "image/imports.h"
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/diag.h"
 
 /* One module being bound: what the callbacks of image/imports.h work on. */
@@ -80,7 +81,9 @@ static ldr_status find_dll(void *user, const pe_import_dll *dll, void **ret_prov
     if (!name)
         return fail_without_memory(self);
     self->dll_diag = (ldr_diag){0};
+    module->ctx->asker = module;
     ldr_status status = ldr__find_dll(module->ctx, module, name, &found, &self->dll_diag);
+    module->ctx->asker = NULL;
     ldr__os_free(name);
     self->dll_missing = status == LDR_DLL_NOT_FOUND;
     if (self->dll_missing)
@@ -103,10 +106,9 @@ static void explain_without_exports(const ldr_module *provider, ldr_diag *why)
     why->why.detail = "the DLL exports nothing";
 }
 
-static ldr_status find_function(void *user, void *provider, const pe_import_dll *dll,
-                                const pe_import *import, const void **ret_address)
+static ldr_status find_address(binding *self, ldr_module *provider, const pe_import_dll *dll,
+                               const pe_import *import, const void **ret_address)
 {
-    binding *self = user;
     if (!provider)
         return report_missing(self, dll, import, &self->dll_diag, ret_address);
     ldr__request request = {.name = import->name,
@@ -121,6 +123,17 @@ static ldr_status find_function(void *user, void *provider, const pe_import_dll 
         return report_missing(self, dll, import, &why, ret_address);
     if (status != LDR_OK && self->diag)
         *self->diag = why;
+    return status;
+}
+
+static ldr_status find_function(void *user, void *provider, const pe_import_dll *dll,
+                                const pe_import *import, const void **ret_address)
+{
+    binding *self = user;
+    ldr_status status = find_address(self, provider, dll, import, ret_address);
+    if (status == LDR_OK &&
+        ldr__trace_bind(self->module, provider, dll, import, ret_address) != LDR_OK)
+        return fail_without_memory(self);
     return status;
 }
 

@@ -124,7 +124,10 @@ static ldr_status step(walk *self, const answer *from)
     ldr_status status = read_forwarder(self, from->forwarder);
     if (status != LDR_OK)
         return status;
+    const ldr_module *asker = self->module->ctx->asker;
+    self->module->ctx->asker = self->module;
     status = ldr__find_dll(self->module->ctx, self->module, self->dll, &target, self->diag);
+    self->module->ctx->asker = asker;
     if (status != LDR_OK)
         return status;
     status = ldr__module_need(self->holder, target);
