@@ -6,7 +6,9 @@
  *   replay_image --write DIR          writes the seeds to DIR, for libFuzzer to start from
  *   replay_image --mutate N [FILE...] N mutations of the seeds, or of these files
  *
- * Mutations are the same in each run. With them goes the longest time that one took.
+ * Mutations are the same in each run. With them goes the longest time that one took. A target that
+ * focuses on no directory takes scripts instead of images: bytes that are random, and the same in
+ * each run.
  */
 #include "mutate/mutate.h"
 #include "seeds.h"
@@ -17,7 +19,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { SOME_MUTATIONS = 3000, GROWTH = 0x1000, CHANGES_MAX = 6 };
+enum {
+    SOME_MUTATIONS = 3000,
+    GROWTH = 0x1000,
+    CHANGES_MAX = 6,
+    SCRIPT_SIZE = 160,
+    SOME_SCRIPTS = 600
+};
 
 static double slowest; /* in milliseconds */
 
@@ -80,8 +88,45 @@ static void run_mutation(const uint8_t *data, size_t size, uint32_t seed)
     free(copy);
 }
 
+/* ---- Seeds: images, or scripts ---- */
+
+static void fill_script(uint32_t seed, uint8_t *ret_bytes)
+{
+    uint64_t state = (seed + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    for (size_t i = 0; i < SCRIPT_SIZE; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ret_bytes[i] = (uint8_t)(state >> 32);
+    }
+}
+
+static void run_scripts(uint32_t count)
+{
+    for (uint32_t seed = 0; seed < count; seed++) {
+        uint8_t script[SCRIPT_SIZE];
+        fill_script(seed, script);
+        run(script, sizeof script);
+    }
+}
+
+/* Seed `index`, to be released with img_free. */
+static img_image make_seed(size_t index)
+{
+    if (fuzz_focus != 0)
+        return seed_make(index);
+    img_image script = {.bytes = malloc(SCRIPT_SIZE), .size = SCRIPT_SIZE};
+    REQUIRE(script.bytes != NULL);
+    fill_script((uint32_t)index, script.bytes);
+    return script;
+}
+
 static void run_mutations_of_seeds(uint32_t count)
 {
+    if (fuzz_focus == 0) {
+        run_scripts(count);
+        return;
+    }
     for (uint32_t i = 0; i < SEED_COUNT; i++) {
         img_image image = seed_make(i);
         for (uint32_t seed = i; seed < count; seed += SEED_COUNT)
@@ -92,14 +137,14 @@ static void run_mutations_of_seeds(uint32_t count)
 
 static int run_seeds(void)
 {
-    size_t count = SOME_MUTATIONS;
-    for (size_t i = 0; i < SEED_COUNT; i++) {
+    size_t count = fuzz_focus != 0 ? SOME_MUTATIONS : SOME_SCRIPTS;
+    for (size_t i = 0; i < SEED_COUNT && fuzz_focus != 0; i++) {
         img_image image = seed_make(i);
         run(image.bytes, image.size);
         count += 1 + run_cuts(&image) + run_changes(&image);
         img_free(&image);
     }
-    run_mutations_of_seeds(SOME_MUTATIONS);
+    run_mutations_of_seeds(fuzz_focus != 0 ? SOME_MUTATIONS : SOME_SCRIPTS);
     printf("%zu inputs, the slowest took %.1f ms\n", count, slowest);
     return 0;
 }
@@ -114,7 +159,7 @@ static int write_seeds(const char *folder)
             perror(path);
             return 1;
         }
-        img_image image = seed_make(i);
+        img_image image = make_seed(i);
         bool is_written = fwrite(image.bytes, 1, image.size, file) == image.size;
         img_free(&image);
         if (fclose(file) != 0 || !is_written) {

@@ -12,7 +12,8 @@
 /* libFuzzer's entry point. Always returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The directories that the target reads, as bits: what mutations should hit. */
+/* The directories that the target reads, as bits: what mutations should hit. 0: its inputs are no
+ * images but scripts, whose every byte counts. */
 extern const uint32_t fuzz_focus;
 
 /* Ends the process where `condition` is false. */

@@ -47,6 +47,83 @@ extern "C" {
 typedef struct ldr_context ldr_context;
 typedef struct ldr_module ldr_module;
 
+/* ---- Seeing what happens ---- */
+
+/* Appended to, never reused. */
+typedef enum ldr_trace_kind {
+    LDR_TRACE_LOAD = 1,  /* a module was mapped: module, path, base, module_size, asked_by */
+    LDR_TRACE_UNLOAD,    /* it is being unmapped: the same but asked_by */
+    LDR_TRACE_BIND,      /* an import was found: module, dll, function, ordinal, provider, address,
+                            is_data */
+    LDR_TRACE_ENTRY,     /* DllMain or a TLS callback is called: module, base, address,
+                            is_tls_callback, reason, arguments */
+    LDR_TRACE_ENTRY_END, /* and has come back: call, result or exception */
+    LDR_TRACE_CALL,      /* a call through an import: module, dll, function, ordinal, provider,
+                            address, arguments, real_arguments, return_address, values */
+    LDR_TRACE_RETURN,    /* and has returned: the same, call, result, real_result, values (of the
+                            result: one or none) instead of arguments */
+    LDR_TRACE_EXCEPTION, /* raised in the guest, before anybody handles it: module (where; may be
+                            NULL), exception, address */
+} ldr_trace_kind;
+
+/* How a value whose type is known is to be read. */
+typedef enum ldr_trace_type {
+    LDR_TRACE_INT = 1, /* signed: (int64_t)bits */
+    LDR_TRACE_UINT,
+    LDR_TRACE_HEX, /* flags, codes */
+    LDR_TRACE_BOOL,
+    LDR_TRACE_POINTER, /* handles too */
+    LDR_TRACE_REAL,    /* real */
+    LDR_TRACE_STRING,  /* bits is its address; text is NULL where that cannot be read */
+} ldr_trace_type;
+
+/* An argument or a result whose type is known. */
+typedef struct ldr_trace_value {
+    const char *name; /* "result" for one */
+    ldr_trace_type type;
+    uint64_t bits; /* as in the register or on the stack, widened as the type is */
+    double real;
+    const char *text; /* the first bytes of the string as they are, or UTF-8 made from UTF-16 */
+    size_t text_size;
+    bool is_cut; /* there is more of it */
+} ldr_trace_value;
+
+/* What has happened. Fields that are not of its kind are 0 or NULL; all pointers are valid during
+ * the call. New fields are appended, and `size` grows. */
+typedef struct ldr_trace_event {
+    size_t size;
+    ldr_trace_kind kind;
+    uint64_t sequence; /* 1, 2, 3: in a context; of several threads in no particular order */
+    uint64_t time;     /* nanoseconds since the context was made */
+    uint64_t thread;   /* the system's number of it */
+    uint32_t depth;    /* calls through imports that this thread is inside of */
+    const char *module;
+    const char *path;
+    const void *base;
+    size_t module_size;
+    const char *asked_by; /* the module that imports or forwards from it; NULL: ldr_load and the
+                             like, LoadLibrary */
+    const char *dll;      /* as the import names it, also `function`: NULL for `ordinal` */
+    const char *function;
+    uint32_t ordinal;
+    const char *provider; /* the module that has it, behind all forwarders; or NULL */
+    const void *address;
+    bool is_data; /* no function: it is bound as it is, and not told of any more */
+    bool is_tls_callback;
+    uint32_t reason;               /* DLL_PROCESS_ATTACH and so on */
+    uint64_t arguments[4];         /* what the registers hold, whether they are arguments or not */
+    double real_arguments[4];      /* the same of xmm0 to xmm3 */
+    const void *return_address;    /* where the guest calls from */
+    uint64_t call;                 /* sequence number of the event that this one ends */
+    uint64_t result;               /* rax */
+    double real_result;            /* xmm0 */
+    uint32_t exception;            /* its code; of LDR_TRACE_ENTRY_END: 0, it has returned */
+    const ldr_trace_value *values; /* where the function's prototype is known, else none */
+    size_t value_count;
+} ldr_trace_event;
+
+/* Zero is the default for every field but `size`. Strings are copied. */
+
 /* ---- Where DLLs are found ---- */
 
 /*
@@ -176,6 +253,21 @@ typedef struct ldr_context_options {
      * "Threads" above.
      */
     uint32_t busy_after;
+    /*
+     * Called for each event, if not NULL: on the thread where it happens, which may hold the
+     * context's lock, and from several threads at once. It must neither call guest code nor
+     * functions of the context.
+     *
+     * Without it code calls code directly. With it each import slot of a function holds a thunk of
+     * its own, so that a function's address that a module has imported is not the one that
+     * GetProcAddress gives (functions found that way are called untold), and functions find the
+     * tracer's return address on their stack in place of the caller's; debuggers and profilers do
+     * not see beyond it. A call that is left by an exception, a long jump or the end of its thread
+     * has no LDR_TRACE_RETURN, nor have those of setjmp, RtlCaptureContext and others that look at
+     * their caller. Arguments in ymm registers are cut to 128 bits.
+     */
+    void (*trace)(void *user, const ldr_trace_event *event);
+    void *trace_user;
 } ldr_context_options;
 
 /*
@@ -272,6 +364,12 @@ typedef struct ldr_missing_import {
     bool dll_missing;
 } ldr_missing_import;
 
+/* When delay imports are bound. */
+typedef enum ldr_delay {
+    LDR_DELAY_LAZY = 0, /* by the image's own helper, at the first call */
+    LDR_DELAY_EAGER,    /* with all others: their DLLs are loaded, and missing ones reported */
+} ldr_delay;
+
 /* Zero is the default for every field but `size`. */
 typedef struct ldr_load_options {
     size_t size;
@@ -285,6 +383,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
+    ldr_delay delay; /* of all images that this load brings in */
 } ldr_load_options;
 
 /*
@@ -296,6 +395,13 @@ typedef struct ldr_load_options {
  */
 LDR_API ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
                             ldr_module **ret_module, ldr_diag *diag);
+
+/* The same by name, as LoadLibraryEx does: "foo", "foo.dll", a path. It is looked for as the
+ * imports of the program are, and may be loaded already; `base` does not count. LDR_DLL_NOT_FOUND.
+ */
+LDR_API ldr_status ldr_load_name(ldr_context *ctx, const char *name,
+                                 const ldr_load_options *options, ldr_module **ret_module,
+                                 ldr_diag *diag);
 
 /* The same from a buffer, which is copied. `name` is the module's name; it has no folder of its
  * own. */

@@ -1,4 +1,4 @@
-/* Gives libFuzzer the mutator of this folder, beside its own. */
+/* Gives libFuzzer the mutator of this folder, beside its own, where inputs are images. */
 #include "fuzz/target.h"
 #include "mutate.h"
 
@@ -8,7 +8,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsi
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsigned seed)
 {
-    if (seed % 3 == 0)
+    if (seed % 3 == 0 || fuzz_focus == 0)
         return LLVMFuzzerMutate(data, size, capacity);
     return fuzz_mutate(data, size, capacity, seed, fuzz_focus);
 }

@@ -6,12 +6,12 @@ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=None -DPELOAD_FUZZ=ON \
     -DPELOAD_FUZZ_INSTRUMENT= -DPELOAD_FUZZ_ENGINE="$LIB_FUZZING_ENGINE"
 cmake --build "$build" -j "$(nproc)"
 
-seeds=$WORK/seeds
-mkdir -p "$seeds"
-"$build/fuzz/replay_image" --write "$seeds"
 for target in "$build"/fuzz/fuzz_*; do
     [ -x "$target" ] && [ -f "$target" ] || continue
     name=$(basename "$target")
+    seeds=$WORK/seeds-$name
+    mkdir -p "$seeds"
+    "$build/fuzz/replay_${name#fuzz_}" --write "$seeds"
     cp "$target" "$OUT/$name"
     cp fuzz/pe.dict "$OUT/$name.dict"
     zip -qj "$OUT/${name}_seed_corpus.zip" "$seeds"/*

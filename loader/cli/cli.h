@@ -174,8 +174,12 @@ typedef struct cli_session {
     cli_folders folders; /* where DLLs are found */
     ldr_policy policy;   /* unless --policy says another */
     const char *missing; /* --missing refuse|stub */
+    const char *delay;   /* --delay lazy|eager */
     const char *base;    /* --base ADDR */
     const char *process; /* --process FD, of `run`: a guest has started it */
+    const char *trace;   /* --trace OUT */
+    char *trace_path;    /* absolute, of the open file; or NULL */
+    int trace_fd;
     const char *path;
     ldr_context *ctx;
     ldr_module *module;
@@ -188,6 +192,11 @@ typedef struct cli_session {
  */
 int cli_session_open(cli_session *session, const char *path);
 void cli_session_close(cli_session *session);
+
+/* trace.c: has the context tell its events to the file of --trace, if it is given. False, said on
+ * stderr, if that cannot be opened. */
+bool cli_trace_open(cli_session *session, ldr_context_options *options);
+void cli_trace_close(cli_session *session);
 
 /* ---- JSON (json.c) ---- */
 

@@ -119,15 +119,26 @@ static void end_at_stub(void *user, const char *dll, const char *function)
     _Exit(CLI_FAILED);
 }
 
-static bool missing_policy(const char *name, ldr_missing *ret_policy)
+/* An option with two values, the first of which is the default. */
+static bool choose(const char *option, const char *value, const char *usual, const char *other,
+                   bool *ret_is_other)
 {
-    bool is_stub = name != NULL && strcmp(name, "stub") == 0;
-    if (name != NULL && !is_stub && strcmp(name, "refuse") != 0) {
-        fprintf(stderr, "peload: --missing: not refuse or stub: %s\n", name);
+    *ret_is_other = value != NULL && strcmp(value, other) == 0;
+    if (value == NULL || *ret_is_other || strcmp(value, usual) == 0)
+        return true;
+    fprintf(stderr, "peload: %s: not %s or %s: %s\n", option, usual, other, value);
+    return false;
+}
+
+static bool read_load_options(const cli_session *session, ldr_load_options *load)
+{
+    bool is_stub, is_eager;
+    if (!choose("--missing", session->missing, "refuse", "stub", &is_stub) ||
+        !choose("--delay", session->delay, "lazy", "eager", &is_eager))
         return false;
-    }
-    *ret_policy = is_stub ? LDR_MISSING_STUB : LDR_MISSING_REFUSE;
-    return true;
+    load->missing = is_stub ? LDR_MISSING_STUB : LDR_MISSING_REFUSE;
+    load->delay = is_eager ? LDR_DELAY_EAGER : LDR_DELAY_LAZY;
+    return cli_base(session->base, &load->base);
 }
 
 /*
@@ -143,6 +154,14 @@ static size_t process_command(const cli_session *session, const char **ret_words
     if (session->missing != NULL) {
         ret_words[count++] = "--missing";
         ret_words[count++] = session->missing;
+    }
+    if (session->delay != NULL) {
+        ret_words[count++] = "--delay";
+        ret_words[count++] = session->delay;
+    }
+    if (session->trace_path != NULL) {
+        ret_words[count++] = "--trace";
+        ret_words[count++] = session->trace_path;
     }
     ret_words[count++] = "--process";
     return count;
@@ -162,7 +181,9 @@ static bool process_start(const char *text, int *ret_start)
 
 static ldr_status open_context(cli_session *session, ldr_context_options *context)
 {
-    const char *words[CLI_FOLDER_WORDS + 5];
+    const char *words[CLI_FOLDER_WORDS + 9];
+    if (!cli_trace_open(session, context))
+        return LDR_IO_ERROR;
     context->process_command = words;
     context->process_command_count = process_command(session, words);
     return ldr_context_create(context, &session->ctx);
@@ -181,7 +202,7 @@ int cli_session_open(cli_session *session, const char *path)
 
     session->path = path;
     session->missing_end = &session->missing_first;
-    if (!missing_policy(session->missing, &load.missing) || !cli_base(session->base, &load.base) ||
+    if (!read_load_options(session, &load) ||
         !process_start(session->process, &context.process_start) ||
         !cli_folders_apply(&session->folders, session->policy, &context))
         return CLI_USAGE;
@@ -202,5 +223,6 @@ void cli_session_close(cli_session *session)
 {
     cli_locate_crashes(NULL);
     ldr_context_destroy(session->ctx);
+    cli_trace_close(session);
     free_missing(session->missing_first);
 }

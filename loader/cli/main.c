@@ -36,8 +36,9 @@ static const command commands[] = {
      "            files: none from peload itself. Default: windows for an EXE, plugin for a DLL,\n"
      "            files for what is not x64.\n"},
     {"call", cli_call,
-     "  peload call [--json] [--ret TYPE] [--missing refuse|stub] [--base ADDR]\n"
-     "              [--search DIR]... [--system-dir DIR] [--policy NAME] FILE EXPORT ARG...\n"
+     "  peload call [--json] [--ret TYPE] [--missing refuse|stub] [--delay lazy|eager]\n"
+     "              [--base ADDR] [--search DIR]... [--system-dir DIR] [--policy NAME]\n"
+     "              [--trace OUT] FILE EXPORT ARG...\n"
      "      Load the image, call one export, print the result. EXPORT is a name or #ordinal.\n"
      "      ARG   123 0x7b -5    integer             1.5f64       double\n"
      "            str:TEXT       string              wstr:TEXT    UTF-16 string\n"
@@ -46,10 +47,13 @@ static const command commands[] = {
      "            u32:V u64:V    pointer to a value, printed after the call\n"
      "      TYPE  int uint i64 u64 ptr str wstr f64 void (default u64, in hex)\n"},
     {"run", cli_run,
-     "  peload run [--json] [--missing refuse|stub] [--base ADDR]\n"
-     "             [--search DIR]... [--system-dir DIR] [--policy NAME] FILE ARG...\n"
+     "  peload run [--json] [--missing refuse|stub] [--delay lazy|eager] [--base ADDR]\n"
+     "             [--search DIR]... [--system-dir DIR] [--policy NAME] [--trace OUT]\n"
+     "             FILE ARG...\n"
      "      Run an EXE with these arguments; its exit status becomes this command's. Programs\n"
-     "      that it starts are run the same way (by --process FD, which is not for other use).\n"},
+     "      that it starts are run the same way (by --process FD, which is not for other use).\n"
+     "      --trace, here and for call: a line of JSON to OUT for each load, bind, DllMain, call\n"
+     "      through an import, return and exception (trace.schema.json).\n"},
     {"scan", cli_scan,
      "  peload scan [--only PART,...] [--items] [--contents] [--jobs N] PATH...\n"
      "      One line of JSON for each file, in the order of the paths; folders with all that is\n"

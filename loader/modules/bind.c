@@ -2,6 +2,7 @@
 
 #include "image/imports.h"
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/diag.h"
 
 /* One module being bound: what the callbacks of image/imports.h work on. */
@@ -80,7 +81,9 @@ static ldr_status find_dll(void *user, const pe_import_dll *dll, void **ret_prov
     if (!name)
         return fail_without_memory(self);
     self->dll_diag = (ldr_diag){0};
+    module->ctx->asker = module;
     ldr_status status = ldr__find_dll(module->ctx, module, name, &found, &self->dll_diag);
+    module->ctx->asker = NULL;
     ldr__os_free(name);
     self->dll_missing = status == LDR_DLL_NOT_FOUND;
     if (self->dll_missing)
@@ -94,10 +97,18 @@ static ldr_status find_dll(void *user, const pe_import_dll *dll, void **ret_prov
     return status;
 }
 
-static ldr_status find_function(void *user, void *provider, const pe_import_dll *dll,
-                                const pe_import *import, const void **ret_address)
+/* Rule E11: an importer learns that it has got the wrong DLL. */
+static void explain_without_exports(const ldr_module *provider, ldr_diag *why)
 {
-    binding *self = user;
+    if (provider->host || provider->exports.present)
+        return;
+    why->why.nt_status = PE_NT_INVALID_IMAGE_FORMAT;
+    why->why.detail = "the DLL exports nothing";
+}
+
+static ldr_status find_address(binding *self, ldr_module *provider, const pe_import_dll *dll,
+                               const pe_import *import, const void **ret_address)
+{
     if (!provider)
         return report_missing(self, dll, import, &self->dll_diag, ret_address);
     ldr__request request = {.name = import->name,
@@ -106,6 +117,8 @@ static ldr_status find_function(void *user, void *provider, const pe_import_dll 
                             .ordinal = import->ordinal};
     ldr_diag why; /* of failure: not worth being cleared for each import */
     ldr_status status = ldr__find_symbol(provider, self->module, &request, ret_address, &why);
+    if (status == LDR_EXPORT_NOT_FOUND)
+        explain_without_exports(provider, &why);
     if (is_missing(status))
         return report_missing(self, dll, import, &why, ret_address);
     if (status != LDR_OK && self->diag)
@@ -113,12 +126,32 @@ static ldr_status find_function(void *user, void *provider, const pe_import_dll 
     return status;
 }
 
+static ldr_status find_function(void *user, void *provider, const pe_import_dll *dll,
+                                const pe_import *import, const void **ret_address)
+{
+    binding *self = user;
+    ldr_status status = find_address(self, provider, dll, import, ret_address);
+    if (status == LDR_OK &&
+        ldr__trace_bind(self->module, provider, dll, import, ret_address) != LDR_OK)
+        return fail_without_memory(self);
+    return status;
+}
+
+static const void *handle_of(void *user, const void *provider)
+{
+    (void)user;
+    return ldr_module_base(provider);
+}
+
 ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
                             ldr__missing_list *missing, ldr_diag *diag)
 {
     binding self = {.module = module, .options = options, .missing = missing, .diag = diag};
-    ldr__import_resolver resolver = {.dll = find_dll, .function = find_function, .user = &self};
+    ldr__import_resolver resolver = {
+        .dll = find_dll, .function = find_function, .handle = handle_of, .user = &self};
     ldr_status status = ldr__bind_imports(module->view, module->path, &resolver, diag);
+    if (status == LDR_OK && options->delay == LDR_DELAY_EAGER)
+        status = ldr__bind_delay_imports(module->view, module->path, &resolver, diag);
     if (status == LDR_OK)
         ldr__module_set_state(module, LDR__BOUND);
     return status;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/options.h"
 
 static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
@@ -9,6 +10,7 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     ctx->section.size = sizeof(ctx->section);
     ldr__index_create(&ctx->index);
     ctx->busy_after = options->busy_after;
+    ldr__trace_start(ctx, options);
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
         status = ldr__os_lock_create(&ctx->table);

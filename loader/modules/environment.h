@@ -16,6 +16,16 @@ typedef struct ldr__tls_template {
     size_t zero_size; /* bytes of zeros after them */
 } ldr__tls_template;
 
+/* An import that is traced: who calls what through it. */
+typedef struct ldr__trace_site {
+    ldr_module *importer;
+    const char *importer_name;
+    const char *dll, *function; /* as in the import; function NULL: by ordinal */
+    uint32_t ordinal;
+    const char *provider; /* or NULL */
+    const void *address;
+} ldr__trace_site;
+
 typedef struct ldr__environment {
     /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add).
        Of the options, which it copies, the environment's part is about processes. */
@@ -80,6 +90,16 @@ typedef struct ldr__environment {
     void *(*stub_create)(void *state, ldr_module *importer, const ldr_missing_import *import,
                          const ldr_load_options *options);
     void (*stubs_release)(void *state, ldr_module *importer);
+
+    /*
+     * Tracing; all three may be NULL. A function that tells of the call (ldr__trace_emit) and goes
+     * on to the site's address, NULL when out of memory; the site is copied. trace_release releases
+     * those of an importer, which nobody will call any more; calls under way still return through
+     * them. trace_depth: traced calls that the calling thread is in.
+     */
+    void *(*trace_create)(void *state, const ldr__trace_site *site);
+    void (*trace_release)(void *state, ldr_module *importer);
+    uint32_t (*trace_depth)(void *state);
 } ldr__environment;
 
 /* The environment of this build: win32/ on Linux. */
@@ -122,6 +142,13 @@ ldr_view *ldr__module_view(ldr_module *module);
 /* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
 void ldr__module_add_reference(ldr_module *module, bool pin);
 
+/*
+ * Stores a pointer in a module, whatever the protection of its page, and tells what was there
+ * before: one thread at a time. LDR_INVALID_ARGUMENT when there is no such place in any module, or
+ * it is not aligned; LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__module_store(ldr_context *ctx, void **slot, void *value, void **ret_before);
+
 /* DisableThreadLibraryCalls. */
 void ldr__module_no_thread_calls(ldr_module *module);
 
@@ -146,6 +173,12 @@ void ldr__modules_process_detach(ldr_context *ctx);
 
 /* The context's own copy of a host module's exported variable, or NULL. */
 void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
+
+/* Whether somebody listens (ldr_context_options.trace). */
+bool ldr__trace_is_on(const ldr_context *ctx);
+
+/* If so: fills in size, sequence number, time and thread, and tells. The sequence number. */
+uint64_t ldr__trace_emit(ldr_context *ctx, ldr_trace_event *event);
 
 enum {
     LDR__PROCESS_DETACH = 0,

@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/diag.h"
 
 ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
@@ -48,9 +49,13 @@ static bool call(ldr_module *module, void *function, uint32_t reason, void *rese
     *ret_exception = PE_NT_ACCESS_VIOLATION;
     if (!is_code(module->ctx, function))
         return false;
-    return ldr__default_environment.call_entry(module->ctx->environment, function,
-                                               ldr_module_base(module), reason, reserved,
-                                               ret_result, ret_exception);
+    uint64_t number = ldr__trace_entry(module, function, reason, reserved);
+    bool returned = ldr__default_environment.call_entry(module->ctx->environment, function,
+                                                        ldr_module_base(module), reason, reserved,
+                                                        ret_result, ret_exception);
+    ldr__trace_entry_end(module, function, number, returned,
+                         returned ? *ret_result : *ret_exception);
+    return returned;
 }
 
 /* An exception ends the round and is not heard of again (rule F12). */

@@ -101,8 +101,7 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 /* What is to be loaded: a file, a DLL that the guest names, or a buffer. */
 typedef struct source {
     const char *name;
-    bool search;    /* by name, as the program's imports are */
-    uint32_t flags; /* LoadLibraryEx's about where to look */
+    bool search; /* by name, as the program's imports are */
     bool is_guests;
     const void *bytes;
     size_t size;
@@ -122,9 +121,9 @@ static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base
 static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_load_options *options,
                               ldr__load_search *ret_search, ldr_diag *diag)
 {
-    uint32_t flags = from->search ? from->flags : options->search_flags;
     const char *name = from->search ? from->name : "/";
-    ldr_status status = ldr__search_flags(&ctx->search, flags, name, &ret_search->flags);
+    ldr_status status =
+        ldr__search_flags(&ctx->search, options->search_flags, name, &ret_search->flags);
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, from->name);
     return LDR_OK;
@@ -198,6 +197,12 @@ ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *
     return load(ctx, &(source){.name = path}, options, ret_module, diag);
 }
 
+ldr_status ldr_load_name(ldr_context *ctx, const char *name, const ldr_load_options *options,
+                         ldr_module **ret_module, ldr_diag *diag)
+{
+    return load(ctx, &(source){.name = name, .search = true}, options, ret_module, diag);
+}
+
 ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes, size_t size,
                            const ldr_load_options *options, ldr_module **ret_module, ldr_diag *diag)
 {
@@ -211,6 +216,7 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag)
 {
-    source from = {.name = name, .search = true, .flags = flags, .is_guests = true};
-    return load(ctx, &from, NULL, ret_module, diag);
+    const ldr_load_options options = {.size = sizeof(options), .search_flags = flags};
+    source from = {.name = name, .search = true, .is_guests = true};
+    return load(ctx, &from, &options, ret_module, diag);
 }

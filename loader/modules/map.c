@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/trace.h"
 #include "section/diag.h"
 #include "section/object.h"
 
@@ -74,6 +75,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
         ldr__module_destroy(module);
         return status;
     }
+    ldr__trace_load(module, ctx->asker);
     *ret_module = module;
     return LDR_OK;
 }

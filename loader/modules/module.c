@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/trace.h"
 
 #include <string.h>
 
@@ -135,6 +136,8 @@ static void leave_environment(ldr_module *module)
     void *environment = module->ctx->environment;
     if (module->has_tls_slot)
         ldr__default_environment.tls_remove(environment, module->tls_slot);
+    if (module->is_traced && ldr__default_environment.trace_release)
+        ldr__default_environment.trace_release(environment, module);
     if (module->has_stubs)
         ldr__default_environment.stubs_release(environment, module);
     if (module->in_environment)
@@ -145,6 +148,7 @@ void ldr__module_destroy(ldr_module *module)
 {
     if (!module)
         return;
+    ldr__trace_unload(module);
     leave_environment(module);
     ldr__detached(module);
     take_out(module->ctx, module);

@@ -25,6 +25,8 @@
 #define PELOAD_MODULES_MODULE_H
 
 #include "image/exports.h"
+#include <stdatomic.h>
+
 #include "image/tls.h"
 #include "modules/environment.h"
 #include "modules/find/index.h"
@@ -62,7 +64,7 @@ struct ldr_module {
     ldr__exports exports;
     ldr__tls tls;
     uint32_t tls_slot;
-    bool has_tls_slot, in_environment, has_stubs;
+    bool has_tls_slot, in_environment, has_stubs, is_traced;
     bool is_bundled;          /* it came from the context's bundle */
     uint32_t dependent_flags; /* LDR_SEARCH_* for its own imports, or 0 */
 
@@ -107,6 +109,11 @@ struct ldr_context {
     ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
     uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
     bool sweep_wanted;
+    void (*trace)(void *user, const ldr_trace_event *event); /* or NULL */
+    void *trace_user;
+    atomic_uint_fast64_t trace_events; /* so far */
+    uint64_t trace_start;              /* ldr__os_time then */
+    const ldr_module *asker;           /* that a DLL is looked for on behalf of; or NULL */
 };
 
 /* ---- lock.c ---- */

@@ -140,8 +140,11 @@ static ldr_status find_target(const walk *self, ldr_module **ret_module)
 {
     if (self->is_quick)
         return find_needed(self, ret_module);
-    ldr_status status =
-        ldr__find_dll(self->module->ctx, self->module, self->dll, ret_module, self->diag);
+    ldr_context *ctx = self->module->ctx;
+    const ldr_module *asker = ctx->asker;
+    ctx->asker = self->module;
+    ldr_status status = ldr__find_dll(ctx, self->module, self->dll, ret_module, self->diag);
+    ctx->asker = asker;
     if (status == LDR_OK && ldr__module_need(self->holder, *ret_module) != LDR_OK)
         status = ldr__fail(self->diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, self->dll);
     return status;
@@ -232,7 +235,7 @@ static ldr_status find_forwarded(ldr_module *module, const ldr__request *request
     ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
     ldr_status status = ldr_thread_enter(ctx, &scope);
     if (status != LDR_OK)
-        return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->name);
+        return ldr__fail(diag, status, ldr__nt_status_of(status), module->name);
     ldr__loader_lock(ctx);
     status = find_locked(module, request, ret_address, diag);
     ldr__loader_leave(ctx);

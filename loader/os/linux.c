@@ -56,6 +56,11 @@ uint64_t ldr__os_process_key(void)
     return key;
 }
 
+uint64_t ldr__os_thread_id(void)
+{
+    return (uint64_t)gettid();
+}
+
 /* ---- Files ---- */
 
 static ldr_status status_of_open(void)
@@ -116,6 +121,13 @@ ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes,
 static uint64_t nanoseconds(struct timespec time)
 {
     return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
+uint64_t ldr__os_time(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return nanoseconds(now);
 }
 
 ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp)

@@ -56,6 +56,11 @@ void ldr__os_free(void *block);
 /* A number that others cannot guess; the same as long as the process lives, and in its children. */
 uint64_t ldr__os_process_key(void);
 
+/* Nanoseconds since some moment, never less than before. */
+uint64_t ldr__os_time(void);
+/* The number of the calling thread. */
+uint64_t ldr__os_thread_id(void);
+
 /* ---- Files ---- */
 
 /*

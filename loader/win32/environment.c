@@ -11,6 +11,7 @@
 #include "win32/seh/tables.h"
 #include "win32/state.h"
 #include "win32/tables.h"
+#include "win32/trace/trace.h"
 
 /* ---- Host modules ---- */
 
@@ -84,6 +85,7 @@ static void environment_destroy(void *state)
     ldr__start_close(process);
     free_command(process);
     ldr__stubs_destroy(process);
+    ldr__trace_destroy(process);
     ldr__heaps_destroy(process);
     ldr__memory_destroy(process);
     ldr__strings_destroy(process);
@@ -275,6 +277,23 @@ static void environment_stubs_release(void *state, ldr_module *importer)
     ldr__stubs_release(state, importer);
 }
 
+static void *environment_trace_create(void *state, const ldr__trace_site *site)
+{
+    return ldr__trace_create(state, site);
+}
+
+static void environment_trace_release(void *state, ldr_module *importer)
+{
+    ldr__trace_release(state, importer);
+}
+
+/* Host modules are added before any thread has entered. */
+static uint32_t environment_trace_depth(void *state)
+{
+    (void)state;
+    return ldr__live_thread_here() != NULL ? ldr__trace_depth() : 0;
+}
+
 const ldr__environment ldr__default_environment = {
     .create = environment_create,
     .destroy = environment_destroy,
@@ -293,4 +312,7 @@ const ldr__environment ldr__default_environment = {
     .load_failed = environment_load_failed,
     .stub_create = environment_stub_create,
     .stubs_release = environment_stubs_release,
+    .trace_create = environment_trace_create,
+    .trace_release = environment_trace_release,
+    .trace_depth = environment_trace_depth,
 };

@@ -9,6 +9,7 @@
     X(ldr__crypt32_refused)      \
     X(ldr__kernel32_console)     \
     X(ldr__kernel32_create)      \
+    X(ldr__kernel32_delay)       \
     X(ldr__kernel32_environment) \
     X(ldr__kernel32_error)       \
     X(ldr__kernel32_fault)       \
@@ -36,6 +37,7 @@
     X(ldr__kernel32_tls)         \
     X(ldr__kernel32_usage)       \
     X(ldr__kernel32_volume)      \
+    X(ldr__ntdll_delay)          \
     X(ldr__ntdll_error)          \
     X(ldr__ntdll_heap)           \
     X(ldr__user32_none)          \

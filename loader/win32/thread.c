@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "win32/state.h"
+#include "win32/trace/trace.h"
 #include "win32/wait.h"
 
 /* AT_HWCAP2: the kernel lets programs use RDGSBASE and WRGSBASE. */
@@ -52,6 +53,7 @@ static void thread_release(ldr__thread *thread)
     ldr__crt_thread_detach(thread);
     ldr__tls_thread_release(thread);
     ldr__dynamic_tls_thread_release(thread);
+    ldr__trace_thread_release(thread);
     if (thread->object != NULL)
         ldr__object_release(&thread->object->waitable.object);
     free(thread);

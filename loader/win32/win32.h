@@ -84,20 +84,22 @@ typedef struct ldr__process {
     ldr__handles *handles;
     ldr__crt *crt;
     ldr__seh *seh;
-    struct ldr__tls_slots *tls;           /* tls.c: those of modules */
-    struct ldr__dynamic_tls *dynamic_tls; /* kernel32/tls.c: TlsAlloc, FlsAlloc */
-    struct ldr__waits *waits;             /* wait.c */
-    struct ldr__start *start;             /* start.c: what it was started with, or NULL */
-    DWORD start_failure;                  /* why there is no program to run, or 0 */
-    struct ldr__children *children;       /* children.c: the processes that it has started */
-    struct ldr__memory *memory;           /* kernel32/pages.c */
-    struct ldr__heap *heaps;              /* kernel32/heap.c: list, the process heap first */
-    struct ldr__strings *strings;         /* kernel32/environment.c: variables and command line */
-    struct ldr__stub *stubs;              /* stubs.c: list */
-    struct ldr__stub_block *stub_blocks;  /* stubs.c: list */
-    locale_t locale;                      /* kernel32/locale.c: character kinds of Unicode */
-    _Atomic(HANDLE) standard[3];          /* input, output, error */
-    char **command;                       /* ldr_context_options.process_command */
+    struct ldr__tls_slots *tls;            /* tls.c: those of modules */
+    struct ldr__dynamic_tls *dynamic_tls;  /* kernel32/tls.c: TlsAlloc, FlsAlloc */
+    struct ldr__waits *waits;              /* wait.c */
+    struct ldr__start *start;              /* start.c: what it was started with, or NULL */
+    DWORD start_failure;                   /* why there is no program to run, or 0 */
+    struct ldr__children *children;        /* children.c: the processes that it has started */
+    struct ldr__memory *memory;            /* kernel32/pages.c */
+    struct ldr__heap *heaps;               /* kernel32/heap.c: list, the process heap first */
+    struct ldr__strings *strings;          /* kernel32/environment.c: variables and command line */
+    struct ldr__stub *stubs;               /* stubs.c: list */
+    struct ldr__stub_block *stub_blocks;   /* stubs.c: list */
+    struct ldr__traced *traced;            /* trace/thunks.c: list */
+    struct ldr__trace_block *trace_blocks; /* trace/thunks.c: list */
+    locale_t locale;                       /* kernel32/locale.c: character kinds of Unicode */
+    _Atomic(HANDLE) standard[3];           /* input, output, error */
+    char **command;                        /* ldr_context_options.process_command */
     size_t command_count;
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
@@ -148,6 +150,7 @@ struct ldr__thread {
     void *fls;                            /* kernel32/tls.c's own: fiber-local values, or NULL */
     struct ldr__seh_frame *seh_frames;    /* seh/call.c's own: calls into the guest under way; who
                                              jumps out over some puts back what was there before */
+    struct ldr__trace_calls *trace;       /* trace/calls.c's own: traced calls, or NULL */
     void *exit_jump; /* guest_thread.c's own: where ExitThread and ExitProcess unwind to, or NULL */
     uint32_t exit_code;
     bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */

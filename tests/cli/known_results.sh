@@ -1,10 +1,10 @@
 # Real DLLs, built by others with MSVC and mingw, give the results that they give on Windows.
 # Each loads only if its DllMain ran and succeeded. The large ones are fetched by tests/run --corpus.
 #
-#   known_results.sh DLL [anywhere | beside]
+#   known_results.sh DLL [anywhere | beside | traced]
 #
 # anywhere: at ten random bases, each call. beside: as the second view, while the first one is mapped
-# where the DLL wants to be. call_again.c makes these calls.
+# where the DLL wants to be. call_again.c makes these calls. traced: with --trace.
 . "$(dirname "$0")/lib.sh"
 postgres=$corpus/npm/@embedded-postgres+windows-x64@18.4.0-beta.17/package/native/bin
 sodium=$corpus/npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll
@@ -12,7 +12,7 @@ lzma=$corpus/npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll
 mingw=$corpus/deb/gcc-mingw-w64-x86-64-win32-runtime/usr/lib/gcc/x86_64-w64-mingw32/12-win32
 input=$work/input
 mode=${2-}
-if [ -n "$mode" ]; then
+if [ "$mode" = anywhere ] || [ "$mode" = beside ]; then
     PELOAD=$PELOAD_BUILD/tests/cli/call_again
 fi
 if [ "$mode" = anywhere ]; then
@@ -29,6 +29,7 @@ make_call() {
     case $mode in
     anywhere) peload anywhere "$seed" 10 "$dll" "$@" ;;
     beside) peload beside "$dll" "$@" ;;
+    traced) peload call --trace "$work/trace" "$@" ;;
     *) peload call "$@" ;;
     esac
 }

@@ -24,6 +24,7 @@ wrong "no such profile: win95" map --profile win95 a
 wrong "too few" call a
 wrong "no such type: u16" call --ret u16 a b
 wrong "not refuse or stub" call --missing maybe a b
+wrong "not lazy or eager" run --delay never a
 wrong "not an argument: 12x" call a b 12x
 wrong "not an argument: hex:123" call a b hex:123
 wrong "not an argument: hex:zz" call a b hex:zz

@@ -1,4 +1,5 @@
 #include "guest.h"
+#include "support/traced.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@ static char file[64];
 
 void guest_begin(void)
 {
-    cr_assert_eq(ldr_context_create(NULL, &context), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &context), LDR_OK);
 }
 
 void guest_end(void)

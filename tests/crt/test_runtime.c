@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "support/traced.h"
 
 TestSuite(crt_runtime, .init = guest_begin, .fini = guest_end);
 
@@ -227,7 +228,7 @@ Test(crt_runtime, exported_variables_are_the_contexts_own)
     *fmode = 0x8000;
     ldr_context *other;
     ldr_thread_scope scope;
-    cr_assert_eq(ldr_context_create(NULL, &other), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &other), LDR_OK);
     cr_assert_eq(ldr_thread_enter(other, &scope), LDR_OK);
     int *theirs = ldr__crt_data(ldr__crt_self(), "_fmode");
     cr_expect_neq(theirs, fmode);

@@ -1,9 +1,10 @@
 """A guest of this folder prints and returns what it should, and the same under Wine.
 
-    compare.py PELOAD GUEST
+    compare.py PELOAD GUEST [EXPECTED [OPTION OF PELOAD RUN...]]
 
-What it should print is in expected/, by name: a line `> ARGUMENTS = EXIT STATUS` for each run, and
-what that prints. Where Wine is not Windows, expected/NAME.wine is what Wine prints.
+What it should print is in the folder EXPECTED (expected/), by name: a line `> ARGUMENTS = EXIT
+STATUS` for each run, and what that prints. Where Wine is not Windows, NAME.wine there is what Wine
+prints; nothing at all where Wine does not have what the guest is about.
 """
 import os
 import subprocess
@@ -62,12 +63,16 @@ def check_wine(guest, path):
 
 
 def main():
-    peload, guest = sys.argv[1:]
+    peload, guest = sys.argv[1:3]
+    folder = sys.argv[3] if len(sys.argv) > 3 else EXPECTED
+    options = sys.argv[4:]
     if not os.path.exists(guest):
         print(f"SKIPPED: {guest} is missing (needs mingw-w64, clang and lld)")
         return 77
-    path = os.path.join(EXPECTED, os.path.splitext(os.path.basename(guest))[0])
-    failures = check("peload", [peload, "run", guest], path + ".txt")
+    path = os.path.join(folder, os.path.splitext(os.path.basename(guest))[0])
+    failures = check("peload", [peload, "run", *options, guest], path + ".txt")
+    if options:
+        return failures != 0
     wine = path + ".wine"
     failures += check_wine(guest, wine if os.path.exists(wine) else path + ".txt")
     return failures != 0

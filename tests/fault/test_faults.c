@@ -13,6 +13,7 @@
 
 #include "os/os.h"
 #include "support/sanitizer.h"
+#include "support/traced.h"
 #include "win32/fault/fault.h"
 
 enum { PAGE = 4096 };
@@ -39,7 +40,7 @@ static ldr_module *load(ldr_context *ctx, const char *name)
 
 static void begin(void)
 {
-    cr_assert_eq(ldr_context_create(NULL, &context), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &context), LDR_OK);
     module = load(context, "library.dll");
 }
 
@@ -419,7 +420,7 @@ Test(guest_faults, nothing_stays_locked_behind_a_bad_pointer, .timeout = 60)
 Test(guest_faults, each_context_hears_of_its_own)
 {
     ldr_context *other;
-    cr_assert_eq(ldr_context_create(NULL, &other), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &other), LDR_OK);
     ldr_module *second = load(other, "library.dll");
     ldr_thread_scope scope;
     call(second, "fault_watch", 0, 0);
@@ -486,7 +487,7 @@ Test(guest_faults, threads_fault_while_modules_come_and_go)
         cr_assert_eq(pthread_create(&threads[i], NULL, fault_often, NULL), 0);
     for (size_t i = 0; i < 20; i++) {
         ldr_context *other;
-        cr_assert_eq(ldr_context_create(NULL, &other), LDR_OK);
+        cr_assert_eq(ldr_context_create(traced_options(), &other), LDR_OK);
         ldr_unload(load(other, "library.dll"));
         ldr_context_destroy(other);
         ldr_thread_scope scope;

@@ -1,4 +1,5 @@
 #include "real.h"
+#include "support/traced.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -34,7 +35,7 @@ const char *corpus_file(const char *name)
 ldr_context *real_context(void)
 {
     ldr_context *ctx;
-    cr_assert_eq(ldr_context_create(NULL, &ctx), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &ctx), LDR_OK);
     return ctx;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "support/traced.h"
 #include "win32/seh/seh.h"
 
 enum { CODE = 0xE0000001 };
@@ -23,7 +24,7 @@ static void load(const char *name)
     if (access(path, R_OK) != 0)
         cr_skip_test("%s was not built: its compiler is missing", name);
     ldr_diag diag;
-    cr_assert_eq(ldr_context_create(NULL, &context), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &context), LDR_OK);
     ldr_status status = ldr_load(context, path, NULL, &module, &diag);
     cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof text));
 }

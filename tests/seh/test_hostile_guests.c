@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/traced.h"
 #include "win32/seh/seh.h"
 
 enum { CODE = 0xE0000001, EXCEPTION_DIRECTORY = 112 + 8 * PE_DIRECTORY_EXCEPTION };
@@ -39,7 +40,7 @@ static void raise_in(file_bytes *file)
     ldr_diag diag;
     uint64_t result = CODE;
     uint32_t exception = CODE;
-    cr_assert_eq(ldr_context_create(NULL, &context), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &context), LDR_OK);
     cr_assert_eq(ldr_load_memory(context, "try.dll", file->data, file->size, NULL, &module, &diag),
                  LDR_OK);
     ldr__seh_call(ldr_symbol(module, "seh_except"), (void *)(uintptr_t)CODE, 0, NULL, &result,

@@ -2,13 +2,14 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "support/traced.h"
 #include "win32/seh/seh.h"
 
 static ldr_context *context;
 
 static void enter(void)
 {
-    cr_assert_eq(ldr_context_create(NULL, &context), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &context), LDR_OK);
 }
 
 static void leave(void)

@@ -1,9 +1,10 @@
 #include "guest.h"
+#include "support/traced.h"
 
 ldr_context *guest_begin(void)
 {
     ldr_context *ctx = NULL;
-    cr_assert_eq(ldr_context_create(NULL, &ctx), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &ctx), LDR_OK);
     return ctx;
 }
 

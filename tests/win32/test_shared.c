@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "support/traced.h"
 #include "win32/wait.h"
 
 /* Named objects between processes. Each process is a child of the test and has a context of its
@@ -127,7 +128,7 @@ Test(shared, event_that_exists_keeps_its_state_and_kind)
     functions k = functions_of(ctx);
     HANDLE manual = k.CreateEventA(NULL, true, true, name);
     cr_expect_eq(last_error(), (DWORD)ERROR_SUCCESS);
-    cr_assert_eq(ldr_context_create(NULL, &second), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &second), LDR_OK);
     functions k2 = functions_of(second);
     HANDLE again = k2.CreateEventA(NULL, false, false, name);
     cr_expect_eq(last_error(), (DWORD)ERROR_ALREADY_EXISTS);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "support/traced.h"
 #include "win32/state.h"
 #include "win32/wait.h"
 
@@ -34,7 +35,7 @@ Test(threads, nested_enter_of_another_context_is_restored)
 {
     ldr_context *outer = guest_begin(), *inner = NULL;
     ldr__thread *block = ldr__thread_self();
-    cr_assert_eq(ldr_context_create(NULL, &inner), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &inner), LDR_OK);
     cr_expect_neq(ldr__thread_self(), block);
     ldr_thread_scope scope;
     cr_assert_eq(ldr_thread_enter(outer, &scope), LDR_OK);
@@ -49,7 +50,7 @@ Test(threads, nested_enter_of_another_context_is_restored)
 Test(threads, contexts_end_in_the_order_of_their_beginning)
 {
     ldr_context *first = guest_begin(), *second = NULL;
-    cr_assert_eq(ldr_context_create(NULL, &second), LDR_OK);
+    cr_assert_eq(ldr_context_create(traced_options(), &second), LDR_OK);
     ldr__thread *block = ldr__thread_self();
     ldr_context_destroy(first);
     cr_expect_eq(ldr__thread_self(), block, "still inside the second");

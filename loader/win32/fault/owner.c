@@ -3,6 +3,7 @@
 #include "win32/kernel32/pages.h"
 #include "win32/seh/tables.h"
 #include "win32/tables.h"
+#include "win32/trace/trace.h"
 
 enum { MAX_HOST_FRAMES = 64 };
 
@@ -49,7 +50,8 @@ static bool is_called_by_guest(const ldr__thread *thread, const CONTEXT *context
 {
     uint64_t rsp = context->gpr[LDR__RSP];
     return (rsp & 7) == 0 && is_on_stack(thread, rsp) &&
-           ldr__seh_is_module_code(thread->process->seh, *(uint64_t *)(uintptr_t)rsp);
+           ldr__seh_is_module_code(thread->process->seh,
+                                   ldr__trace_caller(*(uint64_t *)(uintptr_t)rsp, rsp));
 }
 
 /* Of code that is no host code, so that it holds no lock of ours. */

@@ -138,6 +138,7 @@ static _Noreturn void pass_fault(exception *raised)
 static _Noreturn void dispatch(exception *raised)
 {
     EXCEPTION_POINTERS pointers = {raised->record, raised->context};
+    ldr__trace_exception(raised->record->code, raised->origin.rip);
     if (ldr__seh_call_vectored(LDR__VECTORED_EXCEPTION, &pointers, &raised->origin))
         continue_execution(raised);
     search_result result = search_frames(raised);
@@ -173,6 +174,7 @@ void ldr__seh_dispatch_fault(EXCEPTION_RECORD *record, CONTEXT *context, const v
 void ldr__seh_do_raise_exception(CONTEXT *context, DWORD code, DWORD flags, DWORD count,
                                  const uint64_t *arguments)
 {
+    ldr__seh_find_caller(context);
     EXCEPTION_RECORD record = {.code = code & ~RESERVED_CODE_BIT,
                                .flags = flags & EXCEPTION_NONCONTINUABLE,
                                .address = (void *)ldr__seh_raise_exception};
@@ -185,12 +187,14 @@ void ldr__seh_do_raise_exception(CONTEXT *context, DWORD code, DWORD flags, DWOR
 
 void ldr__seh_do_rtl_raise_exception(CONTEXT *context, EXCEPTION_RECORD *record)
 {
+    ldr__seh_find_caller(context);
     record->address = (void *)(uintptr_t)context->rip;
     ldr__seh_dispatch(record, context);
 }
 
 void ldr__seh_do_rtl_raise_status(CONTEXT *context, NTSTATUS status)
 {
+    ldr__seh_find_caller(context);
     EXCEPTION_RECORD record = {.code = status,
                                .flags = EXCEPTION_NONCONTINUABLE,
                                .address = (void *)(uintptr_t)context->rip};

@@ -236,6 +236,12 @@ bool ldr__seh_is_module_code(ldr__seh *seh, uint64_t pc)
     return find_module(seh, pc, &range);
 }
 
+ldr_module *ldr__seh_module_at(ldr__seh *seh, uint64_t pc)
+{
+    code_range range;
+    return find_module(seh, pc, &range) ? range.module : NULL;
+}
+
 /* ---- Lookup ---- */
 
 /* The line of a table whose function holds `rva`, or NULL. An unsorted table only hides lines. */

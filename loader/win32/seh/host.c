@@ -317,6 +317,7 @@ static bool load_caller(const frame_rules *rules, ldr__stack_range stack, CONTEX
     }
     if (cfa <= context->gpr[LDR__RSP])
         return false;
+    caller.rip = ldr__trace_caller(caller.rip, cfa + (uint64_t)rules->at[RETURN_COLUMN]);
     caller.flags &= ~LDR__CONTEXT_AT_FAULT;
     *context = caller;
     return true;

@@ -24,6 +24,7 @@
 #define PELOAD_SEH_H
 
 #include "win32/seh/layouts.h"
+#include "win32/trace/trace.h"
 #include "win32/win32.h"
 
 /* ---- Functions and their unwind data (seh/functions.c) ---- */
@@ -65,6 +66,9 @@ bool ldr__seh_find_code(ldr__seh *seh, uint64_t pc, ldr__code_place *ret_place);
 
 /* Whether `pc` is in a module. May be called in a signal handler. */
 bool ldr__seh_is_module_code(ldr__seh *seh, uint64_t pc);
+
+/* The module that `pc` is in, or NULL: found without a lock. */
+ldr_module *ldr__seh_module_at(ldr__seh *seh, uint64_t pc);
 
 /* The source for unwind data of the module (or dynamic table) at `base`. */
 ldr__unwind_source ldr__seh_source_of(ldr__seh *seh, uint64_t base);
@@ -302,6 +306,12 @@ void *LDR_WINAPI ldr__seh_rtl_virtual_unwind(DWORD handler_type, uint64_t image_
                                              const void *entry, CONTEXT *context,
                                              void **ret_handler_data, uint64_t *ret_frame,
                                              KNONVOLATILE_CONTEXT_POINTERS *pointers);
+
+/* What seh/entry.S has captured says who called, also through a traced import. */
+static inline void ldr__seh_find_caller(CONTEXT *context)
+{
+    context->rip = ldr__trace_caller(context->rip, context->gpr[LDR__RSP] - sizeof context->rip);
+}
 
 /* seh/unwind.c */
 _Noreturn void LDR_WINAPI ldr__seh_rtl_restore_context(CONTEXT *context, EXCEPTION_RECORD *record);

@@ -136,16 +136,19 @@ void ldr__seh_continue(CONTEXT *context, EXCEPTION_RECORD *record)
 void ldr__seh_do_rtl_unwind(CONTEXT *context, uint64_t target_frame, uint64_t target_ip,
                             EXCEPTION_RECORD *record, uint64_t return_value)
 {
+    ldr__seh_find_caller(context);
     ldr__seh_unwind(context, target_frame, target_ip, record, return_value);
 }
 
 void ldr__seh_do_local_unwind(CONTEXT *context, uint64_t target_frame, uint64_t target_ip)
 {
+    ldr__seh_find_caller(context);
     ldr__seh_unwind(context, target_frame, target_ip, NULL, 0);
 }
 
 void ldr__seh_do_longjmp(CONTEXT *context, const JUMP_BUFFER *buffer, int32_t value)
 {
+    ldr__seh_find_caller(context);
     uint64_t return_value = value != 0 ? (uint32_t)value : 1;
     EXCEPTION_RECORD record = {
         .code = STATUS_LONGJUMP, .count = 1, .information = {(uintptr_t)buffer}};

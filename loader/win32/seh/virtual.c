@@ -56,6 +56,7 @@ bool ldr__unwind_return(ldr__stack_range stack, CONTEXT *context)
 {
     if (!ldr__unwind_read_stack(stack, context->gpr[LDR__RSP], &context->rip, sizeof context->rip))
         return false;
+    context->rip = ldr__trace_caller(context->rip, context->gpr[LDR__RSP]);
     context->gpr[LDR__RSP] += 8;
     return true;
 }
