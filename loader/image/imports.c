@@ -43,23 +43,6 @@ static ldr_status write_slot(write_window *window, pe_rva slot, const void *addr
     return status;
 }
 
-static ldr_status broken_directory(const char *subject, pe_rva at, ldr_diag *diag)
-{
-    pe_diag why = {.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                   .rule = "E2",
-                   .offset = at.value,
-                   .detail = "the import directory cannot be read"};
-    return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, subject);
-}
-
-static ldr_status broken_delay_directory(const char *subject, pe_rva at, ldr_diag *diag)
-{
-    pe_diag why = {.nt_status = PE_NT_INVALID_IMAGE_FORMAT,
-                   .offset = at.value,
-                   .detail = "the directory of delay imports cannot be read"};
-    return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, subject);
-}
-
 /* What is to be written where. */
 typedef struct bound_slot {
     pe_rva slot;
@@ -72,11 +55,36 @@ typedef struct bound_slot {
  */
 typedef struct binding_plan {
     ldr_view *view;
+    pe_image
+        image; /* the view's, with a budget: sections may share bytes, and thunks their names */
+    pe_budget budget;
     const char *subject;
     const ldr__import_resolver *resolver;
     bound_slot *slots; /* allocated */
     size_t count, capacity;
 } binding_plan;
+
+/* `what` is the directory that cannot be read, or not written to, at `at`. */
+static ldr_status broken(const binding_plan *plan, const char *rule, const char *what, uint64_t at,
+                         ldr_diag *diag)
+{
+    pe_diag why = {
+        .nt_status = PE_NT_INVALID_IMAGE_FORMAT,
+        .rule = plan->budget.is_spent ? "S3" : rule,
+        .offset = plan->budget.is_spent ? plan->budget.at : at,
+        .detail = plan->budget.is_spent ? "imports are more work than their file is worth" : what};
+    return ldr__fail_why(diag, LDR_IMAGE_REFUSED, &why, plan->subject);
+}
+
+static ldr_status broken_directory(const binding_plan *plan, pe_rva at, ldr_diag *diag)
+{
+    return broken(plan, "E2", "the import directory cannot be read", at.value, diag);
+}
+
+static ldr_status broken_delay_directory(const binding_plan *plan, pe_rva at, ldr_diag *diag)
+{
+    return broken(plan, NULL, "the directory of delay imports cannot be read", at.value, diag);
+}
 
 static ldr_status plan_slot(binding_plan *plan, pe_rva slot, const void *address)
 {
@@ -116,11 +124,11 @@ static ldr_status plan_dll(binding_plan *plan, const pe_import_dll *dll, ldr_dia
     pe_import import;
     pe_status next = PE_END;
     ldr_status status = resolver->dll(resolver->user, dll, &provider);
-    pe_thunks(ldr_view_image(plan->view), dll, &thunks);
+    pe_thunks(&plan->image, dll, &thunks);
     while (status == LDR_OK && (next = pe_thunk_next(&thunks, &import)) == PE_OK)
         status = plan_import(plan, provider, dll, &import, diag);
     if (status == LDR_OK && next != PE_END)
-        return broken_directory(plan->subject, thunks.lookup, diag);
+        return broken_directory(plan, thunks.lookup, diag);
     return status;
 }
 
@@ -130,11 +138,11 @@ static ldr_status plan_dlls(binding_plan *plan, ldr_diag *diag)
     pe_import_dll dll;
     pe_status next = PE_END;
     ldr_status status = LDR_OK;
-    pe_imports(ldr_view_image(plan->view), &dlls);
+    pe_imports(&plan->image, &dlls);
     while (status == LDR_OK && (next = pe_import_next(&dlls, &dll)) == PE_OK)
         status = plan_dll(plan, &dll, diag);
     if (status == LDR_OK && next != PE_END)
-        return broken_directory(plan->subject, dlls.next, diag);
+        return broken_directory(plan, dlls.next, diag);
     return status;
 }
 
@@ -157,7 +165,7 @@ static ldr_status plan_delay_dll(binding_plan *plan, const pe_delay_iter *dlls,
     while (status == LDR_OK && (next = pe_delay_thunk_next(&thunks, &import)) == PE_OK)
         status = plan_import(plan, provider, &dll, &import, diag);
     if (status == LDR_OK && next != PE_END)
-        return broken_delay_directory(plan->subject, thunks.lookup, diag);
+        return broken_delay_directory(plan, thunks.lookup, diag);
     return status;
 }
 
@@ -167,12 +175,11 @@ static ldr_status plan_delay_dlls(binding_plan *plan, ldr_diag *diag)
     pe_delay_dll dll;
     pe_status next = PE_END;
     ldr_status status = LDR_OK;
-    pe_delay_imports(ldr_view_image(plan->view), (uint64_t)(uintptr_t)ldr_view_base(plan->view),
-                     &dlls);
+    pe_delay_imports(&plan->image, (uint64_t)(uintptr_t)ldr_view_base(plan->view), &dlls);
     while (status == LDR_OK && (next = pe_delay_next(&dlls, &dll)) == PE_OK)
         status = plan_delay_dll(plan, &dlls, &dll, diag);
     if (status == LDR_OK && next != PE_END)
-        return broken_delay_directory(plan->subject, dlls.next, diag);
+        return broken_delay_directory(plan, dlls.next, diag);
     return status;
 }
 
@@ -187,7 +194,7 @@ static ldr_status write_slots(const binding_plan *plan, ldr_diag *diag)
         status = write_slot(&window, plan->slots[i].slot, plan->slots[i].address);
     ldr_status closed = window_close(&window);
     if (status == LDR_INVALID_ARGUMENT)
-        return broken_directory(plan->subject, plan->slots[i - 1].slot, diag);
+        return broken_directory(plan, plan->slots[i - 1].slot, diag);
     if (status == LDR_OK)
         status = closed;
     if (status != LDR_OK)
@@ -195,9 +202,15 @@ static ldr_status write_slots(const binding_plan *plan, ldr_diag *diag)
     return LDR_OK;
 }
 
-static ldr_status bind(ldr_status (*plan_all)(binding_plan *, ldr_diag *), binding_plan plan,
-                       ldr_diag *diag)
+static ldr_status bind(ldr_status (*plan_all)(binding_plan *, ldr_diag *), ldr_view *view,
+                       const char *subject, const ldr__import_resolver *resolver, ldr_diag *diag)
 {
+    binding_plan plan = {.view = view,
+                         .image = *ldr_view_image(view),
+                         .budget = pe_budget_for(view->section->file_size),
+                         .subject = subject,
+                         .resolver = resolver};
+    plan.image.budget = &plan.budget;
     ldr_status status = plan_all(&plan, diag);
     if (status == LDR_OK)
         status = write_slots(&plan, diag);
@@ -208,13 +221,11 @@ static ldr_status bind(ldr_status (*plan_all)(binding_plan *, ldr_diag *), bindi
 ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
                              const ldr__import_resolver *resolver, ldr_diag *diag)
 {
-    return bind(plan_dlls, (binding_plan){.view = view, .subject = subject, .resolver = resolver},
-                diag);
+    return bind(plan_dlls, view, subject, resolver, diag);
 }
 
 ldr_status ldr__bind_delay_imports(ldr_view *view, const char *subject,
                                    const ldr__import_resolver *resolver, ldr_diag *diag)
 {
-    return bind(plan_delay_dlls,
-                (binding_plan){.view = view, .subject = subject, .resolver = resolver}, diag);
+    return bind(plan_delay_dlls, view, subject, resolver, diag);
 }

@@ -25,7 +25,7 @@ typedef struct ldr__import_resolver {
  * Pages without write access are opened for the write and closed again, never executable meanwhile.
  * The first status of a callback that is not
  * LDR_OK ends the walk and is returned; a broken directory is LDR_IMAGE_REFUSED with
- * STATUS_INVALID_IMAGE_FORMAT and the name of the image as subject.
+ * STATUS_INVALID_IMAGE_FORMAT and the name of the image as subject (rules E2, S3).
  */
 ldr_status ldr__bind_imports(ldr_view *view, const char *subject,
                              const ldr__import_resolver *resolver, ldr_diag *diag);

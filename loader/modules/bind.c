@@ -97,6 +97,15 @@ static ldr_status find_dll(void *user, const pe_import_dll *dll, void **ret_prov
     return status;
 }
 
+/* Rule E11: an importer learns that it has got the wrong DLL. */
+static void explain_without_exports(const ldr_module *provider, ldr_diag *why)
+{
+    if (provider->host || provider->exports.present)
+        return;
+    why->why.nt_status = PE_NT_INVALID_IMAGE_FORMAT;
+    why->why.detail = "the DLL exports nothing";
+}
+
 static ldr_status find_address(binding *self, ldr_module *provider, const pe_import_dll *dll,
                                const pe_import *import, const void **ret_address)
 {
@@ -108,6 +117,8 @@ static ldr_status find_address(binding *self, ldr_module *provider, const pe_imp
                             .ordinal = import->ordinal};
     ldr_diag why; /* of failure: not worth being cleared for each import */
     ldr_status status = ldr__find_symbol(provider, self->module, &request, ret_address, &why);
+    if (status == LDR_EXPORT_NOT_FOUND)
+        explain_without_exports(provider, &why);
     if (is_missing(status))
         return report_missing(self, dll, import, &why, ret_address);
     if (status != LDR_OK && self->diag)

@@ -22,13 +22,13 @@ static ldr_status store_in_view(ldr_view *view, uint64_t rva, void **slot, void 
 
 ldr_status ldr__module_store(ldr_context *ctx, void **slot, void *value, void **ret_before)
 {
-    ldr__os_lock(ctx->lock);
+    ldr__table_lock(ctx);
     ldr_module *module = ldr_module_at(ctx, slot);
     ldr_status status = LDR_INVALID_ARGUMENT;
     if (module && (uintptr_t)slot % sizeof(*slot) == 0) {
         uint64_t rva = (uint64_t)((uint8_t *)slot - (uint8_t *)ldr_module_base(module));
         status = store_in_view(module->view, rva, slot, value, ret_before);
     }
-    ldr__os_unlock(ctx->lock);
+    ldr__table_unlock(ctx);
     return status;
 }

@@ -117,6 +117,12 @@ void *ldr__context_environment(const ldr_context *ctx);
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
 
+/*
+ * GetModuleHandle: the module that a load by this name would find loaded, or that has this path;
+ * nothing is looked for in folders. Waits for no DllMain. Borrowed, NULL if there is none.
+ */
+ldr_module *ldr__guest_module(ldr_context *ctx, const char *name);
+
 /* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
 ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);
 /* SetDllDirectory and GetDllDirectory with the guest's path: NULL takes back, "" is no folder, and

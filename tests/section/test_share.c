@@ -567,7 +567,8 @@ Test(shared, bindings_do_not_reach_other_processes)
     ldr_view *first = sharer_view(path);
     ldr_view *second = sharer_view(path);
     memcpy(before, import_page(first), sizeof before);
-    ldr__import_resolver resolver = {find_dll, find_function, (void *)before};
+    ldr__import_resolver resolver = {
+        .dll = find_dll, .function = find_function, .user = (void *)before};
     cr_assert_eq(ldr__bind_imports(second, path, &resolver, &diag), LDR_OK);
     cr_assert_eq(memcmp(import_page(first), before, sizeof before), 0);
     cr_assert_neq(memcmp(import_page(second), before, sizeof before), 0);

@@ -170,4 +170,8 @@ PROGRAM_LINES = [
          "H.4  flush more than the view: 87", "another status"),
     Line("H.6", "errors", "H.6  beyond the view: 487", "H.6  beyond the view: 87",
          "another status"),
+    Line("-", "folders", "two of them: 0 error 87", "two of them: 1 error 0",
+         "not looked at (RO: no ';' in SetDllDirectory)"),
+    Line("E.7", "folders", "by name: 1", "by name: 0",
+         "the module that was looked up last comes before the first that was loaded"),
 ]

@@ -17,7 +17,7 @@ import differences
 from wine import Wine, find, text_lines
 
 PROGRAMS = ["start", "instances", "exchange", "grow", "copy", "coherent", "base", "sharing",
-            "errors"]
+            "errors", "folders"]
 SECONDS = 60
 
 

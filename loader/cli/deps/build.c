@@ -44,12 +44,19 @@ static uint32_t load_flags(const pe_image *image)
                               LDR_SEARCH_SYSTEM | LDR_SEARCH_DEFAULT);
 }
 
+/* What the loader can load has to please Windows too; of other images what can be read is shown. */
+static pe_status open_image(pe_span bytes, pe_image *ret_image, pe_diag *diag)
+{
+    pe_status status = pe_open(bytes, PE_LAYOUT_FILE, ret_image, diag);
+    if (status == PE_OK && ret_image->file.machine == PE_MACHINE_AMD64)
+        status = pe_accept(bytes, bytes.size, PE_WIN10, diag);
+    return status;
+}
+
 static ldr_status parse(deps_node *node, size_t size)
 {
     ldr_diag *diag = &node->diag;
-    pe_span bytes = {node->bytes, size};
-    if (pe_accept_on(bytes, size, PE_WIN10, PE_PLATFORM_ANY, &diag->why) != PE_OK ||
-        pe_open(bytes, PE_LAYOUT_FILE, &node->image, &diag->why) != PE_OK) {
+    if (open_image((pe_span){node->bytes, size}, &node->image, &diag->why) != PE_OK) {
         diag->status = LDR_IMAGE_REFUSED;
         snprintf(diag->subject, sizeof diag->subject, "%s", node->path);
         return LDR_IMAGE_REFUSED;
