@@ -9,10 +9,9 @@
  * each input brings it back, as it does everything else in the DLL's pages.
  */
 #include <peload/loader.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <ucontext.h>
+#include <string.h>
 
 enum { BREAKPOINT = 0xCC, FUNCTIONS_MAX = 1 << 16, OUTPUT_SIZE = 1 << 16 };
 
@@ -24,7 +23,6 @@ static uncompress_function *uncompress;
 static uint8_t *code[FUNCTIONS_MAX]; /* ascending, as the table is */
 static uint8_t first_bytes[FUNCTIONS_MAX];
 static size_t function_count;
-static struct sigaction previous;
 
 /* libFuzzer looks at these as at its own counters. */
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[FUNCTIONS_MAX];
@@ -42,25 +40,27 @@ static size_t find_function(const uint8_t *address)
     return low;
 }
 
-static void handle_breakpoint(int number, siginfo_t *info, void *context)
+/* A vectored exception handler, as of any Windows program: EXCEPTION_POINTERS are the addresses of
+ * an EXCEPTION_RECORD and of a CONTEXT. */
+static int32_t LDR_WINAPI handle_exception(uint8_t *const pointers[2])
 {
-    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    uint8_t *address = (uint8_t *)registers[REG_RIP] - 1;
+    enum { ADDRESS = 0x10, RIP = 0xF8, CONTINUE_SEARCH = 0, CONTINUE_EXECUTION = -1 };
+    uint8_t *address;
+    memcpy(&address, pointers[0] + ADDRESS, sizeof address);
     size_t i = find_function(address);
-    if (i == function_count || code[i] != address) {
-        previous.sa_sigaction(number, info, context); /* the library's: an exception of the guest */
-        return;
-    }
+    if (i == function_count || code[i] != address || *address != BREAKPOINT)
+        return CONTINUE_SEARCH;
     counters[i]++;
     *address = first_bytes[i];
-    registers[REG_RIP]--;
+    memcpy(pointers[1] + RIP, &address, sizeof address);
+    return CONTINUE_EXECUTION;
 }
 
 /* Code that is writable until it is unmapped: what the library refuses to do by itself. */
-static int set_breakpoints(void)
+static int set_breakpoints(ldr_context *ctx)
 {
-    struct sigaction action = {.sa_sigaction = handle_breakpoint,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    void *(LDR_WINAPI * add_handler)(uint32_t, const void *) =
+        ldr_symbol(ldr_module_find(ctx, "kernel32.dll"), "AddVectoredExceptionHandler");
     ldr_view *view = (ldr_view *)ldr_module_view(dll);
     const pe_image *image = ldr_view_image(view);
     uint8_t *base = ldr_module_base(dll);
@@ -75,7 +75,7 @@ static int set_breakpoints(void)
         code[function_count++] = base + rva;
         base[rva] = BREAKPOINT;
     }
-    return sigaction(SIGTRAP, &action, &previous) == 0;
+    return add_handler != NULL && add_handler(1, (const void *)handle_exception) != NULL;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -95,7 +95,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         exit(2);
     }
     uncompress = ldr_symbol(dll, "uncompress");
-    if (uncompress == NULL || !set_breakpoints() || ldr_module_snapshot(dll) != LDR_OK)
+    if (uncompress == NULL || !set_breakpoints(ctx) || ldr_module_snapshot(dll) != LDR_OK)
         exit(2);
     return 0;
 }
