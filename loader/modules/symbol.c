@@ -72,6 +72,7 @@ typedef struct walk {
     char *name;           /* allocated: the request's, when it comes from a forwarder */
     const void *landmark; /* a forwarder passed before: to meet it again is to go round */
     uint32_t steps, next_landmark;
+    bool is_quick; /* only as far as modules are ready, under the table lock */
     ldr_diag *diag;
 } walk;
 
@@ -116,6 +117,34 @@ static ldr_status read_forwarder(walk *self, pe_span text)
     return self->dll ? LDR_OK : fail_step(self, LDR_NO_MEMORY, PE_NT_NO_MEMORY);
 }
 
+/*
+ * A quick walk goes over modules that are initialised, since others may be in the middle of another
+ * thread's load, and is short. LDR_DLL_NOT_FOUND: it does not get there.
+ */
+static ldr_status find_ready(walk *self, ldr_module **ret_target)
+{
+    enum { QUICK_STEPS = 64 };
+    if (self->steps > QUICK_STEPS)
+        return LDR_DLL_NOT_FOUND;
+    ldr_module *target = ldr__search_loaded(self->module->ctx, self->dll);
+    if (!target || target->state != LDR__INITIALISED)
+        return LDR_DLL_NOT_FOUND;
+    *ret_target = target;
+    return LDR_OK;
+}
+
+static ldr_status find_target(walk *self, ldr_module **ret_target)
+{
+    ldr_context *ctx = self->module->ctx;
+    if (self->is_quick)
+        return find_ready(self, ret_target);
+    const ldr_module *asker = ctx->asker;
+    ctx->asker = self->module;
+    ldr_status status = ldr__find_dll(ctx, self->module, self->dll, ret_target, self->diag);
+    ctx->asker = asker;
+    return status;
+}
+
 static ldr_status step(walk *self, const answer *from)
 {
     ldr_module *target;
@@ -124,10 +153,7 @@ static ldr_status step(walk *self, const answer *from)
     ldr_status status = read_forwarder(self, from->forwarder);
     if (status != LDR_OK)
         return status;
-    const ldr_module *asker = self->module->ctx->asker;
-    self->module->ctx->asker = self->module;
-    status = ldr__find_dll(self->module->ctx, self->module, self->dll, &target, self->diag);
-    self->module->ctx->asker = asker;
+    status = find_target(self, &target);
     if (status != LDR_OK)
         return status;
     status = ldr__module_need(self->holder, target);
@@ -137,23 +163,28 @@ static ldr_status step(walk *self, const answer *from)
     return LDR_OK;
 }
 
+static ldr_status go(walk *self, const void **ret_address)
+{
+    answer found = {0};
+    ldr_status status = LDR_OK;
+    do {
+        if (!look_up(self->module, &self->request, &found))
+            status = not_found(self->module, &self->request, self->diag);
+        else if (found.is_forwarder)
+            status = step(self, &found);
+    } while (status == LDR_OK && found.is_forwarder);
+    ldr__os_free(self->dll);
+    ldr__os_free(self->name);
+    if (status == LDR_OK)
+        *ret_address = found.address;
+    return status;
+}
+
 ldr_status ldr__find_symbol(ldr_module *module, ldr_module *holder, const ldr__request *request,
                             const void **ret_address, ldr_diag *diag)
 {
     walk self = {.holder = holder, .module = module, .request = *request, .diag = diag};
-    answer found = {0};
-    ldr_status status = LDR_OK;
-    do {
-        if (!look_up(self.module, &self.request, &found))
-            status = not_found(self.module, &self.request, diag);
-        else if (found.is_forwarder)
-            status = step(&self, &found);
-    } while (status == LDR_OK && found.is_forwarder);
-    ldr__os_free(self.dll);
-    ldr__os_free(self.name);
-    if (status == LDR_OK)
-        *ret_address = found.address;
-    return status;
+    return go(&self, ret_address);
 }
 
 /* ---- For the program and the guest ---- */
@@ -181,8 +212,23 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     return status;
 }
 
-static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
-                                 const void **ret_address, ldr_diag *diag)
+/* Nearly always forwarders lead to what is there already. LDR_DLL_NOT_FOUND where they do not. */
+static ldr_status find_quickly(ldr_module *module, const ldr__request *request,
+                               const void **ret_address, ldr_diag *diag)
+{
+    walk self = {
+        .holder = module, .module = module, .request = *request, .is_quick = true, .diag = diag};
+    ldr__table_lock(module->ctx);
+    ldr__os_guard_begin();
+    ldr_status status = go(&self, ret_address);
+    if (ldr__os_guard_end())
+        status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
+    ldr__table_unlock(module->ctx);
+    return status;
+}
+
+static ldr_status find_and_load(ldr_module *module, const ldr__request *request,
+                                const void **ret_address, ldr_diag *diag)
 {
     ldr_thread_scope scope;
     ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
@@ -196,9 +242,18 @@ static ldr_status find_forwarded(ldr_module *module, const ldr__request *request
     return status;
 }
 
+static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
+                                 const void **ret_address, ldr_diag *diag)
+{
+    ldr_status status = find_quickly(module, request, ret_address, diag);
+    if (status != LDR_DLL_NOT_FOUND)
+        return status;
+    return find_and_load(module, request, ret_address, diag);
+}
+
 /*
- * What a module has itself is found without the lock of the context, which is held as long as some
- * DllMain runs; only forwarders lead to other modules.
+ * What a module has itself is found without a lock, and forwarders to what is there without the
+ * loader lock, which is held as long as some DllMain runs.
  */
 static ldr_status find(ldr_module *module, const ldr__request *request, const void **ret_address,
                        ldr_diag *diag)
