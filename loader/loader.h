@@ -446,7 +446,8 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
  * may be NULL. LDR_EXPORT_NOT_FOUND (STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND; subject
  * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
  * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
- * A forwarder to a DLL that the module has not needed before waits for loads in progress.
+ * Nobody waits here for a DllMain that is running, except for a forwarder to a DLL that is not
+ * initialised yet.
  */
 LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
                                    void **ret_address, ldr_diag *diag);

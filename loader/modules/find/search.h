@@ -67,4 +67,11 @@ ldr_status ldr__search_file_name(ldr_context *ctx, const char *name, char **ret_
 ldr_status ldr__search_find(ldr_context *ctx, const ldr__lookup *lookup, const char *name,
                             ldr_found *ret_found, char **ret_file_name, ldr_diag *diag);
 
+/*
+ * The module that the search would find without looking at any file: a host module or an image that
+ * is loaded, where the policy has these in front of all other places. NULL when the search would
+ * have to go on, or `name` is a path. The table lock is enough.
+ */
+ldr_module *ldr__search_loaded(ldr_context *ctx, const char *name);
+
 #endif
