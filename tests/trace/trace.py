@@ -20,6 +20,7 @@ from wine import Wine, find  # noqa: E402
 
 SECONDS = 120
 TIMES_EACH = 5
+RELAY_TIMES = 3
 SAMPLES = ["hello.exe", "errors.exe", "start.exe", "coherent.exe", "sharing.exe"]
 # Those that do not come back.
 NO_RETURN = {"exit", "_exit", "ExitProcess", "ExitThread", "longjmp", "_setjmp", "leave",
@@ -208,7 +209,14 @@ def check_relay(peload, folder, _samples):
     if find("wine64") is None:
         print("SKIPPED: wine64 is missing (Debian: wine64)")
         return 77
-    expected, found = comparable(relayed(guest)), comparable(told(trace(peload, guest)))
+    found = comparable(told(trace(peload, guest)))
+    # One run on a busy machine has differed, and none since; which side was at fault is not known
+    # (Wine's processes share one log). A difference that stays is a failure, and each is said.
+    for _ in range(RELAY_TIMES):
+        expected = comparable(relayed(guest))
+        if expected == found:
+            break
+        print("Wine's log differs")
     print(f"{sum(map(len, found))} calls in {len(found)} threads")
     failures = same("calls of each thread", [len(calls) for calls in expected],
                     [len(calls) for calls in found])
