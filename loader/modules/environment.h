@@ -117,6 +117,12 @@ void *ldr__context_environment(const ldr_context *ctx);
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
 
+/*
+ * GetModuleHandle: the module that a load by this name would find loaded, or that has this path;
+ * nothing is looked for in folders. Waits for no DllMain. Borrowed, NULL if there is none.
+ */
+ldr_module *ldr__guest_module(ldr_context *ctx, const char *name);
+
 /* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
 ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);
 /* SetDllDirectory and GetDllDirectory with the guest's path: NULL takes back, "" is no folder, and
@@ -177,7 +183,15 @@ void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
 /* Whether somebody listens (ldr_context_options.trace). */
 bool ldr__trace_is_on(const ldr_context *ctx);
 
-/* If so: fills in size, sequence number, time and thread, and tells. The sequence number. */
+/*
+ * If so: tells that a delay import has been found. *address becomes that of a thunk, which tells of
+ * each call; without memory for one it stays. `function` is NULL for an import by ordinal.
+ */
+void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
+                        const char *function, uint32_t ordinal, const void **address);
+
+/* For who has asked that: fills in size, sequence number, time and thread, and tells. The sequence
+ * number. */
 uint64_t ldr__trace_emit(ldr_context *ctx, ldr_trace_event *event);
 
 enum {

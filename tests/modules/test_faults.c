@@ -177,8 +177,13 @@ Test(faults, each_call_failing_once_while_a_context_is_made_leaves_nothing)
     static const int target = 0;
     static const ldr_export exports[] = {{"f", &target, 0, 0}, {"d", &target, 0, sizeof target}};
     const char *folders[] = {"/tmp", "/usr"};
-    ldr_context_options options = {
-        .size = sizeof options, .search_folders = folders, .search_folder_count = 2};
+    ldr_context_options options = {.size = sizeof options,
+                                   .search_folders = folders,
+                                   .search_folder_count = 2,
+                                   .known_dlls = folders,
+                                   .known_dll_count = 2,
+                                   .system_folder = "/tmp",
+                                   .windows_folder = "/usr"};
     bool failed = true;
     for (unsigned call = 0; failed; call++) {
         faulty_os_held before = faulty_os_holds();

@@ -343,7 +343,7 @@ static void complete_name(char *name)
         memcpy(base + length, ".dll", sizeof(".dll"));
 }
 
-static ldr_status file_name(ldr_context *ctx, const char *name, char **ret_name)
+ldr_status ldr__search_file_name(ldr_context *ctx, const char *name, char **ret_name)
 {
     char *file = NULL;
     if (name[0] == '\0' || strlen(name) > LDR__NAME_MAX)
@@ -372,7 +372,7 @@ ldr_status ldr__search_find(ldr_context *ctx, const ldr__lookup *lookup, const c
 {
     ldr_found found = {0};
     char *file = NULL;
-    ldr_status status = file_name(ctx, name, &file);
+    ldr_status status = ldr__search_file_name(ctx, name, &file);
     if (status == LDR_OK) {
         search self = {.ctx = ctx, .lookup = lookup, .name = file, .found = &found};
         self.is_path = strchr(file, '/') != NULL;
@@ -412,7 +412,7 @@ ldr_module *ldr__search_loaded(ldr_context *ctx, const char *name)
     const ldr__search *known = &ctx->search;
     ldr_found found = {0};
     char *file = NULL;
-    if (strpbrk(name, "/\\:") || file_name(ctx, name, &file) != LDR_OK)
+    if (strpbrk(name, "/\\:") || ldr__search_file_name(ctx, name, &file) != LDR_OK)
         return NULL;
     search self = {.ctx = ctx, .name = file, .found = &found};
     const char *host = ldr__apiset_host(file);

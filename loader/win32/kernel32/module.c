@@ -129,30 +129,11 @@ static ldr_module *program(void)
     return ldr__module_main(own_context());
 }
 
-/* A name without an extension means ".dll", one with a final dot means none. */
-static ldr_module *find_by_name(const char *name)
-{
-    char full[512];
-    const char *base = name;
-    for (const char *c = name; *c; c++)
-        if (*c == '\\' || *c == '/')
-            base = c + 1;
-    size_t length = strlen(base);
-    if (length + sizeof ".dll" > sizeof full)
-        return NULL;
-    memcpy(full, base, length + 1);
-    if (strchr(base, '.') == NULL)
-        memcpy(full + length, ".dll", sizeof ".dll");
-    else if (length > 0 && full[length - 1] == '.')
-        full[length - 1] = 0;
-    return ldr_module_find(own_context(), full);
-}
-
 static ldr_module *find_module(const char *name, DWORD flags)
 {
     if (flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)
         return ldr_module_at(own_context(), name);
-    return name ? find_by_name(name) : program();
+    return name ? ldr__guest_module(own_context(), name) : program();
 }
 
 /* All of them known, and not two that contradict each other. */
