@@ -211,6 +211,21 @@ typedef struct ldr_bundle_file {
 
 /* ---- Contexts ---- */
 
+/*
+ * Who learns the names of functions in modules ("zlib1!crc32" for an export, "zlib1!+0x1230" for
+ * another function): things that a process has only once, whatever the number of contexts.
+ */
+enum {
+    /* GDB, by its interface for just-in-time compilers: names, and frames by the unwind tables. It
+       finds the interface by the symbols __jit_debug_descriptor and __jit_debug_register_code,
+       which must not be stripped. */
+    LDR_DEBUG_GDB = 1,
+    /* perf, by /tmp/perf-PID.map, which stays. Names of a module stay in it when that is unloaded.
+       A file of that name that is there already is replaced. perf looks there for memory of no
+       file only: code becomes a copy, which the process does not share. */
+    LDR_DEBUG_PERF = 2,
+};
+
 /* Zero is the default for every field but `size`. Strings and lists are copied. */
 typedef struct ldr_context_options {
     size_t size;
@@ -268,6 +283,7 @@ typedef struct ldr_context_options {
      */
     void (*trace)(void *user, const ldr_trace_event *event);
     void *trace_user;
+    uint32_t debug; /* LDR_DEBUG_*: who else is told of modules */
 } ldr_context_options;
 
 /*

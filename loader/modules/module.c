@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/debug/debug.h"
 #include "modules/trace.h"
 
 #include <string.h>
@@ -149,6 +150,7 @@ void ldr__module_destroy(ldr_module *module)
     if (!module)
         return;
     ldr__trace_unload(module);
+    ldr__debug_unload(module);
     leave_environment(module);
     ldr__detached(module);
     take_out(module->ctx, module);

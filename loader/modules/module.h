@@ -73,6 +73,7 @@ struct ldr_module {
     uint32_t references;
     bool pinned, reachable;
     atomic_bool no_thread_calls;
+    struct ldr__debug *debug; /* debug/debug.c: what a debugger knows of it, or NULL */
     ldr_module **needs;
     size_t need_count, need_capacity;
     ldr__needs_table need_table;
@@ -113,6 +114,7 @@ struct ldr_context {
     void *trace_user;
     atomic_uint_fast64_t trace_events; /* so far */
     uint64_t trace_start;              /* ldr__os_time then */
+    uint32_t debug;                    /* LDR_DEBUG_* */
     const ldr_module *asker;           /* that a DLL is looked for on behalf of; or NULL */
 };
 
