@@ -20,7 +20,7 @@
  * that has entered the context.
  *
  * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
- * forwards to one that it has needed before), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
+ * forwards to one that is initialised), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
  * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
  * which enters the context for the first time, waits for ever, as on Windows, unless the context
  * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload

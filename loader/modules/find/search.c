@@ -412,7 +412,7 @@ ldr_module *ldr__search_loaded(ldr_context *ctx, const char *name)
     const ldr__search *known = &ctx->search;
     ldr_found found = {0};
     char *file = NULL;
-    if (strpbrk(name, "/\\:") || file_name(ctx, name, &file) != LDR_OK)
+    if (strpbrk(name, "/\\:") || ldr__search_file_name(ctx, name, &file) != LDR_OK)
         return NULL;
     search self = {.ctx = ctx, .name = file, .found = &found};
     const char *host = ldr__apiset_host(file);
