@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,10 +97,16 @@ static ldr_status find_in(const char *folder, const part *wanted, char **ret_nam
     return status;
 }
 
+/* No file's name in another case is longer: a letter has 3 bytes at the most where another has 1.
+ */
+enum { LONGEST_NAME = 3 * NAME_MAX };
+
 /* The path of one part in `folder`. */
 static ldr_status find_part(const char *folder, const part *wanted, char **ret_path)
 {
     char *found = NULL;
+    if (strlen(wanted->name) > LONGEST_NAME)
+        return LDR_FILE_NOT_FOUND;
     char *path = join(folder, wanted->name);
     if (path == NULL)
         return LDR_NO_MEMORY;
