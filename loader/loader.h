@@ -20,7 +20,7 @@
  * that has entered the context.
  *
  * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
- * forwards to another that is loaded), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
+ * forwards to one that it has needed before), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
  * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
  * which enters the context for the first time, waits for ever, as on Windows, unless the context
  * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload
@@ -383,7 +383,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
-    ldr_delay delay; /* of all images that this load brings in */
+    ldr_delay delay;       /* of all images that this load brings in */
 } ldr_load_options;
 
 /*
@@ -430,8 +430,7 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
  * may be NULL. LDR_EXPORT_NOT_FOUND (STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND; subject
  * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
  * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
- * Exports of the module itself are found without waiting for anybody; a forwarder waits for loads
- * in progress.
+ * A forwarder to a DLL that the module has not needed before waits for loads in progress.
  */
 LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
                                    void **ret_address, ldr_diag *diag);
@@ -525,7 +524,6 @@ LDR_API const void *ldr_exception_address(ldr_context *ctx);
  * it calls guest code; the creator of a context has. Enter may be nested, also with other contexts:
  * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
  * LDR_NO_MEMORY, LDR_BUSY (see "Threads" at the top).
-
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
  * to. If it raises an exception that the guest does not handle, this process is ended with abort(),

@@ -109,7 +109,7 @@ int cli_call(int argc, char **argv)
         {"--json", CLI_FLAG, &job.session.as_json}, {"--ret", CLI_TEXT, &ret},
         CLI_FOLDER_OPTIONS(&job.session.folders),   {"--missing", CLI_TEXT, &job.session.missing},
         {"--base", CLI_TEXT, &job.session.base},    {"--delay", CLI_TEXT, &job.session.delay},
-        {"--base", CLI_TEXT, &job.session.base},    {"--trace", CLI_TEXT, &job.session.trace},
+        {"--trace", CLI_TEXT, &job.session.trace},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 2,
                                2 + CALL_VALUES_MAX};

@@ -48,8 +48,8 @@ static const command commands[] = {
      "      TYPE  int uint i64 u64 ptr str wstr f64 void (default u64, in hex)\n"},
     {"run", cli_run,
      "  peload run [--json] [--missing refuse|stub] [--delay lazy|eager] [--base ADDR]\n"
-     "             [--search DIR]... [--system-dir DIR] [--policy NAME] [--trace OUT]\n"
-     "             FILE ARG...\n"
+     "             [--search DIR]... [--system-dir DIR] [--policy NAME]\n"
+     "             [--trace OUT] FILE ARG...\n"
      "      Run an EXE with these arguments; its exit status becomes this command's. Programs\n"
      "      that it starts are run the same way (by --process FD, which is not for other use).\n"
      "      --trace, here and for call: a line of JSON to OUT for each load, bind, DllMain, call\n"

@@ -37,7 +37,7 @@ int cli_run(int argc, char **argv)
         {"--json", CLI_FLAG, &session.as_json},    CLI_FOLDER_OPTIONS(&session.folders),
         {"--missing", CLI_TEXT, &session.missing}, {"--base", CLI_TEXT, &session.base},
         {"--process", CLI_TEXT, &session.process}, {"--delay", CLI_TEXT, &session.delay},
-        {"--process", CLI_TEXT, &session.process}, {"--trace", CLI_TEXT, &session.trace},
+        {"--trace", CLI_TEXT, &session.trace},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], true, 1, argc};
 

@@ -7,8 +7,8 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     ctx->section = options->section;
     ctx->section.size = sizeof(ctx->section);
     ldr__index_create(&ctx->index);
-    ctx->busy_after = options->busy_after;
     ldr__trace_start(ctx, options);
+    ctx->busy_after = options->busy_after;
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
         status = ldr__os_lock_create(&ctx->table);

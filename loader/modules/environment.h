@@ -183,7 +183,15 @@ void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
 /* Whether somebody listens (ldr_context_options.trace). */
 bool ldr__trace_is_on(const ldr_context *ctx);
 
-/* If so: fills in size, sequence number, time and thread, and tells. The sequence number. */
+/*
+ * If so: tells that a delay import has been found. *address becomes that of a thunk, which tells of
+ * each call; without memory for one it stays. `function` is NULL for an import by ordinal.
+ */
+void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
+                        const char *function, uint32_t ordinal, const void **address);
+
+/* For who has asked that: fills in size, sequence number, time and thread, and tells. The sequence
+ * number. */
 uint64_t ldr__trace_emit(ldr_context *ctx, ldr_trace_event *event);
 
 enum {

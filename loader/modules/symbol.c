@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "modules/module.h"
 #include "section/diag.h"
@@ -72,6 +73,7 @@ typedef struct walk {
     char *name;           /* allocated: the request's, when it comes from a forwarder */
     const void *landmark; /* a forwarder passed before: to meet it again is to go round */
     uint32_t steps, next_landmark;
+    bool is_quick; /* only to what the holder needs already: nothing is loaded, nobody waited for */
     ldr_diag *diag;
 } walk;
 
@@ -116,6 +118,38 @@ static ldr_status read_forwarder(walk *self, pe_span text)
     return self->dll ? LDR_OK : fail_step(self, LDR_NO_MEMORY, PE_NT_NO_MEMORY);
 }
 
+/* The module that a forwarder leads to, if the holder needs it already; the table is locked. */
+static ldr_status find_needed(const walk *self, ldr_module **ret_module)
+{
+    char file[256];
+    const char *end = strchr(self->dll, '.') ? "" : ".dll";
+    int length = snprintf(file, sizeof(file), "%s%s", self->dll, end);
+    if (length < 0 || (size_t)length >= sizeof(file))
+        return LDR_DLL_NOT_FOUND;
+    for (size_t i = 0; i < self->holder->need_count; i++) {
+        ldr_module *other = self->holder->needs[i];
+        if (other->state != LDR__DYING && ldr__same_name(other->name, file)) {
+            *ret_module = other;
+            return LDR_OK;
+        }
+    }
+    return LDR_DLL_NOT_FOUND;
+}
+
+static ldr_status find_target(const walk *self, ldr_module **ret_module)
+{
+    ldr_context *ctx = self->module->ctx;
+    if (self->is_quick)
+        return find_needed(self, ret_module);
+    const ldr_module *asker = ctx->asker;
+    ctx->asker = self->module;
+    ldr_status status = ldr__find_dll(ctx, self->module, self->dll, ret_module, self->diag);
+    ctx->asker = asker;
+    if (status == LDR_OK && ldr__module_need(self->holder, *ret_module) != LDR_OK)
+        status = ldr__fail(self->diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, self->dll);
+    return status;
+}
+
 static ldr_status step(walk *self, const answer *from)
 {
     ldr_module *target;
@@ -124,36 +158,34 @@ static ldr_status step(walk *self, const answer *from)
     ldr_status status = read_forwarder(self, from->forwarder);
     if (status != LDR_OK)
         return status;
-    const ldr_module *asker = self->module->ctx->asker;
-    self->module->ctx->asker = self->module;
-    status = ldr__find_dll(self->module->ctx, self->module, self->dll, &target, self->diag);
-    self->module->ctx->asker = asker;
-    if (status != LDR_OK)
-        return status;
-    status = ldr__module_need(self->holder, target);
-    if (status != LDR_OK)
-        return ldr__fail(self->diag, status, PE_NT_NO_MEMORY, self->dll);
-    self->module = target;
-    return LDR_OK;
+    status = find_target(self, &target);
+    if (status == LDR_OK)
+        self->module = target;
+    return status;
+}
+
+static ldr_status go(walk *self, const void **ret_address)
+{
+    answer found = {0};
+    ldr_status status = LDR_OK;
+    do {
+        if (!look_up(self->module, &self->request, &found))
+            status = not_found(self->module, &self->request, self->diag);
+        else if (found.is_forwarder)
+            status = step(self, &found);
+    } while (status == LDR_OK && found.is_forwarder);
+    ldr__os_free(self->dll);
+    ldr__os_free(self->name);
+    if (status == LDR_OK)
+        *ret_address = found.address;
+    return status;
 }
 
 ldr_status ldr__find_symbol(ldr_module *module, ldr_module *holder, const ldr__request *request,
                             const void **ret_address, ldr_diag *diag)
 {
     walk self = {.holder = holder, .module = module, .request = *request, .diag = diag};
-    answer found = {0};
-    ldr_status status = LDR_OK;
-    do {
-        if (!look_up(self.module, &self.request, &found))
-            status = not_found(self.module, &self.request, diag);
-        else if (found.is_forwarder)
-            status = step(&self, &found);
-    } while (status == LDR_OK && found.is_forwarder);
-    ldr__os_free(self.dll);
-    ldr__os_free(self.name);
-    if (status == LDR_OK)
-        *ret_address = found.address;
-    return status;
+    return go(&self, ret_address);
 }
 
 /* ---- For the program and the guest ---- */
@@ -179,6 +211,21 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     if (status == LDR_OK)
         *ret_address = address;
     return status;
+}
+
+/* Among what the module needs already, as is the case from the second time on. */
+static bool find_quickly(ldr_module *module, const ldr__request *request, const void **ret_address)
+{
+    walk self = {.holder = module, .module = module, .request = *request, .is_quick = true};
+    const void *address = NULL;
+    ldr__os_guard_begin();
+    ldr__table_lock(module->ctx);
+    ldr_status status = go(&self, &address);
+    ldr__table_unlock(module->ctx);
+    if (ldr__os_guard_end() || status != LDR_OK)
+        return false;
+    *ret_address = address;
+    return true;
 }
 
 static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
@@ -210,6 +257,8 @@ static ldr_status find(ldr_module *module, const ldr__request *request, const vo
         return ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
     if (!is_there)
         return not_found(module, request, diag);
+    if (found.is_forwarder && find_quickly(module, request, ret_address))
+        return LDR_OK;
     if (found.is_forwarder)
         return find_forwarded(module, request, ret_address, diag);
     *ret_address = found.address;

@@ -139,8 +139,8 @@ ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
 
 /*
  * The path of the file called `name` below `folder`, allocated. `name` may be a relative path; each
- * part is one that `same` calls the same, an exact match first. LDR_FILE_NOT_FOUND when there is
- * none, LDR_NO_MEMORY.
+ * part is one that `same` calls the same: an exact match first, then one in lower case, then the
+ * first in byte order. LDR_FILE_NOT_FOUND when there is none, LDR_NO_MEMORY.
  */
 ldr_status ldr__os_folder_find(const char *folder, const char *name,
                                bool (*same)(const char *a, const char *b), char **ret_path);

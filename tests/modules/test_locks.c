@@ -35,12 +35,26 @@ static ldr_context *impatient_context(uint32_t busy_after)
 
 /* ---- Looking ---- */
 
+/* NAME.dll, whose export "fn" forwards to `target`. */
+static void forwarding_dll(const char *name, const char *target)
+{
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x200, 0x1000);
+    img_add_forwarder(&builder, "fn", 1, target);
+    folder_image(name, &builder);
+}
+
 static void *look_at_a(void *ctx)
 {
     ldr_module *a = ldr_module_find(ctx, "a.dll"), *b = ldr_module_find(ctx, "b.dll");
     cr_assert_not_null(a);
     cr_assert_not_null(b, "listed while its DllMain runs");
     cr_assert_eq(ldr_module_at(ctx, (char *)ldr_module_base(a) + 8), a);
+    cr_assert_eq(ldr_symbol(a, "fn"), (char *)ldr_module_base(a) + 0x1000);
+    cr_assert_eq(ldr_symbol(b, "data"), (char *)ldr_module_base(b) + 0x2000);
+    cr_assert_not_null(ldr_symbol(ldr_module_find(ctx, "f.dll"), "fn"));
     cr_assert_str_eq(ldr_module_path(a), folder_path("a.dll"));
     return NULL;
 }
@@ -50,15 +64,17 @@ static void look_when_b_arrives(ldr_module *module, uint32_t reason)
     when_b_arrives(module, reason, look_at_a);
 }
 
-Test(locks, looking_for_modules_does_not_wait_for_dllmain)
+Test(locks, looking_for_modules_and_exports_does_not_wait_for_dllmain)
 {
     folder_dll("a", "");
     folder_dll("b", "");
+    forwarding_dll("f", "a.fn");
     ldr_context *ctx = fake_context();
     folder_load(ctx, "a.dll");
+    cr_assert_not_null(ldr_symbol(folder_load(ctx, "f.dll"), "fn"));
     fake_on_call(look_when_b_arrives);
     folder_load(ctx, "b.dll");
-    cr_assert_str_eq(fake_log(), "a+ b+");
+    cr_assert_str_eq(fake_log(), "a+ f+ b+");
     ldr_context_destroy(ctx);
 }
 
