@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,6 +97,10 @@ static ldr_status find_in(const char *folder, const part *wanted, char **ret_nam
     return status;
 }
 
+/* No file's name in another case is longer: a letter has 3 bytes at the most where another has 1.
+ */
+enum { LONGEST_NAME = 3 * NAME_MAX };
+
 /* What most files are called, whatever they are asked for as: saves reading the folder. */
 static char *lower_case(const char *name)
 {
@@ -136,6 +141,8 @@ static ldr_status find_in_lower_case(const char *folder, const part *wanted, cha
 static ldr_status find_part(const char *folder, const part *wanted, char **ret_path)
 {
     char *found = NULL;
+    if (strlen(wanted->name) > LONGEST_NAME)
+        return LDR_FILE_NOT_FOUND;
     ldr_status status = find_exactly(folder, wanted->name, wanted->kind, ret_path);
     if (status == LDR_FILE_NOT_FOUND)
         status = find_in_lower_case(folder, wanted, ret_path);

@@ -289,12 +289,13 @@ Test(search, default_flags_of_the_guest_count_where_a_load_has_none)
     ldr_context_destroy(ctx);
 }
 
-/* A load configuration that says DependentLoadFlags 0x800: at offset 78 of the structure. */
-static void folder_dll_for_system(const char *name, const char *needs)
+/* A load configuration with DependentLoadFlags, which are at offset 78 of the structure. */
+static void folder_dll_with_flags(const char *name, const char *needs, uint32_t flags)
 {
     img_builder builder;
     uint8_t config[0x100] = {0xA0};
-    config[78 + 1] = 0x08;
+    config[78 + 1] = (uint8_t)(flags >> 8);
+    mkdir(folder_path("a"), 0700);
     img_start(&builder, IMG_PE32_PLUS);
     builder.characteristics |= PE_FILE_DLL;
     uint32_t rva = img_add_section(&builder, ".rdata", IMG_RO, config, sizeof(config), 0x1000);
@@ -307,7 +308,7 @@ Test(search, dependent_load_flags_are_about_the_images_own_imports)
 {
     folder_with("a", "y", "z");
     folder_with("a", "z", "");
-    folder_dll_for_system("a/x", "y.dll");
+    folder_dll_with_flags("a/x", "y.dll", LDR_SEARCH_SYSTEM);
     ldr_context *ctx = context_of(LDR_POLICY_PLUGIN, folder_with("system", "other", ""));
     ldr_module *x;
     cr_assert_eq(load(ctx, "a/x.dll", 0, &x), LDR_DLL_NOT_FOUND);
@@ -317,6 +318,32 @@ Test(search, dependent_load_flags_are_about_the_images_own_imports)
     cr_assert_eq(x->dependent_flags, LDR_SEARCH_SYSTEM);
     expect_from(ctx, "y.dll", "system");
     expect_from(ctx, "z.dll", "system");
+    ldr_context_destroy(ctx);
+}
+
+Test(search, dependent_load_flags_can_name_the_images_own_folder)
+{
+    folder_dll_with_flags("a/x", "y.dll", LDR_SEARCH_LOAD_FOLDER);
+    folder_with("a", "y", "");
+    ldr_context *ctx = context_of(LDR_POLICY_WINDOWS, NULL);
+    ldr_module *x;
+    cr_assert_eq(load(ctx, "a/x.dll", 0, &x), LDR_OK);
+    expect_from(ctx, "y.dll", "a");
+    ldr_context_destroy(ctx);
+}
+
+Test(search, dll_for_another_machine_ends_the_search)
+{
+    img_builder builder;
+    mkdir(folder_path("a"), 0700);
+    img_start(&builder, IMG_PE32);
+    builder.characteristics |= PE_FILE_DLL;
+    folder_image("a/y.dll", &builder);
+    folder_with("a", "x", "y");
+    ldr_context *ctx = context_of(LDR_POLICY_PLUGIN, folder_with("system", "y", ""));
+    ldr_module *x;
+    cr_assert_eq(load(ctx, "a/x.dll", 0, &x), LDR_WRONG_MACHINE);
+    cr_assert_null(ldr_module_find(ctx, "x.dll"));
     ldr_context_destroy(ctx);
 }
 

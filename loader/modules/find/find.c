@@ -68,8 +68,10 @@ ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const cha
                           .flags = load ? load->flags : 0};
     if (!load)
         ldr__search_flags(&ctx->search, 0, name, &lookup.flags);
-    if (importer && importer->dependent_flags != 0)
+    if (importer && importer->dependent_flags != 0) {
         lookup.flags = importer->dependent_flags;
+        lookup.loaded = importer->path;
+    }
     return find_and_take(ctx, &lookup, name, ret_module, diag);
 }
 
