@@ -26,6 +26,7 @@ static void append_name(ldr__index *index, ldr_module *module)
 {
     ldr__bucket *bucket = name_bucket(index, module->index.name_hash);
     module->index.next_name = NULL;
+    module->index.previous_name = bucket->last;
     *(bucket->last ? &bucket->last->index.next_name : &bucket->first) = module;
     bucket->last = module;
 }
@@ -38,15 +39,13 @@ static void append_id(ldr__index *index, ldr_module *module)
     bucket->last = module;
 }
 
-static void remove_name(ldr__index *index, ldr_module *module)
+/* Any number of modules may have one name: without a walk. */
+static void remove_name(ldr__index *index, const ldr_module *module)
 {
     ldr__bucket *bucket = name_bucket(index, module->index.name_hash);
-    ldr_module *before = NULL;
-    for (ldr_module *m = bucket->first; m != module; m = m->index.next_name)
-        before = m;
-    *(before ? &before->index.next_name : &bucket->first) = module->index.next_name;
-    if (bucket->last == module)
-        bucket->last = before;
+    ldr_module *before = module->index.previous_name, *after = module->index.next_name;
+    *(before ? &before->index.next_name : &bucket->first) = after;
+    *(after ? &after->index.previous_name : &bucket->last) = before;
 }
 
 static void remove_id(ldr__index *index, ldr_module *module)
