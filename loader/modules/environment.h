@@ -62,6 +62,16 @@ typedef struct ldr__environment {
     void (*module_removed)(void *state, ldr_module *module);
 
     /*
+     * Before a DLL's first TLS callback or DllMain, and after its last, with the loader locked and
+     * the calling thread inside the context: those who want to know are told, in the guest.
+     */
+    void (*module_begins)(void *state, ldr_module *module);
+    void (*module_ended)(void *state, ldr_module *module);
+    /* What ldr__module_facts_of says of a module with an entry may have changed; the table is
+       locked, and nothing may be waited for. */
+    void (*module_counted)(void *state, ldr_module *module);
+
+    /*
      * Calls guest code: a TLS callback or DllMain, with the calling thread inside the context.
      * `ret_result` is what it returned (1 for a TLS callback); false when it did not return because
      * of an exception, whose code is in *ret_exception.
@@ -113,7 +123,9 @@ void *ldr__context_environment(const ldr_context *ctx);
 /*
  * LoadLibraryEx. `name` is the guest's, or a host path with a '/' that the environment has made of
  * it already; `flags` are LDR_SEARCH_*. LDR_INVALID_ARGUMENT when they contradict each other.
+ * LDR__GUEST_LOAD_BARE is DONT_RESOLVE_DLL_REFERENCES: neither imports nor DllMain.
  */
+enum { LDR__GUEST_LOAD_BARE = 1 };
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
 
@@ -139,8 +151,38 @@ ldr_module *ldr__module_main(ldr_context *ctx);
 /* The module's view, for what the guest does to its own pages; NULL for host modules. */
 ldr_view *ldr__module_view(ldr_module *module);
 
-/* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
-void ldr__module_add_reference(ldr_module *module, bool pin);
+/*
+ * GetModuleHandleEx: a module by name (as ldr_module_find, but one that is being unloaded is there
+ * for its own DllMain), or by an address in it, or at its base. Found and kept in one step: with a
+ * reference that ldr_unload gives back, or until the context ends. Borrowed; NULL if none.
+ */
+typedef enum ldr__keep {
+    LDR__KEEP_NOT,
+    LDR__KEEP_REFERENCE,
+    LDR__KEEP_PINNED,
+} ldr__keep;
+ldr_module *ldr__guest_find(ldr_context *ctx, const char *name, ldr__keep how);
+ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_base,
+                               ldr__keep how);
+
+/* What the guest sees of a module in ntdll's lists. */
+typedef struct ldr__module_facts {
+    int32_t count; /* references and modules that need it; -1: it stays */
+    bool is_dll, is_bare, is_attached, no_thread_calls;
+} ldr__module_facts;
+/* The table is locked. */
+ldr__module_facts ldr__module_facts_of(const ldr_module *module);
+/* The environment's own word about a module, NULL at first. */
+void *ldr__module_guest_entry(const ldr_module *module);
+void ldr__module_set_guest_entry(ldr_module *module, void *entry);
+bool ldr__module_has_tls(const ldr_module *module);
+
+/*
+ * LdrLockLoaderLock: nobody else's DllMain runs, nothing is loaded or unloaded by others until
+ * it is given back. `waits`: as long as it takes; else false when another thread has it.
+ */
+bool ldr__guest_lock(ldr_context *ctx, bool waits);
+void ldr__guest_unlock(ldr_context *ctx);
 
 /*
  * Stores a pointer in a module, whatever the protection of its page, and tells what was there
@@ -161,6 +203,9 @@ void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
 /* The first DLL_THREAD_ATTACH of a thread of the host; LDR_BUSY, with nobody told, when another
  * thread keeps the loader for longer than the context allows. */
 ldr_status ldr__modules_host_attach(ldr_context *ctx);
+
+/* The process has ended without notifications: no DllMain is called any more. */
+void ldr__modules_abandon(ldr_context *ctx);
 
 /* The TLS callbacks of one module: for the program's own, which run with its main thread. */
 void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);

@@ -87,6 +87,8 @@ typedef struct ldr__process {
     struct ldr__tls_slots *tls;            /* tls.c: those of modules */
     struct ldr__dynamic_tls *dynamic_tls;  /* kernel32/tls.c: TlsAlloc, FlsAlloc */
     struct ldr__waits *waits;              /* wait.c */
+    struct ldr__data_file *data_files;     /* kernel32/datafile.c: list */
+    struct ldr__loader_data *loader_data;  /* loader_data.c: PEB.Ldr */
     struct ldr__start *start;              /* start.c: what it was started with, or NULL */
     DWORD start_failure;                   /* why there is no program to run, or 0 */
     struct ldr__children *children;        /* children.c: the processes that it has started */
@@ -104,6 +106,7 @@ typedef struct ldr__process {
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
     atomic_int guest_threads; /* that the guest made and that still run */
+    bool is_running;          /* a program does: set before its main thread starts */
     atomic_bool exiting;
     _Atomic(ldr__thread *) exit_thread; /* the one that called ExitProcess, or NULL */
     atomic_uint exit_code;
