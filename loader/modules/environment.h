@@ -165,6 +165,12 @@ ldr_module *ldr__guest_find(ldr_context *ctx, const char *name, ldr__keep how);
 ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_base,
                                ldr__keep how);
 
+/*
+ * FreeLibrary: as ldr_unload, but the program is not the guest's to unload, and nothing is while
+ * the process ends (rule E65).
+ */
+void ldr__guest_unload(ldr_module *module);
+
 /* What the guest sees of a module in ntdll's lists. */
 typedef struct ldr__module_facts {
     int32_t count; /* references and modules that need it; -1: it stays */

@@ -108,7 +108,8 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
     uint32_t result = 1, exception = 0;
     void *entry = entry_point(module);
     bool is_dll = ldr_view_image(module->view)->file.characteristics & PE_FILE_DLL;
-    if (!is_dll || module->is_bare) {
+    /* What is loaded while the process ends is not told of anything any more. */
+    if (!is_dll || module->is_bare || atomic_load(&module->ctx->process_detached)) {
         ldr__module_set_state(module, LDR__INITIALISED);
         return LDR_OK;
     }

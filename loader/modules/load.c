@@ -142,7 +142,7 @@ static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_lo
     return LDR_OK;
 }
 
-/* A program that the guest loads as a library is mapped and no more (rule E.8). */
+/* A program that the guest loads as a library is mapped and no more (rule E67). */
 static bool is_bare(const ldr_context *ctx, const source *from, const ldr_module *root)
 {
     bool is_dll = ldr_view_image(root->view)->file.characteristics & PE_FILE_DLL;
@@ -161,7 +161,8 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
         status = map_source(ctx, from, options->base, &root, diag);
     if (status == LDR_OK) {
         ldr__module_keep(root);
-        root->is_bare |= root->state == LDR__MAPPED && is_bare(ctx, from, root);
+        if (root->state == LDR__MAPPED && is_bare(ctx, from, root))
+            ldr__module_set_bare(root);
         if (!from->search || strchr(from->name, '/'))
             search.path = root->path;
     }

@@ -95,6 +95,13 @@ void ldr__module_set_state(ldr_module *module, ldr__state state)
     ldr__table_unlock(module->ctx);
 }
 
+void ldr__module_set_bare(ldr_module *module)
+{
+    ldr__table_lock(module->ctx);
+    module->is_bare = true;
+    ldr__table_unlock(module->ctx);
+}
+
 void ldr__module_keep(ldr_module *module)
 {
     ldr__table_lock(module->ctx);
@@ -150,7 +157,9 @@ void ldr__detached(ldr_module *module)
         return;
     *(before ? &before->attached_after : &ctx->attached_first) = after;
     *(after ? &after->attached_before : &ctx->attached_last) = before;
+    ldr__table_lock(ctx);
     module->attached = false;
+    ldr__table_unlock(ctx);
     module->attached_before = module->attached_after = NULL;
 }
 
@@ -291,9 +300,11 @@ ldr__module_facts ldr__module_facts_of(const ldr_module *module)
 
 static void keep(ldr_module *module, ldr__keep how)
 {
+    if (how == LDR__KEEP_NOT)
+        return;
     if (how == LDR__KEEP_PINNED)
         module->pinned = true;
-    else if (how == LDR__KEEP_REFERENCE)
+    else
         module->references++;
     ldr__module_counted(module);
 }

@@ -146,6 +146,8 @@ ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *pa
 ldr_status ldr__module_list(ldr_module *module, const ldr__file_id *id);
 /* Takes the table lock for the change. */
 void ldr__module_set_state(ldr_module *module, ldr__state state);
+/* It is mapped and no more; takes the table lock. */
+void ldr__module_set_bare(ldr_module *module);
 /* The environment learns what has changed of a module's count or flags; the table is locked. */
 void ldr__module_counted(ldr_module *module);
 /* What load number `load` has brought in came with the program. */

@@ -212,3 +212,10 @@ void ldr_unload(ldr_module *module)
         atomic_store(&ctx->is_sweep_left, true);
     }
 }
+
+void ldr__guest_unload(ldr_module *module)
+{
+    ldr_context *ctx = module->ctx;
+    if (module != ldr__module_main(ctx) && !atomic_load(&ctx->process_detached))
+        ldr_unload(module);
+}

@@ -158,7 +158,7 @@ struct ldr__thread {
     uint32_t exit_code;
     bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
     int64_t host_id;                /* the kernel's number of the thread */
-    uint32_t depth;                 /* scopes entered and not left */
+    atomic_uint depth;              /* scopes entered and not left */
     bool made_by_guest;             /* else it is the host's */
     bool is_attached;               /* the host's: DLLs have been told of it, or are being told */
     bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */

@@ -73,7 +73,7 @@ static NTSTATUS LDR_WINAPI guest_LdrUnloadDll(const void *base)
     ldr_module *module = module_of(base, LDR__KEEP_NOT);
     if (module == NULL)
         return STATUS_DLL_NOT_FOUND;
-    ldr_unload(module);
+    ldr__guest_unload(module);
     ldr__thread_continue_exit();
     return STATUS_SUCCESS;
 }

@@ -115,7 +115,7 @@ static BOOL LDR_WINAPI guest_FreeLibrary(void *base)
     ldr_module *module = module_from(base);
     if (module == NULL)
         return false;
-    ldr_unload(module);
+    ldr__guest_unload(module);
     ldr__thread_continue_exit();
     return true;
 }
@@ -194,6 +194,8 @@ static bool are_handle_flags(DWORD flags)
 
 static BOOL LDR_WINAPI guest_GetModuleHandleExA(DWORD flags, const char *name, void **ret_base)
 {
+    if (ret_base != NULL)
+        *ret_base = NULL;
     if (ret_base == NULL || !are_handle_flags(flags))
         return ldr__win_error(ERROR_INVALID_PARAMETER);
     ldr_module *module = find_module(name, flags);
