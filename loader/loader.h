@@ -20,7 +20,7 @@
  * that has entered the context.
  *
  * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
- * forwards to one that it has needed before), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
+ * forwards to one that is initialised), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
  * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
  * which enters the context for the first time, waits for ever, as on Windows, unless the context
  * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload
@@ -211,6 +211,21 @@ typedef struct ldr_bundle_file {
 
 /* ---- Contexts ---- */
 
+/*
+ * Who learns the names of functions in modules ("zlib1!crc32" for an export, "zlib1!+0x1230" for
+ * another function): things that a process has only once, whatever the number of contexts.
+ */
+enum {
+    /* GDB, by its interface for just-in-time compilers: names, and frames by the unwind tables. It
+       finds the interface by the symbols __jit_debug_descriptor and __jit_debug_register_code,
+       which must not be stripped. */
+    LDR_DEBUG_GDB = 1,
+    /* perf, by /tmp/perf-PID.map, which stays. Names of a module stay in it when that is unloaded.
+       A file of that name that is there already is replaced. perf looks there for memory of no
+       file only: code becomes a copy, which the process does not share. */
+    LDR_DEBUG_PERF = 2,
+};
+
 /* Zero is the default for every field but `size`. Strings and lists are copied. */
 typedef struct ldr_context_options {
     size_t size;
@@ -268,6 +283,7 @@ typedef struct ldr_context_options {
      */
     void (*trace)(void *user, const ldr_trace_event *event);
     void *trace_user;
+    uint32_t debug; /* LDR_DEBUG_*: who else is told of modules */
 } ldr_context_options;
 
 /*
@@ -383,7 +399,7 @@ typedef struct ldr_load_options {
     void (*on_stub_call)(void *user, const char *dll, const char *function);
     void *user;
     uint32_t search_flags; /* LDR_SEARCH_*; the path that is loaded is taken as absolute */
-    ldr_delay delay; /* of all images that this load brings in */
+    ldr_delay delay;       /* of all images that this load brings in */
 } ldr_load_options;
 
 /*
@@ -430,7 +446,8 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
  * may be NULL. LDR_EXPORT_NOT_FOUND (STATUS_ENTRYPOINT_NOT_FOUND, STATUS_ORDINAL_NOT_FOUND; subject
  * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
  * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
- * A forwarder to a DLL that the module has not needed before waits for loads in progress.
+ * Nobody waits here for a DllMain that is running, except for a forwarder to a DLL that is not
+ * initialised yet.
  */
 LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
                                    void **ret_address, ldr_diag *diag);

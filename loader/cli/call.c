@@ -106,10 +106,15 @@ int cli_call(int argc, char **argv)
     call_job job = {0};
     const char *ret = NULL;
     const cli_option table[] = {
-        {"--json", CLI_FLAG, &job.session.as_json}, {"--ret", CLI_TEXT, &ret},
-        CLI_FOLDER_OPTIONS(&job.session.folders),   {"--missing", CLI_TEXT, &job.session.missing},
-        {"--base", CLI_TEXT, &job.session.base},    {"--delay", CLI_TEXT, &job.session.delay},
-        {"--base", CLI_TEXT, &job.session.base},    {"--trace", CLI_TEXT, &job.session.trace},
+        {"--json", CLI_FLAG, &job.session.as_json},
+        {"--ret", CLI_TEXT, &ret},
+        CLI_FOLDER_OPTIONS(&job.session.folders),
+        {"--missing", CLI_TEXT, &job.session.missing},
+        {"--base", CLI_TEXT, &job.session.base},
+        {"--delay", CLI_TEXT, &job.session.delay},
+        {"--trace", CLI_TEXT, &job.session.trace},
+        {"--gdb", CLI_FLAG, &job.session.gdb},
+        {"--perf-map", CLI_FLAG, &job.session.perf_map},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], false, 2,
                                2 + CALL_VALUES_MAX};

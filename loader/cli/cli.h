@@ -178,6 +178,7 @@ typedef struct cli_session {
     const char *base;    /* --base ADDR */
     const char *process; /* --process FD, of `run`: a guest has started it */
     const char *trace;   /* --trace OUT */
+    bool gdb, perf_map;  /* --gdb, --perf-map */
     char *trace_path;    /* absolute, of the open file; or NULL */
     int trace_fd;
     const char *path;

@@ -163,6 +163,10 @@ static size_t process_command(const cli_session *session, const char **ret_words
         ret_words[count++] = "--trace";
         ret_words[count++] = session->trace_path;
     }
+    if (session->gdb)
+        ret_words[count++] = "--gdb";
+    if (session->perf_map)
+        ret_words[count++] = "--perf-map";
     ret_words[count++] = "--process";
     return count;
 }
@@ -181,9 +185,10 @@ static bool process_start(const char *text, int *ret_start)
 
 static ldr_status open_context(cli_session *session, ldr_context_options *context)
 {
-    const char *words[CLI_FOLDER_WORDS + 9];
+    const char *words[CLI_FOLDER_WORDS + 11];
     if (!cli_trace_open(session, context))
         return LDR_IO_ERROR;
+    context->debug = (session->gdb ? LDR_DEBUG_GDB : 0) | (session->perf_map ? LDR_DEBUG_PERF : 0);
     context->process_command = words;
     context->process_command_count = process_command(session, words);
     return ldr_context_create(context, &session->ctx);

@@ -34,10 +34,11 @@ int cli_run(int argc, char **argv)
 {
     cli_session session = {.policy = LDR_POLICY_WINDOWS};
     const cli_option table[] = {
-        {"--json", CLI_FLAG, &session.as_json},    CLI_FOLDER_OPTIONS(&session.folders),
-        {"--missing", CLI_TEXT, &session.missing}, {"--base", CLI_TEXT, &session.base},
-        {"--process", CLI_TEXT, &session.process}, {"--delay", CLI_TEXT, &session.delay},
-        {"--process", CLI_TEXT, &session.process}, {"--trace", CLI_TEXT, &session.trace},
+        {"--json", CLI_FLAG, &session.as_json},      CLI_FOLDER_OPTIONS(&session.folders),
+        {"--missing", CLI_TEXT, &session.missing},   {"--base", CLI_TEXT, &session.base},
+        {"--process", CLI_TEXT, &session.process},   {"--delay", CLI_TEXT, &session.delay},
+        {"--trace", CLI_TEXT, &session.trace},       {"--gdb", CLI_FLAG, &session.gdb},
+        {"--perf-map", CLI_FLAG, &session.perf_map},
     };
     const cli_syntax syntax = {table, sizeof table / sizeof table[0], true, 1, argc};
 

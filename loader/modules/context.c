@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "modules/module.h"
 #include "modules/trace.h"
 #include "section/options.h"
@@ -9,8 +7,9 @@ static ldr_status start(ldr_context *ctx, const ldr_context_options *options)
     ctx->section = options->section;
     ctx->section.size = sizeof(ctx->section);
     ldr__index_create(&ctx->index);
-    ctx->busy_after = options->busy_after;
     ldr__trace_start(ctx, options);
+    ctx->debug = options->debug;
+    ctx->busy_after = options->busy_after;
     ldr_status status = ldr__os_lock_create(&ctx->lock);
     if (status == LDR_OK)
         status = ldr__os_lock_create(&ctx->table);
@@ -94,36 +93,4 @@ void ldr_context_destroy(ldr_context *ctx)
 void *ldr__context_environment(const ldr_context *ctx)
 {
     return ctx->environment;
-}
-
-/* The module of that absolute path, among those of its name; the table is locked. */
-static ldr_module *at_path(ldr_context *ctx, const char *path)
-{
-    const char *name = ldr__base_name(path);
-    ldr_module *module = ldr__index_named(&ctx->index, name, NULL);
-    while (module && !ldr__same_name(module->path, path))
-        module = ldr__index_named(&ctx->index, name, module);
-    return module;
-}
-
-static ldr_module *find_by_path(ldr_context *ctx, const char *path)
-{
-    char *absolute = NULL;
-    if (ldr__os_path_absolute(path, &absolute) != LDR_OK)
-        return NULL;
-    ldr__table_lock(ctx);
-    ldr_module *module = at_path(ctx, absolute);
-    ldr__table_unlock(ctx);
-    ldr__os_free(absolute);
-    return module;
-}
-
-ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
-{
-    if (strchr(name, '/'))
-        return find_by_path(ctx, name);
-    ldr__table_lock(ctx);
-    ldr_module *module = ldr__module_by_name(ctx, name);
-    ldr__table_unlock(ctx);
-    return module;
 }

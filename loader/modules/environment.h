@@ -129,6 +129,20 @@ enum { LDR__GUEST_LOAD_BARE = 1 };
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
 
+/* What becomes of the references of a module that the guest asks for. */
+typedef enum ldr__keep {
+    LDR__KEEP_NOT,
+    LDR__KEEP_REFERENCE, /* one more, which ldr__guest_unload gives back */
+    LDR__KEEP_PINNED,    /* it stays until the context ends */
+} ldr__keep;
+
+/*
+ * GetModuleHandleEx: the module that a load by this name would find loaded, or that has this path;
+ * nothing is looked for in folders. One that is being unloaded is there for its own DllMain. Found
+ * and kept in one step. Waits for no DllMain. Borrowed, NULL if there is none.
+ */
+ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how);
+
 /* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
 ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);
 /* SetDllDirectory and GetDllDirectory with the guest's path: NULL takes back, "" is no folder, and
@@ -151,17 +165,7 @@ ldr_module *ldr__module_main(ldr_context *ctx);
 /* The module's view, for what the guest does to its own pages; NULL for host modules. */
 ldr_view *ldr__module_view(ldr_module *module);
 
-/*
- * GetModuleHandleEx: a module by name (as ldr_module_find, but one that is being unloaded is there
- * for its own DllMain), or by an address in it, or at its base. Found and kept in one step: with a
- * reference that ldr_unload gives back, or until the context ends. Borrowed; NULL if none.
- */
-typedef enum ldr__keep {
-    LDR__KEEP_NOT,
-    LDR__KEEP_REFERENCE,
-    LDR__KEEP_PINNED,
-} ldr__keep;
-ldr_module *ldr__guest_find(ldr_context *ctx, const char *name, ldr__keep how);
+/* The same by an address in it, or at its base. */
 ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_base,
                                ldr__keep how);
 
@@ -228,7 +232,15 @@ void *ldr__host_data(ldr_context *ctx, const char *module, const char *name);
 /* Whether somebody listens (ldr_context_options.trace). */
 bool ldr__trace_is_on(const ldr_context *ctx);
 
-/* If so: fills in size, sequence number, time and thread, and tells. The sequence number. */
+/*
+ * If so: tells that a delay import has been found. *address becomes that of a thunk, which tells of
+ * each call; without memory for one it stays. `function` is NULL for an import by ordinal.
+ */
+void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
+                        const char *function, uint32_t ordinal, const void **address);
+
+/* For who has asked that: fills in size, sequence number, time and thread, and tells. The sequence
+ * number. */
 uint64_t ldr__trace_emit(ldr_context *ctx, ldr_trace_event *event);
 
 enum {

@@ -1,3 +1,4 @@
+#include "modules/debug/debug.h"
 #include "modules/module.h"
 #include "modules/trace.h"
 #include "section/diag.h"
@@ -76,6 +77,7 @@ static ldr_status make_module(ldr_context *ctx, ldr_section *section, const char
         return status;
     }
     ldr__trace_load(module, ctx->asker);
+    ldr__debug_load(module);
     *ret_module = module;
     return LDR_OK;
 }

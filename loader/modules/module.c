@@ -1,4 +1,5 @@
 #include "modules/module.h"
+#include "modules/debug/debug.h"
 #include "modules/trace.h"
 
 #include <string.h>
@@ -181,6 +182,7 @@ void ldr__module_destroy(ldr_module *module)
     if (!module)
         return;
     ldr__trace_unload(module);
+    ldr__debug_unload(module);
     leave_environment(module);
     ldr__detached(module);
     take_out(module->ctx, module);
@@ -298,7 +300,7 @@ ldr__module_facts ldr__module_facts_of(const ldr_module *module)
     };
 }
 
-static void keep(ldr_module *module, ldr__keep how)
+void ldr__module_keep_as(ldr_module *module, ldr__keep how)
 {
     if (how == LDR__KEEP_NOT)
         return;
@@ -309,33 +311,12 @@ static void keep(ldr_module *module, ldr__keep how)
     ldr__module_counted(module);
 }
 
-/* One that is being unloaded is still there for its own DllMain. */
-static ldr_module *find_dying(const ldr_context *ctx, const char *name)
-{
-    ldr_module *module = ctx->first;
-    while (module && !(module->state == LDR__DYING && ldr__same_name(module->name, name)))
-        module = module->next;
-    return module;
-}
-
-ldr_module *ldr__guest_find(ldr_context *ctx, const char *name, ldr__keep how)
-{
-    ldr__table_lock(ctx);
-    ldr_module *module = ldr__module_by_name(ctx, name);
-    if (!module)
-        module = find_dying(ctx, name);
-    if (module)
-        keep(module, how);
-    ldr__table_unlock(ctx);
-    return module;
-}
-
 ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_base, ldr__keep how)
 {
     ldr__table_lock(ctx);
     ldr_module *module = find_at(ctx, address, only_base);
     if (module)
-        keep(module, how);
+        ldr__module_keep_as(module, how);
     ldr__table_unlock(ctx);
     return module;
 }

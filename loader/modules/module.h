@@ -77,6 +77,7 @@ struct ldr_module {
     void *guest_entry;  /* the environment's: see ldr__module_guest_entry */
     bool pinned, reachable;
     atomic_bool no_thread_calls;
+    struct ldr__debug *debug; /* debug/debug.c: what a debugger knows of it, or NULL */
     ldr_module **needs;
     size_t need_count, need_capacity;
     ldr__needs_table need_table;
@@ -117,6 +118,7 @@ struct ldr_context {
     void *trace_user;
     atomic_uint_fast64_t trace_events; /* so far */
     uint64_t trace_start;              /* ldr__os_time then */
+    uint32_t debug;                    /* LDR_DEBUG_* */
     const ldr_module *asker;           /* that a DLL is looked for on behalf of; or NULL */
 };
 
@@ -146,6 +148,8 @@ ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *pa
 ldr_status ldr__module_list(ldr_module *module, const ldr__file_id *id);
 /* Takes the table lock for the change. */
 void ldr__module_set_state(ldr_module *module, ldr__state state);
+/* For the guest, as it asks; the table is locked. */
+void ldr__module_keep_as(ldr_module *module, ldr__keep how);
 /* It is mapped and no more; takes the table lock. */
 void ldr__module_set_bare(ldr_module *module);
 /* The environment learns what has changed of a module's count or flags; the table is locked. */

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "modules/module.h"
 #include "section/diag.h"
@@ -73,7 +72,7 @@ typedef struct walk {
     char *name;           /* allocated: the request's, when it comes from a forwarder */
     const void *landmark; /* a forwarder passed before: to meet it again is to go round */
     uint32_t steps, next_landmark;
-    bool is_quick; /* only to what the holder needs already: nothing is loaded, nobody waited for */
+    bool is_quick; /* only as far as modules are ready, under the table lock */
     ldr_diag *diag;
 } walk;
 
@@ -118,35 +117,31 @@ static ldr_status read_forwarder(walk *self, pe_span text)
     return self->dll ? LDR_OK : fail_step(self, LDR_NO_MEMORY, PE_NT_NO_MEMORY);
 }
 
-/* The module that a forwarder leads to, if the holder needs it already; the table is locked. */
-static ldr_status find_needed(const walk *self, ldr_module **ret_module)
+/*
+ * A quick walk goes over modules that are initialised, since others may be in the middle of another
+ * thread's load, and is short. LDR_DLL_NOT_FOUND: it does not get there.
+ */
+static ldr_status find_ready(walk *self, ldr_module **ret_target)
 {
-    char file[256];
-    const char *end = strchr(self->dll, '.') ? "" : ".dll";
-    int length = snprintf(file, sizeof(file), "%s%s", self->dll, end);
-    if (length < 0 || (size_t)length >= sizeof(file))
+    enum { QUICK_STEPS = 64 };
+    if (self->steps > QUICK_STEPS)
         return LDR_DLL_NOT_FOUND;
-    for (size_t i = 0; i < self->holder->need_count; i++) {
-        ldr_module *other = self->holder->needs[i];
-        if (other->state != LDR__DYING && ldr__same_name(other->name, file)) {
-            *ret_module = other;
-            return LDR_OK;
-        }
-    }
-    return LDR_DLL_NOT_FOUND;
+    ldr_module *target = ldr__search_loaded(self->module->ctx, self->dll);
+    if (!target || target->state != LDR__INITIALISED)
+        return LDR_DLL_NOT_FOUND;
+    *ret_target = target;
+    return LDR_OK;
 }
 
-static ldr_status find_target(const walk *self, ldr_module **ret_module)
+static ldr_status find_target(walk *self, ldr_module **ret_target)
 {
-    if (self->is_quick)
-        return find_needed(self, ret_module);
     ldr_context *ctx = self->module->ctx;
+    if (self->is_quick)
+        return find_ready(self, ret_target);
     const ldr_module *asker = ctx->asker;
     ctx->asker = self->module;
-    ldr_status status = ldr__find_dll(ctx, self->module, self->dll, ret_module, self->diag);
+    ldr_status status = ldr__find_dll(ctx, self->module, self->dll, ret_target, self->diag);
     ctx->asker = asker;
-    if (status == LDR_OK && ldr__module_need(self->holder, *ret_module) != LDR_OK)
-        status = ldr__fail(self->diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, self->dll);
     return status;
 }
 
@@ -159,9 +154,13 @@ static ldr_status step(walk *self, const answer *from)
     if (status != LDR_OK)
         return status;
     status = find_target(self, &target);
-    if (status == LDR_OK)
-        self->module = target;
-    return status;
+    if (status != LDR_OK)
+        return status;
+    status = ldr__module_need(self->holder, target);
+    if (status != LDR_OK)
+        return ldr__fail(self->diag, status, PE_NT_NO_MEMORY, self->dll);
+    self->module = target;
+    return LDR_OK;
 }
 
 static ldr_status go(walk *self, const void **ret_address)
@@ -213,23 +212,23 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     return status;
 }
 
-/* Among what the module needs already, as is the case from the second time on. */
-static bool find_quickly(ldr_module *module, const ldr__request *request, const void **ret_address)
+/* Nearly always forwarders lead to what is there already. LDR_DLL_NOT_FOUND where they do not. */
+static ldr_status find_quickly(ldr_module *module, const ldr__request *request,
+                               const void **ret_address, ldr_diag *diag)
 {
-    walk self = {.holder = module, .module = module, .request = *request, .is_quick = true};
-    const void *address = NULL;
-    ldr__os_guard_begin();
+    walk self = {
+        .holder = module, .module = module, .request = *request, .is_quick = true, .diag = diag};
     ldr__table_lock(module->ctx);
-    ldr_status status = go(&self, &address);
+    ldr__os_guard_begin();
+    ldr_status status = go(&self, ret_address);
+    if (ldr__os_guard_end())
+        status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
     ldr__table_unlock(module->ctx);
-    if (ldr__os_guard_end() || status != LDR_OK)
-        return false;
-    *ret_address = address;
-    return true;
+    return status;
 }
 
-static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
-                                 const void **ret_address, ldr_diag *diag)
+static ldr_status find_and_load(ldr_module *module, const ldr__request *request,
+                                const void **ret_address, ldr_diag *diag)
 {
     ldr_thread_scope scope;
     ldr_context *ctx = module->ctx; /* which outlives a module that guest code unloads */
@@ -243,9 +242,18 @@ static ldr_status find_forwarded(ldr_module *module, const ldr__request *request
     return status;
 }
 
+static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
+                                 const void **ret_address, ldr_diag *diag)
+{
+    ldr_status status = find_quickly(module, request, ret_address, diag);
+    if (status != LDR_DLL_NOT_FOUND)
+        return status;
+    return find_and_load(module, request, ret_address, diag);
+}
+
 /*
- * What a module has itself is found without the lock of the context, which is held as long as some
- * DllMain runs; only forwarders lead to other modules.
+ * What a module has itself is found without a lock, and forwarders to what is there without the
+ * loader lock, which is held as long as some DllMain runs.
  */
 static ldr_status find(ldr_module *module, const ldr__request *request, const void **ret_address,
                        ldr_diag *diag)
@@ -257,8 +265,6 @@ static ldr_status find(ldr_module *module, const ldr__request *request, const vo
         return ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
     if (!is_there)
         return not_found(module, request, diag);
-    if (found.is_forwarder && find_quickly(module, request, ret_address))
-        return LDR_OK;
     if (found.is_forwarder)
         return find_forwarded(module, request, ret_address, diag);
     *ret_address = found.address;

@@ -154,6 +154,22 @@ ldr_status ldr__trace_bind(ldr_module *importer, const ldr_module *provider,
     return status;
 }
 
+void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
+                        const char *function, uint32_t ordinal, const void **address)
+{
+    ldr__trace_site site = {.importer = importer,
+                            .dll = dll,
+                            .function = function,
+                            .ordinal = ordinal,
+                            .address = *address};
+    if (importer == NULL || !ldr__trace_is_on(importer->ctx))
+        return;
+    site.importer_name = importer->name;
+    ldr__loader_lock(importer->ctx);
+    bind(importer, provider, &site, address);
+    ldr__loader_unlock(importer->ctx);
+}
+
 /* ---- Entry points ---- */
 
 static bool is_entry_point(const ldr_module *module, const void *function)

@@ -126,12 +126,18 @@ static void condemn(ldr_module *module)
     module->pinned = false;
 }
 
-/* Takes back what `module` has come to need of the condemned. */
-static void forget_dying(ldr_module *module)
+/* Whether `module` must do without `other` when the load is undone: what was there before it loses
+ * all that it brought in, also what was initialised already. */
+static bool is_undone(const ldr_module *module, const ldr_module *other, uint64_t load)
+{
+    return other->state == LDR__DYING || (module->load < load && other->load == load);
+}
+
+static void forget_undone(ldr_module *module, uint64_t load)
 {
     size_t kept = 0, walked = module->walk_next;
     for (size_t i = 0; i < module->need_count; i++) {
-        if (module->needs[i]->state != LDR__DYING)
+        if (!is_undone(module, module->needs[i], load))
             module->needs[kept++] = module->needs[i];
         else if (i < walked)
             module->walk_next--;
@@ -140,10 +146,10 @@ static void forget_dying(ldr_module *module)
     ldr__needs_changed(module);
 }
 
-static bool needs_dying(const ldr_module *module)
+static bool needs_undone(const ldr_module *module, uint64_t load)
 {
     for (size_t i = 0; i < module->need_count; i++) {
-        if (module->needs[i]->state == LDR__DYING)
+        if (is_undone(module, module->needs[i], load))
             return true;
     }
     return false;
@@ -157,10 +163,10 @@ static bool condemn_dependents(ldr_context *ctx, uint64_t load)
 {
     bool any = false;
     for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (m->state == LDR__DYING || !needs_dying(m))
+        if (m->state == LDR__DYING || !needs_undone(m, load))
             continue;
         if (m->load < load) {
-            forget_dying(m);
+            forget_undone(m, load);
         } else {
             condemn(m);
             any = true;

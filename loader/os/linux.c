@@ -340,6 +340,28 @@ ldr_status ldr__os_drop(void *address, uint64_t size)
     return madvise(address, size, MADV_DONTNEED_LOCKED) == 0 ? LDR_OK : LDR_OS_ERROR;
 }
 
+ldr_status ldr__os_detach(void *address, uint64_t size, int access)
+{
+    void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (copy == MAP_FAILED)
+        return ldr__linux_status();
+    ldr_status status = ldr__os_peek(address, copy, size);
+    if (status == LDR_OK)
+        status = ldr__os_protect(copy, size, access);
+    /* What may be refused has been granted by now. */
+    if (status == LDR_OK &&
+        mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED)
+        status = ldr__linux_status();
+    if (status != LDR_OK) {
+        munmap(copy, size);
+        return status;
+    }
+    /* Profilers are told of code by mprotect, not by mremap. */
+    mprotect(address, size, PROT_READ);
+    return ldr__os_protect(address, size, access);
+}
+
 void ldr__os_unmap(void *address, uint64_t size)
 {
     munmap(address, size);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,19 +97,58 @@ static ldr_status find_in(const char *folder, const part *wanted, char **ret_nam
     return status;
 }
 
+/* No file's name in another case is longer: a letter has 3 bytes at the most where another has 1.
+ */
+enum { LONGEST_NAME = 3 * NAME_MAX };
+
+/* What most files are called, whatever they are asked for as: saves reading the folder. */
+static char *lower_case(const char *name)
+{
+    char *lower = strdup(name);
+    for (char *c = lower; lower != NULL && *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c + 'a' - 'A');
+    return lower;
+}
+
+/* The path of a part that is called exactly `name`; LDR_FILE_NOT_FOUND if there is none. */
+static ldr_status find_exactly(const char *folder, const char *name, mode_t kind, char **ret_path)
+{
+    char *path = join(folder, name);
+    if (path == NULL)
+        return LDR_NO_MEMORY;
+    if (!is_kind_at(AT_FDCWD, path, kind)) {
+        free(path);
+        return LDR_FILE_NOT_FOUND;
+    }
+    *ret_path = path;
+    return LDR_OK;
+}
+
+static ldr_status find_in_lower_case(const char *folder, const part *wanted, char **ret_path)
+{
+    char *lower = lower_case(wanted->name);
+    if (lower == NULL)
+        return LDR_NO_MEMORY;
+    ldr_status status = LDR_FILE_NOT_FOUND;
+    if (strcmp(lower, wanted->name) != 0 && wanted->same(lower, wanted->name))
+        status = find_exactly(folder, lower, wanted->kind, ret_path);
+    free(lower);
+    return status;
+}
+
 /* The path of one part in `folder`. */
 static ldr_status find_part(const char *folder, const part *wanted, char **ret_path)
 {
     char *found = NULL;
-    char *path = join(folder, wanted->name);
-    if (path == NULL)
-        return LDR_NO_MEMORY;
-    if (is_kind_at(AT_FDCWD, path, wanted->kind)) {
-        *ret_path = path;
-        return LDR_OK;
-    }
-    free(path);
-    ldr_status status = find_in(folder, wanted, &found);
+    if (strlen(wanted->name) > LONGEST_NAME)
+        return LDR_FILE_NOT_FOUND;
+    ldr_status status = find_exactly(folder, wanted->name, wanted->kind, ret_path);
+    if (status == LDR_FILE_NOT_FOUND)
+        status = find_in_lower_case(folder, wanted, ret_path);
+    if (status != LDR_FILE_NOT_FOUND)
+        return status;
+    status = find_in(folder, wanted, &found);
     if (status != LDR_OK)
         return status;
     *ret_path = join(folder, found);

@@ -139,8 +139,8 @@ ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
 
 /*
  * The path of the file called `name` below `folder`, allocated. `name` may be a relative path; each
- * part is one that `same` calls the same, an exact match first. LDR_FILE_NOT_FOUND when there is
- * none, LDR_NO_MEMORY.
+ * part is one that `same` calls the same: an exact match first, then one in lower case, then the
+ * first in byte order. LDR_FILE_NOT_FOUND when there is none, LDR_NO_MEMORY.
  */
 ldr_status ldr__os_folder_find(const char *folder, const char *name,
                                bool (*same)(const char *a, const char *b), char **ret_path);
@@ -319,6 +319,10 @@ ldr_status ldr__os_copies_find(ldr__handle finder, uint64_t *address, uint64_t e
  * private pages stay as they are. LDR_OS_ERROR. */
 ldr_status ldr__os_drop(void *address, uint64_t size);
 
+/* Pages become copies of themselves that are of no file. LDR_IO_ERROR (the file behind them has
+ * been cut off), LDR_NO_MEMORY, LDR_OS_ERROR: they are as before. */
+ldr_status ldr__os_detach(void *address, uint64_t size, int access);
+
 /* Releases a range; never fails for a range that the caller owns. */
 void ldr__os_unmap(void *address, uint64_t size);
 
@@ -394,6 +398,20 @@ ldr_status ldr__os_pager_fill(ldr__pager *pager, ldr__handle segment, uint64_t o
                               const void *bytes, uint64_t size);
 /* Has those who wait in a range look again, after it was unmapped or filled. */
 void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size);
+
+/* ---- Debuggers and profilers, which know of one thing only for a whole process ---- */
+
+/*
+ * Tells GDB, now or when it attaches, of an ELF object that describes code (its interface for
+ * just-in-time compilers). The bytes stay as they are until it is removed. LDR_NO_MEMORY.
+ */
+typedef struct ldr__debugger_entry ldr__debugger_entry;
+ldr_status ldr__os_debugger_add(const void *object, uint64_t size, ldr__debugger_entry **ret_entry);
+void ldr__os_debugger_remove(ldr__debugger_entry *entry); /* NULL is allowed */
+
+/* Adds lines to the file in which profilers look for names of code (perf: /tmp/perf-PID.map), which
+ * only the user can read; nobody removes it. LDR_OS_ERROR, LDR_IO_ERROR. */
+ldr_status ldr__os_profile_append(const char *text, size_t size);
 
 /* ---- Threads ---- */
 

@@ -78,4 +78,14 @@ if ! grep -q '^PELOAD_SANITIZE:BOOL=ON' "$PELOAD_BUILD/CMakeCache.txt"; then
 fi
 peload call "$values" end 0
 fails_clearly "an exit" "ended the process"
+# What it needs, from a system folder.
+mkdir "$work/dll" "$work/system"
+cp "$guests/dependent.dll" "$work/dll"
+cp "$guests/dependency.dll" "$work/system/DEPENDENCY.DLL"
+peload call "$work/dll/dependent.dll" dependent_answer --ret int
+same "without the system folder: exit status" 1 "$status"
+peload call --ret int --system-dir "$work/system" "$work/dll/dependent.dll" dependent_answer
+same "--system-dir" 42 "$out"
+peload call --ret int --policy none "$work/dll/dependent.dll" dependent_answer
+same "--policy none: exit status" 2 "$status"
 finish

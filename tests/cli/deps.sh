@@ -14,7 +14,7 @@ same "json: providers" "['file', 'host', 'host']" "$(json '[m["provider"] for m 
 same "json: needs" "[1, 2]" "$(json '[n["module"] for n in j["modules"][0]["needs"]]')"
 
 peload deps --dot "$zlib"
-has "dot" "n0 -> n1 [style=solid]" "$out"
+has "dot" "n0 -> n1 [style=solid, tooltip=\"KERNEL32.dll\"]" "$out"
 if command -v dot >/dev/null; then
     dot -Tsvg "$work/out" >"$work/svg" || same "dot: syntax" good bad
 fi

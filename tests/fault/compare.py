@@ -63,9 +63,8 @@ def check_wine(guest, path):
 
 
 def main():
-    peload, guest = sys.argv[1:3]
-    folder = sys.argv[3] if len(sys.argv) > 3 else EXPECTED
-    options = sys.argv[4:]
+    peload, guest, *rest = sys.argv[1:]
+    folder, options = (rest[0], rest[1:]) if rest else (EXPECTED, [])
     if not os.path.exists(guest):
         print(f"SKIPPED: {guest} is missing (needs mingw-w64, clang and lld)")
         return 77

@@ -272,6 +272,27 @@ Test(export_index, lookup_does_not_wait_for_a_running_dllmain, .timeout = 20)
     ldr_context_destroy(ctx);
 }
 
+Test(export_index, forwarder_to_what_is_there_does_not_wait_for_a_running_dllmain, .timeout = 20)
+{
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    img_add_forwarder(&builder, "fn", 1, "c.fn");
+    folder_image("a", &builder);
+    folder_dll("b", "");
+    folder_dll("c", "");
+    ldr_context *ctx = fake_context();
+    asked = folder_load(ctx, "a.dll");
+    ldr_module *c = folder_load(ctx, "c.dll");
+    fake_on_call(ask_from_another_thread);
+    folder_load(ctx, "b.dll");
+    fake_on_call(NULL);
+    cr_assert_eq(found_meanwhile, at(c, 0x1000));
+    ldr_unload(c);
+    cr_assert_eq(ldr_module_find(ctx, "c.dll"), c, "a needs it now");
+    ldr_context_destroy(ctx);
+}
+
 /* ---- Reasons ---- */
 
 static ldr_status why_not(ldr_module *module, const char *name, uint32_t ordinal, ldr_diag *diag)

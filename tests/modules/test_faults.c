@@ -1,6 +1,7 @@
 /* Every call of the operating system and every allocation failing once while a graph is loaded. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fake_environment.h"
@@ -75,6 +76,44 @@ Test(faults, each_call_failing_once_while_loading_leaves_nothing)
         calls++;
     cr_assert_gt(calls, 50);
     ldr_context_destroy(ctx);
+}
+
+/* Who is told of modules for their sake only is no reason not to load them. */
+static bool load_for_debuggers(ldr_context *ctx, unsigned call)
+{
+    ldr_module *module = NULL;
+    faulty_os_held before = faulty_os_holds();
+    faulty_os_fail_at(call, false);
+    ldr_status status = ldr_load(ctx, folder_path("a.dll"), NULL, &module, NULL);
+    bool failed = faulty_os_stop() > call;
+    const char *what = faulty_os_failed();
+    bool is_told =
+        what != NULL && (strcmp(what, "detach") == 0 || strcmp(what, "debugger_add") == 0 ||
+                         strcmp(what, "profile_append") == 0);
+    if (is_told)
+        cr_assert_eq(status, LDR_OK, "call %u (%s)", call, what);
+    ldr_unload(module);
+    expect_same(before, call);
+    fake_log_clear();
+    return failed;
+}
+
+Test(faults, each_call_failing_once_while_debuggers_are_told_leaves_nothing)
+{
+    unsigned call = 0;
+    char map[64];
+    write_graph();
+    ldr_context *ctx = fake_context();
+    ctx->debug = LDR_DEBUG_GDB | LDR_DEBUG_PERF;
+    load_for_debuggers(ctx, UINT32_MAX);
+    while (load_for_debuggers(ctx, call))
+        call++;
+    ldr_context_destroy(ctx);
+    cr_expect(faulty_os_has_failed("detach"));
+    cr_expect(faulty_os_has_failed("debugger_add"));
+    cr_expect(faulty_os_has_failed("profile_append"));
+    snprintf(map, sizeof map, "/tmp/perf-%d.map", (int)getpid());
+    unlink(map);
 }
 
 static unsigned cut_call;
@@ -177,8 +216,13 @@ Test(faults, each_call_failing_once_while_a_context_is_made_leaves_nothing)
     static const int target = 0;
     static const ldr_export exports[] = {{"f", &target, 0, 0}, {"d", &target, 0, sizeof target}};
     const char *folders[] = {"/tmp", "/usr"};
-    ldr_context_options options = {
-        .size = sizeof options, .search_folders = folders, .search_folder_count = 2};
+    ldr_context_options options = {.size = sizeof options,
+                                   .search_folders = folders,
+                                   .search_folder_count = 2,
+                                   .known_dlls = folders,
+                                   .known_dll_count = 2,
+                                   .system_folder = "/tmp",
+                                   .windows_folder = "/usr"};
     bool failed = true;
     for (unsigned call = 0; failed; call++) {
         faulty_os_held before = faulty_os_holds();

@@ -7,6 +7,7 @@
 
 #include "fake_environment.h"
 #include "modules/module.h"
+#include "support/faulty_os.h"
 
 /* A folder of the test's, with NAME.dll in it that needs `needs` ("" for none). */
 static const char *folder_with(const char *folder, const char *name, const char *needs)
@@ -288,12 +289,13 @@ Test(search, default_flags_of_the_guest_count_where_a_load_has_none)
     ldr_context_destroy(ctx);
 }
 
-/* A load configuration that says DependentLoadFlags 0x800: at offset 78 of the structure. */
-static void folder_dll_for_system(const char *name, const char *needs)
+/* A load configuration with DependentLoadFlags, which are at offset 78 of the structure. */
+static void folder_dll_with_flags(const char *name, const char *needs, uint32_t flags)
 {
     img_builder builder;
     uint8_t config[0x100] = {0xA0};
-    config[78 + 1] = 0x08;
+    config[78 + 1] = (uint8_t)(flags >> 8);
+    mkdir(folder_path("a"), 0700);
     img_start(&builder, IMG_PE32_PLUS);
     builder.characteristics |= PE_FILE_DLL;
     uint32_t rva = img_add_section(&builder, ".rdata", IMG_RO, config, sizeof(config), 0x1000);
@@ -306,7 +308,7 @@ Test(search, dependent_load_flags_are_about_the_images_own_imports)
 {
     folder_with("a", "y", "z");
     folder_with("a", "z", "");
-    folder_dll_for_system("a/x", "y.dll");
+    folder_dll_with_flags("a/x", "y.dll", LDR_SEARCH_SYSTEM);
     ldr_context *ctx = context_of(LDR_POLICY_PLUGIN, folder_with("system", "other", ""));
     ldr_module *x;
     cr_assert_eq(load(ctx, "a/x.dll", 0, &x), LDR_DLL_NOT_FOUND);
@@ -316,6 +318,32 @@ Test(search, dependent_load_flags_are_about_the_images_own_imports)
     cr_assert_eq(x->dependent_flags, LDR_SEARCH_SYSTEM);
     expect_from(ctx, "y.dll", "system");
     expect_from(ctx, "z.dll", "system");
+    ldr_context_destroy(ctx);
+}
+
+Test(search, dependent_load_flags_can_name_the_images_own_folder)
+{
+    folder_dll_with_flags("a/x", "y.dll", LDR_SEARCH_LOAD_FOLDER);
+    folder_with("a", "y", "");
+    ldr_context *ctx = context_of(LDR_POLICY_WINDOWS, NULL);
+    ldr_module *x;
+    cr_assert_eq(load(ctx, "a/x.dll", 0, &x), LDR_OK);
+    expect_from(ctx, "y.dll", "a");
+    ldr_context_destroy(ctx);
+}
+
+Test(search, dll_for_another_machine_ends_the_search)
+{
+    img_builder builder;
+    mkdir(folder_path("a"), 0700);
+    img_start(&builder, IMG_PE32);
+    builder.characteristics |= PE_FILE_DLL;
+    folder_image("a/y.dll", &builder);
+    folder_with("a", "x", "y");
+    ldr_context *ctx = context_of(LDR_POLICY_PLUGIN, folder_with("system", "y", ""));
+    ldr_module *x;
+    cr_assert_eq(load(ctx, "a/x.dll", 0, &x), LDR_WRONG_MACHINE);
+    cr_assert_null(ldr_module_find(ctx, "x.dll"));
     ldr_context_destroy(ctx);
 }
 
@@ -645,4 +673,93 @@ Test(search, find_says_where_and_loads_nothing)
     cr_assert_null(ldr_module_find(ctx, "y.dll"));
     ldr_context_destroy(ctx);
     img_free(&files.image);
+}
+
+Test(search, guest_asks_for_loaded_modules_by_name_path_and_contract)
+{
+    ldr_context *ctx = context_of(LDR_POLICY_PLUGIN, NULL);
+    cr_assert_eq(ldr_host_module_add(ctx, "kernel32.dll", NULL, 0), LDR_OK);
+    folder_with("a", "y", "");
+    folder_with("b", "y", "");
+    ldr_module *first = folder_load(ctx, "a/y.dll"), *second = folder_load(ctx, "b/y.dll");
+    ldr_module *host = ldr_module_find(ctx, "kernel32.dll");
+    cr_assert_eq(ldr__guest_module(ctx, "Y", LDR__KEEP_NOT), first);
+    cr_assert_eq(ldr__guest_module(ctx, "y.dll.", LDR__KEEP_NOT), first);
+    cr_assert_null(ldr__guest_module(ctx, "y.", LDR__KEEP_NOT));
+    cr_assert_eq(ldr__guest_module(ctx, "b\\Y", LDR__KEEP_NOT), second);
+    cr_assert_eq(ldr__guest_module(ctx, folder_path("B/Y"), LDR__KEEP_NOT), second);
+    cr_assert_null(ldr__guest_module(ctx, "c\\y", LDR__KEEP_NOT));
+    cr_assert_null(ldr__guest_module(ctx, "/y.dll", LDR__KEEP_NOT));
+    cr_assert_null(ldr__guest_module(ctx, "C:\\y.dll", LDR__KEEP_NOT));
+    cr_assert_eq(ldr__guest_module(ctx, "api-ms-win-core-file-l1-2-2", LDR__KEEP_NOT), host);
+    cr_assert_eq(ldr__guest_module(ctx, "KernelBase", LDR__KEEP_NOT), host);
+    cr_assert_null(ldr__guest_module(ctx, "api-ms-win-core-nothing-l1-2-2", LDR__KEEP_NOT));
+    ldr_context_destroy(ctx);
+}
+
+/* ---- Failures ---- */
+
+/* Everything that a search can go through before it finds something, call by call. */
+static bool search_with_failure(ldr_context *ctx, unsigned call, const char *name)
+{
+    ldr_module *module = NULL;
+    faulty_os_held before = faulty_os_holds();
+    faulty_os_fail_at(call, false);
+    ldr_status status = ldr__guest_load(ctx, name, 0, &module, NULL);
+    bool failed = faulty_os_stop() > call;
+    cr_assert_eq(status == LDR_OK, module != NULL);
+    if (failed)
+        cr_assert_neq(status, LDR_DLL_NOT_FOUND, "call %u: it is there", call);
+    ldr_unload(module);
+    cr_assert_null(ldr_module_find(ctx, "y.dll"));
+    faulty_os_held after = faulty_os_holds();
+    if (failed)
+        cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0, "call %u (%s) leaves something",
+                     call, faulty_os_failed());
+    return failed;
+}
+
+Test(search, each_call_failing_once_leaves_nothing_and_is_no_missing_dll)
+{
+    static const char *const names[] = {"y", "sub\\Y.dll", "api-ms-win-shcore-path-l1-1-0"};
+    const char *folders[] = {folder_with("one", "other", "")};
+    mkdir(folder_path("system"), 0700);
+    mkdir(folder_path("system/Sub"), 0700);
+    folder_with("system/Sub", "y", "");
+    folder_with("system", "shcore", "");
+    const ldr_context_options options = {.size = sizeof(options),
+                                         .search_folders = folders,
+                                         .search_folder_count = 1,
+                                         .system_folder = folder_with("system", "y", "")};
+    ldr_context *ctx = context_with(&options);
+    cr_assert_eq(ldr__guest_set_folder(ctx, "Z:\\no\\such\\folder"), LDR_OK);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        unsigned calls = 0;
+        search_with_failure(ctx, UINT32_MAX, names[i]);
+        while (search_with_failure(ctx, calls, names[i]))
+            calls++;
+        cr_assert_gt(calls, 10u, "%s", names[i]);
+    }
+    ldr_context_destroy(ctx);
+}
+
+Test(search, guest_that_cannot_set_a_folder_keeps_the_old_ones)
+{
+    ldr_context *ctx = context_of(LDR_POLICY_WINDOWS, NULL);
+    char *got = NULL;
+    void *cookie = NULL;
+    cr_assert_eq(ldr__guest_set_folder(ctx, "a"), LDR_OK);
+    faulty_os_fail_at(0, false);
+    cr_assert_eq(ldr__guest_set_folder(ctx, "b"), LDR_NO_MEMORY);
+    faulty_os_stop();
+    for (unsigned call = 0; call < 2; call++) {
+        faulty_os_fail_at(call, false);
+        cr_assert_eq(ldr__guest_add_folder(ctx, "/tmp", &cookie), LDR_NO_MEMORY);
+        faulty_os_stop();
+    }
+    cr_assert_null(cookie);
+    cr_assert_eq(ldr__guest_folder(ctx, &got), LDR_OK);
+    cr_assert_str_eq(got, "a");
+    ldr__os_free(got);
+    ldr_context_destroy(ctx);
 }

@@ -160,13 +160,15 @@ static void expect_not_found(const char *name)
     cr_assert_eq(path, (char *)folder);
 }
 
-Test(files, find_takes_the_exact_name_first_and_then_any_case)
+Test(files, find_takes_the_exact_name_first_then_lower_case_and_then_any)
 {
     make_file("Kernel32.DLL", "");
+    make_file("KERNEL32.DLL", "");
+    expect_found("kernel32.dll", "KERNEL32.DLL");
     make_file("kernel32.dll", "");
     expect_found("kernel32.dll", "kernel32.dll");
     expect_found("Kernel32.DLL", "Kernel32.DLL");
-    expect_found("KERNEL32.dll", "Kernel32.DLL");
+    expect_found("KERNEL32.dll", "kernel32.dll");
     make_file("only.dll", "");
     expect_found("ONLY.DLL", "only.dll");
 }

@@ -129,6 +129,11 @@ FORWARD(copies_find, LDR_OS_ERROR,
         (ldr__handle finder, uint64_t *address, uint64_t end, ldr__os_span *ret_spans,
          uint32_t capacity, uint32_t *ret_count),
         (finder, address, end, ret_spans, capacity, ret_count))
+FORWARD(detach, LDR_NO_MEMORY, (void *address, uint64_t size, int access), (address, size, access))
+FORWARD(debugger_add, LDR_NO_MEMORY,
+        (const void *object, uint64_t size, ldr__debugger_entry **ret_entry),
+        (object, size, ret_entry))
+FORWARD(profile_append, LDR_IO_ERROR, (const char *text, size_t size), (text, size))
 FORWARD(drop, LDR_OS_ERROR, (void *address, uint64_t size), (address, size))
 FORWARD(pager_begin, LDR_OS_ERROR, (ldr__pager * pager), (pager))
 FORWARD(pager_watch, LDR_NO_MEMORY, (ldr__pager * pager, void *address, uint64_t size),

@@ -33,16 +33,12 @@ static void show_node(const deps_graph *graph, size_t index)
     printf("%s%s];\n", looks[node->provider], node->cycle != 0 ? ", penwidth=2" : "");
 }
 
-static void show_edge(const deps_graph *graph, size_t from, const deps_edge *edge)
+static void show_edge(size_t from, const deps_edge *edge)
 {
     static const char *const styles[] = {
         [DEPS_IMPORT] = "solid", [DEPS_DELAY] = "dashed", [DEPS_FORWARDER] = "dotted"};
-    const deps_node *to = graph->nodes[edge->to];
-    printf("    n%zu -> n%zu [style=%s", from, edge->to, styles[edge->kind]);
-    if (edge->contract_host != NULL || to->provider == DEPS_FILE) {
-        fputs(", tooltip=", stdout);
-        quote(edge->via != NULL ? edge->via : edge->name);
-    }
+    printf("    n%zu -> n%zu [style=%s, tooltip=", from, edge->to, styles[edge->kind]);
+    quote(edge->via != NULL ? edge->via : edge->name);
     puts(edge->missing_count != 0 ? ", color=red];" : "];");
 }
 
@@ -53,7 +49,7 @@ void deps_print_dot(const deps_graph *graph)
         show_node(graph, i);
     for (size_t i = 0; i < graph->count; i++) {
         for (size_t e = 0; e < graph->nodes[i]->edge_count; e++)
-            show_edge(graph, i, &graph->nodes[i]->edges[e]);
+            show_edge(i, &graph->nodes[i]->edges[e]);
     }
     puts("}");
 }

@@ -1,6 +1,7 @@
 /* find.c: a search in the name of an importer or of the embedder, and what is done with its end. */
 #include <string.h>
 
+#include "modules/find/apiset.h"
 #include "modules/module.h"
 #include "section/diag.h"
 #include "section/options.h"
@@ -67,8 +68,10 @@ ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const cha
                           .flags = load ? load->flags : 0};
     if (!load)
         ldr__search_flags(&ctx->search, 0, name, &lookup.flags);
-    if (importer && importer->dependent_flags != 0)
+    if (importer && importer->dependent_flags != 0) {
         lookup.flags = importer->dependent_flags;
+        lookup.loaded = importer->path;
+    }
     return find_and_take(ctx, &lookup, name, ret_module, diag);
 }
 
@@ -93,4 +96,86 @@ ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *
     ldr__loader_unlock(ctx);
     ldr__os_free(file_name);
     return status;
+}
+
+/* ---- Modules that are loaded ---- */
+
+/* Whether `path` is absolute and ends with all the parts of `end`. */
+static bool ends_with(const char *path, const char *end)
+{
+    size_t length = strlen(path), end_length = strlen(end);
+    if (end[0] == '/')
+        return ldr__same_name(path, end);
+    return length > end_length && path[length - end_length - 1] == '/' &&
+           ldr__same_name(path + length - end_length, end);
+}
+
+static ldr_module *with_path(ldr_context *ctx, const char *path)
+{
+    const char *name = ldr__base_name(path);
+    ldr_module *module = ldr__index_named(&ctx->index, name, NULL);
+    while (module && !ends_with(module->path, path))
+        module = ldr__index_named(&ctx->index, name, module);
+    return module;
+}
+
+/* The contract's host if it is loaded, or what stands for it; a contract may also be a file. */
+static ldr_module *with_name(ldr_context *ctx, const char *name)
+{
+    const char *host = ldr__apiset_host(name);
+    const char *stand_in = ldr__apiset_stand_in(name, host ? host : name);
+    ldr_module *module = host ? ldr__module_by_name(ctx, host) : NULL;
+    if (!module)
+        module = ldr__module_by_name(ctx, name);
+    if (!module && stand_in)
+        module = ldr__module_by_name(ctx, stand_in);
+    return module;
+}
+
+/* One that is being unloaded is still there for its own DllMain. */
+static ldr_module *find_dying(const ldr_context *ctx, const char *name)
+{
+    ldr_module *module = ctx->first;
+    while (module && !(module->state == LDR__DYING && ldr__same_name(module->name, name)))
+        module = module->next;
+    return module;
+}
+
+ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how)
+{
+    char *file = NULL;
+    if (ldr__search_file_name(ctx, name, &file) != LDR_OK)
+        return NULL;
+    ldr__table_lock(ctx);
+    ldr_module *module = strchr(file, '/') ? with_path(ctx, file) : with_name(ctx, file);
+    if (!module)
+        module = find_dying(ctx, file);
+    if (module)
+        ldr__module_keep_as(module, how);
+    ldr__table_unlock(ctx);
+    ldr__os_free(file);
+    return module;
+}
+
+/* The host's path of a file: among modules of its name, whatever links lead there. */
+static ldr_module *with_host_path(ldr_context *ctx, const char *path)
+{
+    char *absolute = NULL;
+    if (ldr__os_path_absolute(path, &absolute) != LDR_OK)
+        return NULL;
+    ldr__table_lock(ctx);
+    ldr_module *module = with_path(ctx, absolute);
+    ldr__table_unlock(ctx);
+    ldr__os_free(absolute);
+    return module;
+}
+
+ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
+{
+    if (strchr(name, '/'))
+        return with_host_path(ctx, name);
+    ldr__table_lock(ctx);
+    ldr_module *module = ldr__module_by_name(ctx, name);
+    ldr__table_unlock(ctx);
+    return module;
 }

@@ -343,7 +343,7 @@ static void complete_name(char *name)
         memcpy(base + length, ".dll", sizeof(".dll"));
 }
 
-static ldr_status file_name(ldr_context *ctx, const char *name, char **ret_name)
+ldr_status ldr__search_file_name(ldr_context *ctx, const char *name, char **ret_name)
 {
     char *file = NULL;
     if (name[0] == '\0' || strlen(name) > LDR__NAME_MAX)
@@ -372,7 +372,7 @@ ldr_status ldr__search_find(ldr_context *ctx, const ldr__lookup *lookup, const c
 {
     ldr_found found = {0};
     char *file = NULL;
-    ldr_status status = file_name(ctx, name, &file);
+    ldr_status status = ldr__search_file_name(ctx, name, &file);
     if (status == LDR_OK) {
         search self = {.ctx = ctx, .lookup = lookup, .name = file, .found = &found};
         self.is_path = strchr(file, '/') != NULL;
@@ -389,4 +389,36 @@ ldr_status ldr__search_find(ldr_context *ctx, const ldr__lookup *lookup, const c
     *ret_found = found;
     *ret_file_name = file;
     return LDR_OK;
+}
+
+/* In the places of the policy, as far as they hold nothing but modules. */
+static void look_among_modules(search *self, const char *name)
+{
+    const ldr__search *known = &self->ctx->search;
+    ldr_status status = LDR_FILE_NOT_FOUND;
+    for (size_t i = 0; i < known->place_count && status == LDR_FILE_NOT_FOUND; i++) {
+        self->place = known->places[i];
+        if (self->place == LDR_PLACE_HOST)
+            status = look_in_host(self, self->name, name);
+        else if (self->place == LDR_PLACE_LOADED)
+            status = look_in_loaded(self, name);
+        else if (self->place != LDR_PLACE_API_SETS)
+            return;
+    }
+}
+
+ldr_module *ldr__search_loaded(ldr_context *ctx, const char *name)
+{
+    const ldr__search *known = &ctx->search;
+    ldr_found found = {0};
+    char *file = NULL;
+    if (strpbrk(name, "/\\:") || ldr__search_file_name(ctx, name, &file) != LDR_OK)
+        return NULL;
+    search self = {.ctx = ctx, .name = file, .found = &found};
+    const char *host = ldr__apiset_host(file);
+    bool sets_are_first = known->place_count != 0 && known->places[0] == LDR_PLACE_API_SETS;
+    if (!host || sets_are_first)
+        look_among_modules(&self, host ? host : file);
+    ldr__os_free(file);
+    return found.module;
 }

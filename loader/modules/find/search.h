@@ -55,10 +55,23 @@ ldr_status ldr__search_flags(const ldr__search *search, uint32_t flags, const ch
 uint32_t ldr__search_spell_out(uint32_t flags);
 
 /*
- * Where the DLL is that the guest or an image calls `name`. `ret_file_name` gets the base name that
- * it stands for, allocated. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY; *ret_found is to be released.
+ * The file that the guest or an image means by `name`: a bare name or a host path, with its
+ * extension; allocated. Needs no lock. LDR_FILE_NOT_FOUND (no name, another drive), LDR_NO_MEMORY.
+ */
+ldr_status ldr__search_file_name(ldr_context *ctx, const char *name, char **ret_name);
+
+/*
+ * Where the DLL is that the guest or an image calls `name`. `ret_file_name` gets the file that it
+ * stands for, as above. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY; *ret_found is to be released.
  */
 ldr_status ldr__search_find(ldr_context *ctx, const ldr__lookup *lookup, const char *name,
                             ldr_found *ret_found, char **ret_file_name, ldr_diag *diag);
+
+/*
+ * The module that the search would find without looking at any file: a host module or an image that
+ * is loaded, where the policy has these in front of all other places. NULL when the search would
+ * have to go on, or `name` is a path. The table lock is enough.
+ */
+ldr_module *ldr__search_loaded(ldr_context *ctx, const char *name);
 
 #endif

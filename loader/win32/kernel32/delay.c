@@ -127,6 +127,17 @@ static void *find_function(ldr_module *module, delay_info *info)
     return address;
 }
 
+/* What is told of calls through the slot from now on, if somebody listens. */
+static void *traced(const uint8_t *base, ldr_module *provider, const delay_info *info,
+                    void *function)
+{
+    const void *address = function;
+    ldr__trace_delayed(ldr__module_from_base(own_context(), base), provider, info->dll,
+                       info->by_name ? info->function.name : NULL,
+                       info->by_name ? 0 : info->function.ordinal, &address);
+    return (void *)(uintptr_t)address;
+}
+
 /* The function of a slot, which gets its address; NULL with the reason in `info`. */
 static void *resolve(const uint8_t *base, const delay_descriptor *descriptor, uint64_t *thunk,
                      delay_info *ret_info)
@@ -138,6 +149,8 @@ static void *resolve(const uint8_t *base, const delay_descriptor *descriptor, ui
     describe(base, descriptor, thunk, ret_info);
     ldr_module *module = find_dll(base, ret_info);
     void *function = module ? find_function(module, ret_info) : NULL;
+    if (function != NULL)
+        function = traced(base, module, ret_info, function);
     if (function != NULL) /* which can be called also where it cannot be stored */
         ldr__module_store(own_context(), (void **)thunk, function, &before);
     else if (ret_info->last_error == 0)

@@ -144,30 +144,11 @@ static ldr_module *program(void)
     return ldr__module_main(own_context());
 }
 
-/* A name without an extension means ".dll", one with a final dot means none. */
-static ldr_module *find_by_name(const char *name, ldr__keep how)
-{
-    char full[512];
-    const char *base = name;
-    for (const char *c = name; *c; c++)
-        if (*c == '\\' || *c == '/')
-            base = c + 1;
-    size_t length = strlen(base);
-    if (length + sizeof ".dll" > sizeof full)
-        return NULL;
-    memcpy(full, base, length + 1);
-    if (strchr(base, '.') == NULL)
-        memcpy(full + length, ".dll", sizeof ".dll");
-    else if (length > 0 && full[length - 1] == '.')
-        full[length - 1] = 0;
-    return ldr__guest_find(own_context(), full, how);
-}
-
 ldr_module *ldr__module_wanted(const char *name, ldr__keep how)
 {
     ldr_module *main = name ? NULL : program();
     if (name != NULL)
-        return find_by_name(name, how);
+        return ldr__guest_module(own_context(), name, how);
     return main ? ldr__guest_find_at(own_context(), ldr_module_base(main), true, how) : NULL;
 }
 

@@ -30,7 +30,7 @@ typedef struct ldr__traced {
     void **slot; /* of the block, until it is released */
 } ldr__traced;
 
-/* What entry.S saves and loads again; the last two only when a call is entered. */
+/* What entry.S saves and loads again. */
 typedef struct ldr__trace_registers {
     uint64_t rax, rcx, rdx, r8, r9, r10;
     _Alignas(16) struct {

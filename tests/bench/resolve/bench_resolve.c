@@ -191,6 +191,21 @@ static void bench_bind(const char *folder)
            EXPORTS, median, EXPORTS / median);
 }
 
+static void bench_place(ldr_context *ctx, ldr_module *module)
+{
+    ldr_symbol_place place;
+    const uint8_t *text = ldr_symbol(module, names[0]);
+    double start = bench_now(), first = 0;
+    for (uint32_t i = 0; i < EXPORTS; i++) {
+        if (ldr_symbol_at(ctx, text + i * 7919 % EXPORTS / 2, &place) != LDR_OK)
+            exit(1);
+        if (i == 0)
+            first = bench_now() - start;
+    }
+    printf("ldr_symbol_at: %.0f ns, the first time %.0f us\n",
+           (bench_now() - start) / EXPORTS * 1000, first);
+}
+
 static void bench_symbol(const char *folder)
 {
     static double times[ROUNDS];
@@ -213,6 +228,7 @@ static void bench_symbol(const char *folder)
         if (ldr_symbol_ordinal(module, j) == NULL)
             exit(1);
     printf("ldr_symbol_ordinal: %.0f ns\n", (bench_now() - start) / EXPORTS * 1000);
+    bench_place(ctx, module);
     ldr_context_destroy(ctx);
 }
 

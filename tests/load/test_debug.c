@@ -1,0 +1,118 @@
+/* What a debugger is told of modules: an object that binutils can read. */
+#include "real.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "JIT Compilation Interface" of GDB's manual. */
+struct jit_code_entry {
+    struct jit_code_entry *next, *previous;
+    const char *object;
+    uint64_t size;
+};
+
+struct jit_descriptor {
+    uint32_t version, action;
+    struct jit_code_entry *relevant, *first;
+};
+
+extern struct jit_descriptor __jit_debug_descriptor;
+
+static ldr_context *debug_context(void)
+{
+    ldr_context_options options = {.size = sizeof options, .debug = LDR_DEBUG_GDB};
+    ldr_context *ctx;
+    cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
+    return ctx;
+}
+
+static ldr_module *load(ldr_context *ctx, const char *path)
+{
+    const ldr_load_options options = {
+        .size = sizeof options, .no_initialise = true, .missing = LDR_MISSING_STUB};
+    ldr_module *module;
+    cr_assert_eq(ldr_load(ctx, path, &options, &module, NULL), LDR_OK, "%s", path);
+    return module;
+}
+
+/* Lines of what readelf says of the object that match; -1 if it complains. */
+static int lines_of_readelf(const struct jit_code_entry *entry, const char *option,
+                            const char *pattern)
+{
+    char path[64], command[256], line[1024];
+    int count = 0;
+    snprintf(path, sizeof path, "/tmp/peload-debug-%d.o", (int)getpid());
+    FILE *file = fopen(path, "wb");
+    cr_assert(file != NULL && fwrite(entry->object, 1, entry->size, file) == entry->size);
+    fclose(file);
+    snprintf(command, sizeof command, "readelf -W %s %s 2>&1", option, path);
+    FILE *output = popen(command, "r");
+    cr_assert_not_null(output);
+    while (fgets(line, sizeof line, output) != NULL) {
+        if (strstr(line, "arning") != NULL || strstr(line, "rror:") != NULL)
+            count = -1 - 1000000;
+        count += strstr(line, pattern) != NULL;
+    }
+    pclose(output);
+    unlink(path);
+    return count;
+}
+
+static void skip_without_readelf(void)
+{
+    if (system("readelf --version >/dev/null 2>&1") != 0)
+        cr_skip_test("readelf is missing (Debian: binutils)");
+}
+
+Test(debug, object_of_zlib_is_well_formed)
+{
+    skip_without_readelf();
+    ldr_context *ctx = debug_context();
+    ldr_module *zlib = load(ctx, corpus_file(ZLIB_FILE));
+    const struct jit_code_entry *entry = __jit_debug_descriptor.first;
+    cr_assert_not_null(entry);
+    cr_expect_eq(lines_of_readelf(entry, "-s", " zlib1!crc32\n"), 1);
+    cr_expect_gt(lines_of_readelf(entry, "-s", " FUNC "), 100);
+    cr_expect_gt(lines_of_readelf(entry, "--debug-dump=frames", " FDE "), 100);
+    cr_expect_eq(lines_of_readelf(entry, "-h", "Advanced Micro Devices X86-64"), 1);
+    ldr_unload(zlib);
+    cr_expect_null(__jit_debug_descriptor.first);
+    ldr_context_destroy(ctx);
+}
+
+/* Two contexts have one list, and each takes out what is its own. */
+Test(debug, contexts_share_the_list)
+{
+    ldr_context *first = debug_context(), *second = debug_context();
+    load(first, corpus_file(ZLIB_FILE));
+    load(second, corpus_file(ZLIB_FILE));
+    cr_assert_not_null(__jit_debug_descriptor.first);
+    cr_assert_not_null(__jit_debug_descriptor.first->next);
+    ldr_context_destroy(second);
+    cr_assert_not_null(__jit_debug_descriptor.first);
+    cr_expect_null(__jit_debug_descriptor.first->next);
+    cr_expect_null(__jit_debug_descriptor.first->previous);
+    ldr_context_destroy(first);
+    cr_expect_null(__jit_debug_descriptor.first);
+}
+
+/* Frame registers, chained functions, large frames: what compilers make. */
+Test(debug, objects_of_large_dlls_are_well_formed, .timeout = 120)
+{
+    static const char *const names[] = {
+        "deb/gcc-mingw-w64-x86-64-win32-runtime/usr/lib/gcc/x86_64-w64-mingw32/12-win32/"
+        "libstdc++-6.dll",
+        "npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll",
+    };
+    skip_without_readelf();
+    ldr_context *ctx = debug_context();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        load(ctx, corpus_file(names[i]));
+        for (const struct jit_code_entry *e = __jit_debug_descriptor.first; e != NULL; e = e->next)
+            cr_expect_gt(lines_of_readelf(e, "--debug-dump=frames", " FDE "), 50);
+    }
+    ldr_context_destroy(ctx);
+}
