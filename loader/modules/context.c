@@ -65,7 +65,7 @@ static void unload_all(ldr_context *ctx)
         sweep_all(ctx);
         ldr_thread_leave(&scope);
     }
-    ctx->process_detached = true;
+    atomic_store(&ctx->process_detached, true);
     sweep_all(ctx);
 }
 

@@ -62,6 +62,16 @@ typedef struct ldr__environment {
     void (*module_removed)(void *state, ldr_module *module);
 
     /*
+     * Before a DLL's first TLS callback or DllMain, and after its last, with the loader locked and
+     * the calling thread inside the context: those who want to know are told, in the guest.
+     */
+    void (*module_begins)(void *state, ldr_module *module);
+    void (*module_ended)(void *state, ldr_module *module);
+    /* What ldr__module_facts_of says of a module with an entry may have changed; the table is
+       locked, and nothing may be waited for. */
+    void (*module_counted)(void *state, ldr_module *module);
+
+    /*
      * Calls guest code: a TLS callback or DllMain, with the calling thread inside the context.
      * `ret_result` is what it returned (1 for a TLS callback); false when it did not return because
      * of an exception, whose code is in *ret_exception.
@@ -113,15 +123,25 @@ void *ldr__context_environment(const ldr_context *ctx);
 /*
  * LoadLibraryEx. `name` is the guest's, or a host path with a '/' that the environment has made of
  * it already; `flags` are LDR_SEARCH_*. LDR_INVALID_ARGUMENT when they contradict each other.
+ * LDR__GUEST_LOAD_BARE is DONT_RESOLVE_DLL_REFERENCES: neither imports nor DllMain.
  */
+enum { LDR__GUEST_LOAD_BARE = 1 };
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
 
+/* What becomes of the references of a module that the guest asks for. */
+typedef enum ldr__keep {
+    LDR__KEEP_NOT,
+    LDR__KEEP_REFERENCE, /* one more, which ldr__guest_unload gives back */
+    LDR__KEEP_PINNED,    /* it stays until the context ends */
+} ldr__keep;
+
 /*
- * GetModuleHandle: the module that a load by this name would find loaded, or that has this path;
- * nothing is looked for in folders. Waits for no DllMain. Borrowed, NULL if there is none.
+ * GetModuleHandleEx: the module that a load by this name would find loaded, or that has this path;
+ * nothing is looked for in folders. One that is being unloaded is there for its own DllMain. Found
+ * and kept in one step. Waits for no DllMain. Borrowed, NULL if there is none.
  */
-ldr_module *ldr__guest_module(ldr_context *ctx, const char *name);
+ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how);
 
 /* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
 ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);
@@ -145,8 +165,34 @@ ldr_module *ldr__module_main(ldr_context *ctx);
 /* The module's view, for what the guest does to its own pages; NULL for host modules. */
 ldr_view *ldr__module_view(ldr_module *module);
 
-/* One reference more; ldr_unload gives it back. `pin`: the module stays until the context ends. */
-void ldr__module_add_reference(ldr_module *module, bool pin);
+/* The same by an address in it, or at its base. */
+ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_base,
+                               ldr__keep how);
+
+/*
+ * FreeLibrary: as ldr_unload, but the program is not the guest's to unload, and nothing is while
+ * the process ends (rule E65).
+ */
+void ldr__guest_unload(ldr_module *module);
+
+/* What the guest sees of a module in ntdll's lists. */
+typedef struct ldr__module_facts {
+    int32_t count; /* references and modules that need it; -1: it stays */
+    bool is_dll, is_bare, is_attached, no_thread_calls;
+} ldr__module_facts;
+/* The table is locked. */
+ldr__module_facts ldr__module_facts_of(const ldr_module *module);
+/* The environment's own word about a module, NULL at first. */
+void *ldr__module_guest_entry(const ldr_module *module);
+void ldr__module_set_guest_entry(ldr_module *module, void *entry);
+bool ldr__module_has_tls(const ldr_module *module);
+
+/*
+ * LdrLockLoaderLock: nobody else's DllMain runs, nothing is loaded or unloaded by others until
+ * it is given back. `waits`: as long as it takes; else false when another thread has it.
+ */
+bool ldr__guest_lock(ldr_context *ctx, bool waits);
+void ldr__guest_unlock(ldr_context *ctx);
 
 /*
  * Stores a pointer in a module, whatever the protection of its page, and tells what was there
@@ -167,6 +213,9 @@ void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
 /* The first DLL_THREAD_ATTACH of a thread of the host; LDR_BUSY, with nobody told, when another
  * thread keeps the loader for longer than the context allows. */
 ldr_status ldr__modules_host_attach(ldr_context *ctx);
+
+/* The process has ended without notifications: no DllMain is called any more. */
+void ldr__modules_abandon(ldr_context *ctx);
 
 /* The TLS callbacks of one module: for the program's own, which run with its main thread. */
 void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);

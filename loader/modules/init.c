@@ -9,7 +9,7 @@ ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->path);
     module->in_environment = true;
-    if (!module->tls.present)
+    if (!module->tls.present || module->is_bare)
         return LDR_OK;
     ldr__tls_template tls = {.data = module->tls.template_data,
                              .data_size = module->tls.template_size,
@@ -108,11 +108,13 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
     uint32_t result = 1, exception = 0;
     void *entry = entry_point(module);
     bool is_dll = ldr_view_image(module->view)->file.characteristics & PE_FILE_DLL;
-    if (!is_dll) {
+    /* What is loaded while the process ends is not told of anything any more. */
+    if (!is_dll || module->is_bare || atomic_load(&module->ctx->process_detached)) {
         ldr__module_set_state(module, LDR__INITIALISED);
         return LDR_OK;
     }
     ldr__attached(module);
+    ldr__default_environment.module_begins(module->ctx->environment, module);
     ldr__call_tls_callbacks(module, LDR__PROCESS_ATTACH);
     bool returned =
         !entry || call(module, entry, LDR__PROCESS_ATTACH, reserved, &result, &exception);
@@ -122,6 +124,7 @@ static ldr_status attach(ldr_module *module, void *reserved, ldr_diag *diag)
     }
     if (returned)
         ldr__notify(module, LDR__PROCESS_DETACH, NULL);
+    ldr__default_environment.module_ended(module->ctx->environment, module);
     ldr__detached(module);
     return fail_attach(module, returned, returned ? result : exception, diag);
 }

@@ -12,8 +12,10 @@
 
 ldr__load ldr__load_begin(ldr_context *ctx)
 {
-    ldr__load load = {
-        .number = ++ctx->loads, .outer = ctx->current_load, .outer_search = ctx->load_search};
+    ldr__load load = {.number = ++ctx->loads,
+                      .outer = ctx->current_load,
+                      .before = ctx->last,
+                      .outer_search = ctx->load_search};
     ctx->current_load = load.number;
     ctx->load_search = NULL;
     return load;
@@ -25,14 +27,22 @@ void ldr__load_end_finding(ldr_context *ctx, ldr__load load)
     ctx->load_search = load.outer_search;
 }
 
+/* The first module that the load has brought in, if any. No guest code has run since it began. */
+static ldr_module *first_of(const ldr_context *ctx, const ldr__load *load)
+{
+    return load->before ? load->before->next : ctx->first;
+}
+
 /* Modules that binding maps join the list behind those being walked, and have their turn. */
-static ldr_status bind_all(ldr_context *ctx, uint64_t load, const ldr_load_options *options,
+static ldr_status bind_all(ldr_context *ctx, const ldr__load *load, const ldr_load_options *options,
                            ldr_diag *diag)
 {
     ldr__missing_list missing = {0};
     ldr_status status = LDR_OK;
-    for (ldr_module *m = ctx->first; m && status == LDR_OK; m = m->next) {
-        if (m->load == load && m->state == LDR__MAPPED)
+    for (ldr_module *m = first_of(ctx, load); m && status == LDR_OK; m = m->next) {
+        if (m->state == LDR__MAPPED && m->is_bare)
+            ldr__module_set_state(m, LDR__BOUND);
+        else if (m->state == LDR__MAPPED)
             status = ldr__bind_module(m, options, &missing, diag);
     }
     if (status != LDR_OK || missing.count == 0)
@@ -42,11 +52,11 @@ static ldr_status bind_all(ldr_context *ctx, uint64_t load, const ldr_load_optio
     return missing.first.status;
 }
 
-static ldr_status announce_all(ldr_context *ctx, uint64_t load, ldr_diag *diag)
+static ldr_status announce_all(ldr_context *ctx, const ldr__load *load, ldr_diag *diag)
 {
     ldr_status status = LDR_OK;
-    for (ldr_module *m = ctx->first; m && status == LDR_OK; m = m->next) {
-        if (m->load == load && m->state == LDR__BOUND)
+    for (ldr_module *m = first_of(ctx, load); m && status == LDR_OK; m = m->next) {
+        if (m->state == LDR__BOUND)
             status = ldr__announce(m, diag);
     }
     return status;
@@ -71,7 +81,7 @@ static ldr_status initialise_all(ldr_context *ctx, uint64_t load, ldr_module *ro
 }
 
 /* Binding reads and writes the pages of views, which a file may lose meanwhile. */
-static ldr_status bind_and_announce(ldr_context *ctx, uint64_t load,
+static ldr_status bind_and_announce(ldr_context *ctx, const ldr__load *load,
                                     const ldr_load_options *options, ldr_diag *diag)
 {
     ldr__os_guard_begin();
@@ -86,8 +96,10 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
                             const ldr_load_options *options, ldr_status status, ldr_diag *diag)
 {
     if (status == LDR_OK)
-        status = bind_and_announce(ctx, load.number, options, diag);
+        status = bind_and_announce(ctx, &load, options, diag);
     ldr__load_end_finding(ctx, load);
+    if (status == LDR_OK && root && root == ctx->main)
+        ldr__modules_stay(ctx, load.number);
     if (status == LDR_OK)
         status = initialise_all(ctx, load.number, root, options, diag);
     if (status == LDR_OK)
@@ -103,6 +115,7 @@ typedef struct source {
     const char *name;
     bool search; /* by name, as the program's imports are */
     bool is_guests;
+    bool is_bare; /* DONT_RESOLVE_DLL_REFERENCES */
     const void *bytes;
     size_t size;
 } source;
@@ -129,6 +142,13 @@ static ldr_status plan_search(ldr_context *ctx, const source *from, const ldr_lo
     return LDR_OK;
 }
 
+/* A program that the guest loads as a library is mapped and no more (rule E67). */
+static bool is_bare(const ldr_context *ctx, const source *from, const ldr_module *root)
+{
+    bool is_dll = ldr_view_image(root->view)->file.characteristics & PE_FILE_DLL;
+    return from->is_guests && root != ctx->main && (from->is_bare || !is_dll);
+}
+
 static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_load_options *options,
                               ldr_module **ret_module, ldr_diag *diag)
 {
@@ -141,6 +161,8 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
         status = map_source(ctx, from, options->base, &root, diag);
     if (status == LDR_OK) {
         ldr__module_keep(root);
+        if (root->state == LDR__MAPPED && is_bare(ctx, from, root))
+            ldr__module_set_bare(root);
         if (!from->search || strchr(from->name, '/'))
             search.path = root->path;
     }
@@ -216,7 +238,9 @@ ldr_status ldr_load_memory(ldr_context *ctx, const char *name, const void *bytes
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag)
 {
-    const ldr_load_options options = {.size = sizeof(options), .search_flags = flags};
-    source from = {.name = name, .search = true, .is_guests = true};
+    const ldr_load_options options = {.size = sizeof(options),
+                                      .search_flags = flags & ~(uint32_t)LDR__GUEST_LOAD_BARE};
+    source from = {
+        .name = name, .search = true, .is_guests = true, .is_bare = flags & LDR__GUEST_LOAD_BARE};
     return load(ctx, &from, &options, ret_module, diag);
 }

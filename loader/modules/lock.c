@@ -48,3 +48,18 @@ void ldr__table_unlock(ldr_context *ctx)
 {
     ldr__os_unlock(ctx->table);
 }
+
+bool ldr__guest_lock(ldr_context *ctx, bool waits)
+{
+    if (!waits && ldr__os_lock_within(ctx->lock, 0) != LDR_OK)
+        return false;
+    if (waits)
+        ldr__os_lock(ctx->lock);
+    ctx->depth++;
+    return true;
+}
+
+void ldr__guest_unlock(ldr_context *ctx)
+{
+    ldr__loader_leave(ctx);
+}

@@ -96,10 +96,18 @@ void ldr__module_set_state(ldr_module *module, ldr__state state)
     ldr__table_unlock(module->ctx);
 }
 
+void ldr__module_set_bare(ldr_module *module)
+{
+    ldr__table_lock(module->ctx);
+    module->is_bare = true;
+    ldr__table_unlock(module->ctx);
+}
+
 void ldr__module_keep(ldr_module *module)
 {
     ldr__table_lock(module->ctx);
     module->references++;
+    ldr__module_counted(module);
     ldr__table_unlock(module->ctx);
 }
 
@@ -108,13 +116,35 @@ void ldr__module_let_go(ldr_module *module)
     ldr__table_lock(module->ctx);
     if (module->references != 0)
         module->references--;
+    ldr__module_counted(module);
     ldr__table_unlock(module->ctx);
+}
+
+void ldr__module_counted(ldr_module *module)
+{
+    if (module->guest_entry)
+        ldr__default_environment.module_counted(module->ctx->environment, module);
+}
+
+void ldr__modules_stay(ldr_context *ctx, uint64_t load)
+{
+    ldr__table_lock(ctx);
+    for (ldr_module *m = ctx->first; m; m = m->next) {
+        if (m->load == load) {
+            m->is_static = true;
+            ldr__module_counted(m);
+        }
+    }
+    ldr__table_unlock(ctx);
 }
 
 void ldr__attached(ldr_module *module)
 {
     ldr_context *ctx = module->ctx;
+    ldr__table_lock(ctx);
     module->attached = true;
+    ldr__module_counted(module);
+    ldr__table_unlock(ctx);
     module->attached_before = ctx->attached_last;
     *(ctx->attached_last ? &ctx->attached_last->attached_after : &ctx->attached_first) = module;
     ctx->attached_last = module;
@@ -128,7 +158,9 @@ void ldr__detached(ldr_module *module)
         return;
     *(before ? &before->attached_after : &ctx->attached_first) = after;
     *(after ? &after->attached_before : &ctx->attached_last) = before;
+    ldr__table_lock(ctx);
     module->attached = false;
+    ldr__table_unlock(ctx);
     module->attached_before = module->attached_after = NULL;
 }
 
@@ -199,30 +231,30 @@ const ldr_view *ldr_module_view(const ldr_module *module)
     return module->view;
 }
 
-ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
-{
-    ldr__table_lock(ctx);
-    ldr_module *module = ldr__index_below(&ctx->index, base);
-    if (module && ldr_module_base(module) != base)
-        module = NULL;
-    ldr__table_unlock(ctx);
-    return module;
-}
-
 static bool holds(const ldr_module *module, const void *address)
 {
     return module->view &&
            (uintptr_t)address - (uintptr_t)ldr_module_base(module) < ldr_module_size(module);
 }
 
+/* The table is locked. */
+static ldr_module *find_at(const ldr_context *ctx, const void *address, bool only_base)
+{
+    ldr_module *module = ldr__index_below(&ctx->index, address);
+    bool is_it =
+        module && (ldr_module_base(module) == address || (!only_base && holds(module, address)));
+    return is_it ? module : NULL;
+}
+
+ldr_module *ldr__module_from_base(ldr_context *ctx, const void *base)
+{
+    return ldr__guest_find_at(ctx, base, true, LDR__KEEP_NOT);
+}
+
 ldr_module *ldr_module_at(ldr_context *ctx, const void *address)
 {
-    ldr__table_lock(ctx);
-    ldr_module *module = ldr__index_below(&ctx->index, address);
-    if (module && !holds(module, address))
-        module = NULL;
-    ldr__table_unlock(ctx);
-    return module;
+    ldr_module *module = ldr__guest_find_at(ctx, address, false, LDR__KEEP_NOT);
+    return module && module->view ? module : NULL;
 }
 
 ldr_module *ldr__module_main(ldr_context *ctx)
@@ -233,15 +265,66 @@ ldr_module *ldr__module_main(ldr_context *ctx)
     return module;
 }
 
-void ldr__module_add_reference(ldr_module *module, bool pin)
+bool ldr__module_has_tls(const ldr_module *module)
+{
+    return module->tls.present;
+}
+
+/* ---- For the guest ---- */
+
+void *ldr__module_guest_entry(const ldr_module *module)
+{
+    return module->guest_entry;
+}
+
+void ldr__module_set_guest_entry(ldr_module *module, void *entry)
 {
     ldr__table_lock(module->ctx);
-    module->references++;
-    module->pinned |= pin;
+    module->guest_entry = entry;
+    if (entry)
+        ldr__module_counted(module);
     ldr__table_unlock(module->ctx);
+}
+
+ldr__module_facts ldr__module_facts_of(const ldr_module *module)
+{
+    bool stays = module->pinned || module->is_static;
+    uint64_t count = (uint64_t)module->references + module->needed_by;
+    const pe_image *image = module->view ? ldr_view_image(module->view) : NULL;
+    return (ldr__module_facts){
+        .count = stays ? -1 : (int32_t)(count < INT16_MAX ? count : INT16_MAX),
+        .is_dll = !image || image->file.characteristics & PE_FILE_DLL,
+        .is_bare = module->is_bare,
+        .is_attached = module->attached || module->host,
+        .no_thread_calls = atomic_load(&module->no_thread_calls),
+    };
+}
+
+void ldr__module_keep_as(ldr_module *module, ldr__keep how)
+{
+    if (how == LDR__KEEP_NOT)
+        return;
+    if (how == LDR__KEEP_PINNED)
+        module->pinned = true;
+    else
+        module->references++;
+    ldr__module_counted(module);
+}
+
+ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_base, ldr__keep how)
+{
+    ldr__table_lock(ctx);
+    ldr_module *module = find_at(ctx, address, only_base);
+    if (module)
+        ldr__module_keep_as(module, how);
+    ldr__table_unlock(ctx);
+    return module;
 }
 
 void ldr__module_no_thread_calls(ldr_module *module)
 {
+    ldr__table_lock(module->ctx);
     atomic_store(&module->no_thread_calls, true);
+    ldr__module_counted(module);
+    ldr__table_unlock(module->ctx);
 }

@@ -71,6 +71,10 @@ struct ldr_module {
     ldr__state state;
     uint64_t load; /* number of the ldr_load that brought it in */
     uint32_t references;
+    uint32_t needed_by; /* living modules that need it */
+    bool is_static;     /* came with the program: the guest cannot free it */
+    bool is_bare;       /* mapped and no more: the guest wanted neither imports nor DllMain */
+    void *guest_entry;  /* the environment's: see ldr__module_guest_entry */
     bool pinned, reachable;
     atomic_bool no_thread_calls;
     struct ldr__debug *debug; /* debug/debug.c: what a debugger knows of it, or NULL */
@@ -105,7 +109,7 @@ struct ldr_context {
     ldr_thread_scope creator;
     ldr_module *main; /* the first EXE loaded */
     atomic_bool has_run;
-    bool process_detached;
+    atomic_bool process_detached;
     uint64_t loads, current_load; /* count, and the number of the innermost one in progress */
     ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
     uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
@@ -144,6 +148,14 @@ ldr_status ldr__module_create(ldr_context *ctx, const char *name, const char *pa
 ldr_status ldr__module_list(ldr_module *module, const ldr__file_id *id);
 /* Takes the table lock for the change. */
 void ldr__module_set_state(ldr_module *module, ldr__state state);
+/* For the guest, as it asks; the table is locked. */
+void ldr__module_keep_as(ldr_module *module, ldr__keep how);
+/* It is mapped and no more; takes the table lock. */
+void ldr__module_set_bare(ldr_module *module);
+/* The environment learns what has changed of a module's count or flags; the table is locked. */
+void ldr__module_counted(ldr_module *module);
+/* What load number `load` has brought in came with the program. */
+void ldr__modules_stay(ldr_context *ctx, uint64_t load);
 /* One reference more or less; take the table lock. */
 void ldr__module_keep(ldr_module *module);
 void ldr__module_let_go(ldr_module *module);
@@ -238,6 +250,7 @@ void ldr__notify(ldr_module *module, uint32_t reason, void *reserved);
 /* A load in progress; loads nest when a DllMain loads. */
 typedef struct ldr__load {
     uint64_t number, outer;
+    ldr_module *before; /* the last module that was there; NULL for none */
     const ldr__load_search *outer_search;
 } ldr__load;
 ldr__load ldr__load_begin(ldr_context *ctx);

@@ -81,6 +81,8 @@ static ldr_status need_locked(ldr_module *module, ldr_module *other)
     if (by_table)
         *find_slot(&module->need_table, other) = other;
     module->needs[module->need_count++] = other;
+    other->needed_by++;
+    ldr__module_counted(other);
     return LDR_OK;
 }
 

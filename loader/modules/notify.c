@@ -48,9 +48,12 @@ ldr_status ldr__modules_host_attach(ldr_context *ctx)
 void ldr__modules_process_detach(ldr_context *ctx)
 {
     ldr__loader_lock(ctx);
-    if (!ctx->process_detached) {
-        ctx->process_detached = true;
+    if (!atomic_exchange(&ctx->process_detached, true))
         notify_all(ctx, false, LDR__PROCESS_DETACH, ctx);
-    }
     ldr__loader_unlock(ctx);
+}
+
+void ldr__modules_abandon(ldr_context *ctx)
+{
+    atomic_store(&ctx->process_detached, true);
 }

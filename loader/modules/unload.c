@@ -35,6 +35,18 @@ static void mark_from(ldr_module *module)
     }
 }
 
+/* The table is locked. Nobody is needed by the dying. */
+static void set_dying(ldr_module *module)
+{
+    if (module->state == LDR__DYING)
+        return;
+    module->state = LDR__DYING;
+    for (size_t i = 0; i < module->need_count; i++) {
+        module->needs[i]->needed_by--;
+        ldr__module_counted(module->needs[i]);
+    }
+}
+
 /* Marks all that nothing keeps as dying; true if there is any. */
 static bool find_dead_locked(ldr_context *ctx)
 {
@@ -47,7 +59,7 @@ static bool find_dead_locked(ldr_context *ctx)
     }
     for (ldr_module *m = ctx->first; m; m = m->next) {
         if (!m->reachable) {
-            m->state = LDR__DYING;
+            set_dying(m);
             any = true;
         }
     }
@@ -69,8 +81,10 @@ static void detach_dying(ldr_context *ctx)
     for (ldr_module *m = ctx->attached_last; m;) {
         ldr_module *before = m->attached_before;
         if (m->state == LDR__DYING) {
-            if (!ctx->process_detached)
+            if (!atomic_load(&ctx->process_detached)) {
                 ldr__notify(m, LDR__PROCESS_DETACH, NULL);
+                ldr__default_environment.module_ended(ctx->environment, m);
+            }
             ldr__detached(m);
         }
         m = before;
@@ -107,7 +121,7 @@ void ldr__sweep(ldr_context *ctx)
 
 static void condemn(ldr_module *module)
 {
-    module->state = LDR__DYING;
+    set_dying(module);
     module->references = 0;
     module->pinned = false;
 }
@@ -203,4 +217,11 @@ void ldr_unload(ldr_module *module)
     } else {
         atomic_store(&ctx->is_sweep_left, true);
     }
+}
+
+void ldr__guest_unload(ldr_module *module)
+{
+    ldr_context *ctx = module->ctx;
+    if (module != ldr__module_main(ctx) && !atomic_load(&ctx->process_detached))
+        ldr_unload(module);
 }

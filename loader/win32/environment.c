@@ -8,6 +8,7 @@
 #include "win32/children.h"
 #include "win32/crt/tables.h"
 #include "win32/kernel32/kernel32.h"
+#include "win32/loader_data.h"
 #include "win32/seh/tables.h"
 #include "win32/state.h"
 #include "win32/tables.h"
@@ -74,10 +75,12 @@ static void environment_destroy(void *state)
     if (process == NULL)
         return;
     ldr__threads_destroy(process);
+    ldr__loader_data_destroy(process);
     if (process->crt != NULL)
         ldr__crt_destroy(process);
     if (process->seh != NULL)
         ldr__seh_destroy(process);
+    ldr__data_files_destroy(process);
     ldr__children_destroy(process);
     ldr__handles_destroy(process);
     if (process->start != NULL && process->start_failure != 0)
@@ -126,7 +129,7 @@ static ldr_status environment_create(ldr_context *ctx, const ldr_context_options
         ldr__waits_create,       ldr__locale_create,  ldr__tls_create,
         ldr__dynamic_tls_create, ldr__strings_create, ldr__memory_create,
         ldr__heaps_create,       ldr__handles_create, ldr__standard_handles_create,
-        ldr__seh_create,         ldr__crt_create,
+        ldr__seh_create,         ldr__crt_create,     ldr__loader_data_create,
     };
     ldr__faults_install();
     ldr__process *process = process_new(ctx);
@@ -201,12 +204,35 @@ static void environment_tls_remove(void *state, uint32_t slot)
 
 static ldr_status environment_module_added(void *state, ldr_module *module)
 {
-    return ldr__seh_module_added(state, module);
+    ldr_status status = ldr__loader_data_added(state, module);
+    if (status != LDR_OK)
+        return status;
+    status = ldr__seh_module_added(state, module);
+    if (status != LDR_OK)
+        ldr__loader_data_removed(state, module);
+    return status;
 }
 
 static void environment_module_removed(void *state, ldr_module *module)
 {
     ldr__seh_module_removed(state, module);
+    ldr__loader_data_removed(state, module);
+}
+
+static void environment_module_begins(void *state, ldr_module *module)
+{
+    ldr__loader_data_begins(state, module);
+}
+
+static void environment_module_ended(void *state, ldr_module *module)
+{
+    ldr__loader_data_ended(state, module);
+}
+
+static void environment_module_counted(void *state, ldr_module *module)
+{
+    (void)state;
+    ldr__loader_data_counted(module);
 }
 
 /* ---- Running ---- */
@@ -306,6 +332,9 @@ const ldr__environment ldr__default_environment = {
     .tls_remove = environment_tls_remove,
     .module_added = environment_module_added,
     .module_removed = environment_module_removed,
+    .module_begins = environment_module_begins,
+    .module_ended = environment_module_ended,
+    .module_counted = environment_module_counted,
     .call_entry = environment_call_entry,
     .run = environment_run,
     .exception_address = environment_exception_address,

@@ -108,15 +108,24 @@ _Noreturn void ldr__process_exit(DWORD exit_code)
     if (begin_process_end(thread, exit_code)) {
         ldr__fls_thread_detach(thread);
         ldr__modules_process_detach(thread->process->ctx);
+    } else if (atomic_load(&thread->process->exit_thread) == thread) {
+        atomic_store(&thread->process->exit_code, exit_code); /* in a DllMain that is told of it */
     }
     thread->exit_code = exit_code;
     jump_out(thread);
 }
 
+/* Without notifications, also when the context is destroyed. */
+static void end_process_at_once(ldr__thread *thread, DWORD exit_code)
+{
+    ldr__modules_abandon(thread->process->ctx);
+    begin_process_end(thread, exit_code);
+}
+
 _Noreturn void ldr__process_terminate(DWORD exit_code)
 {
     ldr__thread *thread = ldr__thread_self();
-    begin_process_end(thread, exit_code);
+    end_process_at_once(thread, exit_code);
     thread->exit_code = exit_code;
     jump_out(thread);
 }
@@ -140,9 +149,18 @@ static void notify_thread_end(ldr__thread *thread)
     ldr__modules_thread_notify(thread->process->ctx, LDR__THREAD_DETACH);
 }
 
+/* With its last thread a program ends. */
+static bool is_last_of_program(const ldr__thread *thread)
+{
+    return thread->made_by_guest && thread->process->is_running &&
+           atomic_load(&thread->process->guest_threads) == 1;
+}
+
 _Noreturn void ldr__thread_exit(DWORD exit_code)
 {
     ldr__thread *thread = ldr__thread_self();
+    if (is_last_of_program(thread))
+        ldr__process_exit(exit_code);
     notify_thread_end(thread);
     thread->exit_code = exit_code;
     jump_out(thread);
@@ -216,7 +234,7 @@ static void run_guest_thread(ldr__thread *thread, const start_request *request)
     if (outcome == LDR__CALL_RAISED) {
         /* Nobody handled it: Windows ends the process with the exception's code. */
         thread->exit_code = exception;
-        begin_process_end(thread, exception);
+        end_process_at_once(thread, exception);
     }
 }
 
@@ -293,6 +311,8 @@ static HANDLE handle_for(ldr__process *process, ldr__thread_object *object)
 DWORD ldr__thread_create(ldr__process *process, size_t stack_size, DWORD(LDR_WINAPI *start)(void *),
                          void *parameter, DWORD flags, HANDLE *ret_handle, DWORD *ret_thread_id)
 {
+    if (atomic_load(&process->exiting))
+        return ERROR_ACCESS_DENIED; /* rule E65 */
     ldr__thread_object *object =
         ldr__waitable_new(process, LDR__OBJECT_THREAD, sizeof(ldr__thread_object));
     if (object == NULL)
@@ -345,6 +365,7 @@ ldr_status ldr__run_program(ldr__process *process, ldr_module *module, void *ent
     if (object == NULL)
         return LDR_NO_MEMORY;
     process->peb->image_base = ldr_module_base(module);
+    process->is_running = true;
     start_request request = {.process = process,
                              .object = object,
                              .start = entry,

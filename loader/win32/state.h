@@ -54,6 +54,9 @@ ldr_status ldr__tls_thread_attach(ldr__thread *thread);
 /* Releases a thread's static TLS. */
 void ldr__tls_thread_release(ldr__thread *thread);
 
+/* kernel32/datafile.c */
+void ldr__data_files_destroy(ldr__process *process);
+
 /* kernel32/tls.c */
 ldr_status ldr__dynamic_tls_create(ldr__process *process);
 void ldr__dynamic_tls_destroy(ldr__process *process);

@@ -40,6 +40,7 @@
     X(ldr__ntdll_delay)          \
     X(ldr__ntdll_error)          \
     X(ldr__ntdll_heap)           \
+    X(ldr__ntdll_loader)         \
     X(ldr__user32_none)          \
     X(ldr__ws2_32_events)        \
     X(ldr__ws2_32_options)       \

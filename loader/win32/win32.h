@@ -87,6 +87,8 @@ typedef struct ldr__process {
     struct ldr__tls_slots *tls;            /* tls.c: those of modules */
     struct ldr__dynamic_tls *dynamic_tls;  /* kernel32/tls.c: TlsAlloc, FlsAlloc */
     struct ldr__waits *waits;              /* wait.c */
+    struct ldr__data_file *data_files;     /* kernel32/datafile.c: list */
+    struct ldr__loader_data *loader_data;  /* loader_data.c: PEB.Ldr */
     struct ldr__start *start;              /* start.c: what it was started with, or NULL */
     DWORD start_failure;                   /* why there is no program to run, or 0 */
     struct ldr__children *children;        /* children.c: the processes that it has started */
@@ -104,6 +106,7 @@ typedef struct ldr__process {
     int argc;
     const char *const *argv;  /* UTF-8; set by run, else the process name only */
     atomic_int guest_threads; /* that the guest made and that still run */
+    bool is_running;          /* a program does: set before its main thread starts */
     atomic_bool exiting;
     _Atomic(ldr__thread *) exit_thread; /* the one that called ExitProcess, or NULL */
     atomic_uint exit_code;
@@ -155,7 +158,7 @@ struct ldr__thread {
     uint32_t exit_code;
     bool exit_pending;              /* it is on its way out, through exit_jump after exit_jump */
     int64_t host_id;                /* the kernel's number of the thread */
-    uint32_t depth;                 /* scopes entered and not left */
+    atomic_uint depth;              /* scopes entered and not left */
     bool made_by_guest;             /* else it is the host's */
     bool is_attached;               /* the host's: DLLs have been told of it, or are being told */
     bool pass_next_fault;           /* seh/call.c's and fault/handler.c's own: see there */

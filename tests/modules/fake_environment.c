@@ -162,6 +162,12 @@ static void env_module_removed(void *state, ldr_module *module)
     modules--;
 }
 
+static void env_module_told(void *state, ldr_module *module)
+{
+    (void)state;
+    (void)module;
+}
+
 /* Which TLS callback of the tests' images `rva` is: they lie 16 bytes apart from 0x1100 on. */
 static int callback_number(uint64_t rva)
 {
@@ -253,6 +259,9 @@ const ldr__environment ldr__default_environment = {
     .tls_remove = env_tls_remove,
     .module_added = env_module_added,
     .module_removed = env_module_removed,
+    .module_begins = env_module_told,
+    .module_ended = env_module_told,
+    .module_counted = env_module_told,
     .call_entry = env_call_entry,
     .run = env_run,
     .exception_address = env_exception_address,

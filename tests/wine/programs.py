@@ -18,7 +18,7 @@ from wine import Wine, find, text_lines
 
 PROGRAMS = ["start", "instances", "exchange", "grow", "copy", "coherent", "base", "sharing",
             "errors", "folders"]
-SECONDS = 60
+SECONDS = 120
 
 
 def run_peload(peload, path, folder):

@@ -132,13 +132,26 @@ static ldr_module *with_name(ldr_context *ctx, const char *name)
     return module;
 }
 
-ldr_module *ldr__guest_module(ldr_context *ctx, const char *name)
+/* One that is being unloaded is still there for its own DllMain. */
+static ldr_module *find_dying(const ldr_context *ctx, const char *name)
+{
+    ldr_module *module = ctx->first;
+    while (module && !(module->state == LDR__DYING && ldr__same_name(module->name, name)))
+        module = module->next;
+    return module;
+}
+
+ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how)
 {
     char *file = NULL;
     if (ldr__search_file_name(ctx, name, &file) != LDR_OK)
         return NULL;
     ldr__table_lock(ctx);
     ldr_module *module = strchr(file, '/') ? with_path(ctx, file) : with_name(ctx, file);
+    if (!module)
+        module = find_dying(ctx, file);
+    if (module)
+        ldr__module_keep_as(module, how);
     ldr__table_unlock(ctx);
     ldr__os_free(file);
     return module;

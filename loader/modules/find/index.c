@@ -35,12 +35,12 @@ static void append_id(ldr__index *index, ldr_module *module)
 {
     ldr__bucket *bucket = id_bucket(index, module->id);
     module->index.next_id = NULL;
+    module->index.previous_id = bucket->last;
     *(bucket->last ? &bucket->last->index.next_id : &bucket->first) = module;
     bucket->last = module;
 }
 
-/* Any number of modules may have one name: without a walk. */
-static void remove_name(ldr__index *index, const ldr_module *module)
+static void remove_name(ldr__index *index, ldr_module *module)
 {
     ldr__bucket *bucket = name_bucket(index, module->index.name_hash);
     ldr_module *before = module->index.previous_name, *after = module->index.next_name;
@@ -51,12 +51,9 @@ static void remove_name(ldr__index *index, const ldr_module *module)
 static void remove_id(ldr__index *index, ldr_module *module)
 {
     ldr__bucket *bucket = id_bucket(index, module->id);
-    ldr_module *before = NULL;
-    for (ldr_module *m = bucket->first; m != module; m = m->index.next_id)
-        before = m;
-    *(before ? &before->index.next_id : &bucket->first) = module->index.next_id;
-    if (bucket->last == module)
-        bucket->last = before;
+    ldr_module *before = module->index.previous_id, *after = module->index.next_id;
+    *(before ? &before->index.next_id : &bucket->first) = after;
+    *(after ? &after->index.previous_id : &bucket->last) = before;
 }
 
 /* More buckets for more modules. When there is no memory for them, finding gets slower. */

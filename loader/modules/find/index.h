@@ -32,7 +32,7 @@ typedef struct ldr__index {
 /* What a module keeps for it. */
 typedef struct ldr__index_entry {
     uint64_t name_hash;
-    ldr_module *previous_name, *next_name, *next_id;
+    ldr_module *next_name, *previous_name, *next_id, *previous_id;
     bool has_name, has_id, has_place;
 } ldr__index_entry;
 

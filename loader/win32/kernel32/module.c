@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "win32/kernel32/kernel32.h"
+#include "win32/kernel32/module.h"
 
 enum {
     GET_MODULE_HANDLE_EX_FLAG_PIN = 1,
     GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT = 2,
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS = 4,
+    DONT_RESOLVE_DLL_REFERENCES = 1,
     ORDINALS_END = 0x10000,
     /* LOAD_WITH_ALTERED_SEARCH_PATH, LOAD_LIBRARY_SEARCH_*: where to look. */
     SEARCH_FLAGS = 0x8 | 0x1F00,
@@ -22,7 +24,7 @@ static ldr_context *own_context(void)
 /* ---- Loading ---- */
 
 /* A bare name stays as it is: it is looked for. A path is the host's, and has a '/'. */
-static char *name_to_load(const char *name)
+char *ldr__name_to_load(const char *name)
 {
     if (strpbrk(name, "\\/:") == NULL)
         return strdup(name);
@@ -38,30 +40,39 @@ static char *name_to_load(const char *name)
     return path;
 }
 
-static void *LDR_WINAPI guest_LoadLibraryExA(const char *name, HANDLE reserved, DWORD flags)
+/* NULL with the last error. */
+static void *load_module(const char *wanted, DWORD flags)
 {
     ldr_module *module = NULL;
     ldr_diag diag = {0};
-    (void)reserved;
-    if (name == NULL || (flags & ~(DWORD)(SEARCH_FLAGS | LOAD_IGNORE_CODE_AUTHZ_LEVEL)) != 0) {
-        /* As data, or without initialisation: not provided. */
-        ldr__set_last_error(ERROR_INVALID_PARAMETER);
-        return NULL;
-    }
-    char *wanted = name_to_load(name);
-    if (wanted == NULL) {
-        ldr__set_last_error(errno == ENOENT ? ERROR_MOD_NOT_FOUND : ERROR_NOT_ENOUGH_MEMORY);
-        return NULL;
-    }
-    ldr_status status =
-        ldr__guest_load(own_context(), wanted, flags & SEARCH_FLAGS, &module, &diag);
-    free(wanted);
-    ldr__thread_continue_exit();
+    uint32_t how = flags & SEARCH_FLAGS;
+    how |= flags & DONT_RESOLVE_DLL_REFERENCES ? LDR__GUEST_LOAD_BARE : 0;
+    ldr_status status = ldr__guest_load(own_context(), wanted, how, &module, &diag);
     if (status == LDR_OK)
         return ldr_module_base(module);
     ldr__set_last_error(status == LDR_NO_MEMORY ? ERROR_NOT_ENOUGH_MEMORY
                                                 : ldr__error_from_nt_status(diag.why.nt_status));
     return NULL;
+}
+
+static void *LDR_WINAPI guest_LoadLibraryExA(const char *name, HANDLE reserved, DWORD flags)
+{
+    const DWORD known =
+        SEARCH_FLAGS | LOAD_IGNORE_CODE_AUTHZ_LEVEL | DONT_RESOLVE_DLL_REFERENCES | LDR__AS_DATA;
+    if (name == NULL || reserved != NULL || (flags & ~known) != 0) {
+        ldr__set_last_error(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    char *wanted = ldr__name_to_load(name);
+    if (wanted == NULL) {
+        ldr__set_last_error(errno == ENOENT ? ERROR_MOD_NOT_FOUND : ERROR_NOT_ENOUGH_MEMORY);
+        return NULL;
+    }
+    void *handle =
+        flags & LDR__AS_DATA ? ldr__data_file_load(wanted, flags) : load_module(wanted, flags);
+    free(wanted);
+    ldr__thread_continue_exit();
+    return handle;
 }
 
 static void *LDR_WINAPI guest_LoadLibraryExW(const WCHAR *name, HANDLE reserved, DWORD flags)
@@ -99,10 +110,12 @@ static BOOL LDR_WINAPI guest_FreeLibrary(void *base)
 {
     if (base == NULL)
         return ldr__win_error(ERROR_INVALID_HANDLE);
+    if (((uintptr_t)base & LDR__DATA_BITS) != 0)
+        return ldr__data_file_free(base) ? true : ldr__win_error(ERROR_MOD_NOT_FOUND);
     ldr_module *module = module_from(base);
     if (module == NULL)
         return false;
-    ldr_unload(module);
+    ldr__guest_unload(module);
     ldr__thread_continue_exit();
     return true;
 }
@@ -118,6 +131,8 @@ static BOOL LDR_WINAPI guest_DisableThreadLibraryCalls(void *base)
     ldr_module *module = module_from(base);
     if (module == NULL)
         return false;
+    if (ldr__module_has_tls(module))
+        return ldr__win_error(ERROR_MOD_NOT_FOUND); /* rule F16 */
     ldr__module_no_thread_calls(module);
     return true;
 }
@@ -129,11 +144,24 @@ static ldr_module *program(void)
     return ldr__module_main(own_context());
 }
 
+ldr_module *ldr__module_wanted(const char *name, ldr__keep how)
+{
+    ldr_module *main = name ? NULL : program();
+    if (name != NULL)
+        return ldr__guest_module(own_context(), name, how);
+    return main ? ldr__guest_find_at(own_context(), ldr_module_base(main), true, how) : NULL;
+}
+
 static ldr_module *find_module(const char *name, DWORD flags)
 {
-    if (flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)
-        return ldr_module_at(own_context(), name);
-    return name ? ldr__guest_module(own_context(), name) : program();
+    ldr__keep how = LDR__KEEP_REFERENCE;
+    if (flags & GET_MODULE_HANDLE_EX_FLAG_PIN)
+        how = LDR__KEEP_PINNED;
+    else if (flags & GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT)
+        how = LDR__KEEP_NOT;
+    if (name != NULL && flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)
+        return ldr__guest_find_at(own_context(), name, false, how);
+    return ldr__module_wanted(name, how);
 }
 
 /* All of them known, and not two that contradict each other. */
@@ -147,16 +175,14 @@ static bool are_handle_flags(DWORD flags)
 
 static BOOL LDR_WINAPI guest_GetModuleHandleExA(DWORD flags, const char *name, void **ret_base)
 {
+    if (ret_base != NULL)
+        *ret_base = NULL;
     if (ret_base == NULL || !are_handle_flags(flags))
         return ldr__win_error(ERROR_INVALID_PARAMETER);
     ldr_module *module = find_module(name, flags);
     *ret_base = module ? ldr_module_base(module) : NULL;
     if (module == NULL)
         return ldr__win_error(ERROR_MOD_NOT_FOUND);
-    if (flags & GET_MODULE_HANDLE_EX_FLAG_PIN)
-        ldr__module_add_reference(module, true);
-    else if (!(flags & GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT))
-        ldr__module_add_reference(module, false);
     return true;
 }
 
