@@ -64,7 +64,7 @@ static ldr_status open_socket(int *ret_fd)
 
 ldr_status ldr__linux_name_bind(const ldr__linux_name *name, ldr__handle *ret_socket)
 {
-    int fd;
+    int fd = -1;
     ldr_status status = open_socket(&fd);
     if (status != LDR_OK)
         return status;
