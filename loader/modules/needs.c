@@ -69,9 +69,12 @@ static bool make_room(ldr_module *module)
     return true;
 }
 
+/* The dying keep nobody: what they need has been counted down already. */
 static ldr_status need_locked(ldr_module *module, ldr_module *other)
 {
     bool by_table = module->need_count >= SEARCHED_BY_TABLE;
+    if (module->state == LDR__DYING)
+        return LDR_OK;
     if (by_table && !make_table(module))
         return LDR_NO_MEMORY;
     if (other == module || is_needed(module, other))

@@ -1,8 +1,13 @@
 #include "modules/module.h"
 
-/* What is being initialised stays, whatever its DllMain gives back: its code runs. */
+/*
+ * What is being initialised stays, whatever its DllMain gives back: its code runs. What is dying
+ * does not come back to life by a reference that its own DllMain takes.
+ */
 static bool is_root(const ldr_module *module)
 {
+    if (module->state == LDR__DYING)
+        return false;
     return module->references != 0 || module->pinned || module->state == LDR__INITIALISING;
 }
 
@@ -35,16 +40,20 @@ static void mark_from(ldr_module *module)
     }
 }
 
+static void need_no_more(ldr_module *other)
+{
+    other->needed_by--;
+    ldr__module_counted(other);
+}
+
 /* The table is locked. Nobody is needed by the dying. */
 static void set_dying(ldr_module *module)
 {
     if (module->state == LDR__DYING)
         return;
     module->state = LDR__DYING;
-    for (size_t i = 0; i < module->need_count; i++) {
-        module->needs[i]->needed_by--;
-        ldr__module_counted(module->needs[i]);
-    }
+    for (size_t i = 0; i < module->need_count; i++)
+        need_no_more(module->needs[i]);
 }
 
 /* Marks all that nothing keeps as dying; true if there is any. */
@@ -137,9 +146,12 @@ static void forget_undone(ldr_module *module, uint64_t load)
 {
     size_t kept = 0, walked = module->walk_next;
     for (size_t i = 0; i < module->need_count; i++) {
-        if (!is_undone(module, module->needs[i], load))
+        if (!is_undone(module, module->needs[i], load)) {
             module->needs[kept++] = module->needs[i];
-        else if (i < walked)
+            continue;
+        }
+        need_no_more(module->needs[i]);
+        if (i < walked)
             module->walk_next--;
     }
     module->need_count = kept;

@@ -184,3 +184,77 @@ Test(nesting, needs_that_are_taken_back_skip_no_other)
     cr_assert_str_eq(fake_log(), "c+ e+ d+ d- e- b+ a+ a- b- c-");
     ldr_context_destroy(ctx);
 }
+
+static void *base_of_e;
+
+static void pin_e_once_condemned(ldr_module *module, uint32_t reason)
+{
+    ldr_context *ctx = context_of(module, "a.dll", reason, LDR__PROCESS_DETACH);
+    if (context_of(module, "e.dll", reason, LDR__PROCESS_ATTACH))
+        base_of_e = ldr_module_base(module);
+    load_d_when_a_leaves(module, reason);
+    if (ctx)
+        cr_assert_not_null(ldr__guest_find_at(ctx, base_of_e, true, LDR__KEEP_PINNED));
+}
+
+/* The load of d has failed, and e waits for its detach when somebody pins it. */
+Test(nesting, module_pinned_while_it_is_dying_goes_all_the_same)
+{
+    folder_dll("a", "");
+    folder_dll("d", "e");
+    folder_dll("e", "d");
+    fake_attach_fails("d.dll");
+    fake_on_call(pin_e_once_condemned);
+    ldr_context *ctx = fake_context();
+    ldr_unload(folder_load(ctx, "a.dll"));
+    cr_assert_str_eq(fake_log(), "a+ a- e+ d+ d- e-");
+    cr_assert_eq(fake_modules(), 0);
+    ldr_context_destroy(ctx);
+}
+
+static void ask_for_forwarder_when_a_leaves(ldr_module *module, uint32_t reason)
+{
+    if (context_of(module, "a.dll", reason, LDR__PROCESS_DETACH))
+        cr_assert_not_null(ldr_symbol(module, "fn"));
+}
+
+Test(nesting, dying_module_that_follows_a_forwarder_is_not_counted)
+{
+    forwarding_dll("b.fn");
+    folder_dll("b", "");
+    fake_on_call(ask_for_forwarder_when_a_leaves);
+    ldr_context *ctx = fake_context();
+    ldr_module *b = folder_load(ctx, "b.dll");
+    ldr_unload(folder_load(ctx, "a.dll"));
+    cr_assert_str_eq(fake_log(), "b+ a+ a-");
+    cr_assert_eq(ldr__module_facts_of(b).count, 1);
+    ldr_context_destroy(ctx);
+}
+
+static void keep_e_when_d_arrives(ldr_module *module, uint32_t reason)
+{
+    ldr_module *e;
+    ldr_context *ctx = context_of(module, "d.dll", reason, LDR__PROCESS_ATTACH);
+    if (!ctx)
+        return;
+    cr_assert_not_null(ldr_symbol(ldr_module_find(ctx, "a.dll"), "fn"));
+    cr_assert_eq(ldr__guest_load(ctx, "e", 0, &e, NULL), LDR_OK);
+}
+
+/* e has come with d, which fails, and stays since it is kept; a's need of it has been undone. */
+Test(nesting, need_that_is_taken_back_is_not_counted)
+{
+    forwarding_dll("e.fn");
+    folder_dll("d", "e");
+    folder_dll("e", "");
+    fake_attach_fails("d.dll");
+    fake_on_call(keep_e_when_d_arrives);
+    ldr_context *ctx = fake_context();
+    ldr_module *d;
+    folder_load(ctx, "a.dll");
+    cr_assert_eq(ldr_load(ctx, folder_path("d.dll"), NULL, &d, NULL), LDR_INIT_FAILED);
+    ldr_module *e = ldr_module_find(ctx, "e.dll");
+    cr_assert_not_null(e);
+    cr_assert_eq(ldr__module_facts_of(e).count, 1);
+    ldr_context_destroy(ctx);
+}
