@@ -1,6 +1,8 @@
 #include "modules/module.h"
 
-static ldr_status create_host(ldr_context *ctx, const char *name, ldr_module **ret_module)
+/* It is whole when it is listed: others look for modules, and ask them, without the loader lock. */
+static ldr_status create_host(ldr_context *ctx, const char *name, const ldr_export *exports,
+                              size_t count)
 {
     ldr_module *module;
     ldr_status status = ldr__module_create(ctx, name, name, &module);
@@ -10,13 +12,12 @@ static ldr_status create_host(ldr_context *ctx, const char *name, ldr_module **r
     module->pinned = true;
     status = ldr__host_create(&module->host);
     if (status == LDR_OK)
+        status = ldr__host_add(module->host, exports, count);
+    if (status == LDR_OK)
         status = ldr__module_list(module, NULL);
-    if (status != LDR_OK) {
+    if (status != LDR_OK)
         ldr__module_destroy(module);
-        return status;
-    }
-    *ret_module = module;
-    return LDR_OK;
+    return status;
 }
 
 ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_export *exports,
@@ -25,16 +26,12 @@ ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_exp
     if (!ctx || !name || name[0] == '\0' || (!exports && count != 0))
         return LDR_INVALID_ARGUMENT;
     ldr__loader_lock(ctx);
-    ldr_module *known = ldr__module_by_name(ctx, name), *module = known;
-    ldr_status status = LDR_OK;
-    if (known && !known->host)
-        status = LDR_INVALID_ARGUMENT;
-    else if (!known)
-        status = create_host(ctx, name, &module);
-    if (status == LDR_OK)
-        status = ldr__host_add(module->host, exports, count);
-    if (status != LDR_OK && !known)
-        ldr__module_destroy(module);
+    const ldr_module *known = ldr__module_by_name(ctx, name);
+    ldr_status status = LDR_INVALID_ARGUMENT;
+    if (!known)
+        status = create_host(ctx, name, exports, count);
+    else if (known->host)
+        status = ldr__host_add(known->host, exports, count);
     ldr__loader_unlock(ctx);
     return status;
 }

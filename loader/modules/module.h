@@ -25,8 +25,6 @@
 #define PELOAD_MODULES_MODULE_H
 
 #include "image/exports.h"
-#include <stdatomic.h>
-
 #include "image/tls.h"
 #include "modules/environment.h"
 #include "modules/find/index.h"

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fake_environment.h"
@@ -171,5 +172,46 @@ Test(locks, threads_that_load_and_unload_the_same_take_turns)
         cr_assert_eq(pthread_join(threads[i], NULL), 0);
     cr_assert_null(ldr_module_find(ctx, "a.dll"));
     cr_assert_eq(fake_modules(), 0);
+    ldr_context_destroy(ctx);
+}
+
+enum { HOSTS = 2000 };
+
+static void host_name(char name[16], int number)
+{
+    snprintf(name, 16, "h%d.exe", number);
+}
+
+/* Asks each host module for its export as soon as it is there. */
+static void *ask_new_hosts(void *argument)
+{
+    atomic_int *lacking = argument;
+    for (int i = 0; i < HOSTS; i++) {
+        char name[16];
+        ldr_module *module;
+        host_name(name, i);
+        while (!(module = ldr_module_find(fake_current(), name)))
+            sched_yield();
+        if (!ldr_symbol(module, "fn"))
+            atomic_fetch_add(lacking, 1);
+    }
+    return NULL;
+}
+
+Test(locks, host_module_has_its_exports_once_it_is_found, .timeout = 60)
+{
+    static const int target = 0;
+    static const ldr_export exports[] = {{"fn", &target, 1, 0}};
+    atomic_int lacking = 0;
+    pthread_t thread;
+    ldr_context *ctx = fake_context();
+    cr_assert_eq(pthread_create(&thread, NULL, ask_new_hosts, &lacking), 0);
+    for (int i = 0; i < HOSTS; i++) {
+        char name[16];
+        host_name(name, i);
+        cr_assert_eq(ldr_host_module_add(ctx, name, exports, 1), LDR_OK);
+    }
+    pthread_join(thread, NULL);
+    cr_assert_eq(atomic_load(&lacking), 0);
     ldr_context_destroy(ctx);
 }
