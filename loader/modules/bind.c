@@ -81,9 +81,10 @@ static ldr_status find_dll(void *user, const pe_import_dll *dll, void **ret_prov
     if (!name)
         return fail_without_memory(self);
     self->dll_diag = (ldr_diag){0};
+    const ldr_module *asker = module->ctx->asker;
     module->ctx->asker = module;
     ldr_status status = ldr__find_dll(module->ctx, module, name, &found, &self->dll_diag);
-    module->ctx->asker = NULL;
+    module->ctx->asker = asker;
     ldr__os_free(name);
     self->dll_missing = status == LDR_DLL_NOT_FOUND;
     if (self->dll_missing)

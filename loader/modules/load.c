@@ -17,6 +17,7 @@ ldr__load ldr__load_begin(ldr_context *ctx)
                       .before = ctx->last,
                       .outer_search = ctx->load_search};
     ctx->current_load = load.number;
+    ctx->forwarders = 0;
     ctx->load_search = NULL;
     return load;
 }

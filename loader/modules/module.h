@@ -109,6 +109,7 @@ struct ldr_context {
     atomic_bool has_run;
     atomic_bool process_detached;
     uint64_t loads, current_load; /* count, and the number of the innermost one in progress */
+    uint32_t forwarders;          /* long chains' steps that the innermost load has followed */
     ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
     uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
     bool sweep_wanted;

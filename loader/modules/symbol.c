@@ -5,9 +5,10 @@
 
 /*
  * Chains of forwarders may be as long as they like, and Windows follows a loop until its stack is
- * full. The limit is for guests that change their tables meanwhile.
+ * full. The limit is for guests that change their tables meanwhile, and for tables whose every
+ * import leads down a long chain: what goes beyond a few steps counts for the whole load.
  */
-enum { FORWARDERS_MAX = 1 << 17 };
+enum { FORWARDERS_MAX = 1 << 17, FORWARDERS_FREE = 16 };
 
 static ldr_status not_found(const ldr_module *module, const ldr__request *request, ldr_diag *diag)
 {
@@ -76,13 +77,20 @@ typedef struct walk {
     ldr_diag *diag;
 } walk;
 
+/* A quick walk is short, and does not have the loader lock that the count belongs to. */
+static bool is_spent(walk *self)
+{
+    return !self->is_quick && self->steps >= FORWARDERS_FREE &&
+           self->module->ctx->forwarders++ >= FORWARDERS_MAX;
+}
+
 /*
  * Whether a forwarder was passed before. Landmarks are set at growing distances: from one of them
  * on a loop is gone round once, and no more (Brent).
  */
 static bool goes_round(walk *self, const void *forwarder)
 {
-    if (forwarder == self->landmark || self->steps == FORWARDERS_MAX)
+    if (forwarder == self->landmark || is_spent(self))
         return true;
     if (self->steps++ == self->next_landmark) {
         self->landmark = forwarder;

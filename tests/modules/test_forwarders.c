@@ -190,6 +190,24 @@ Test(forwarders, loop_behind_thousands_of_steps_is_found, .timeout = 30)
     ldr_context_destroy(ctx);
 }
 
+/* Each import may lead down a long chain, but not all of them. */
+Test(forwarders, imports_that_all_lead_down_a_long_chain_are_refused, .timeout = 60)
+{
+    enum { IMPORTS = 100 };
+    img_builder builder;
+    ldr_diag diag;
+    ldr_module *module;
+    write_long_chain(false);
+    start_dll(&builder);
+    for (int i = 0; i < IMPORTS; i++)
+        img_add_import(&builder, "a.dll", step_names[0]);
+    folder_image("b", &builder);
+    ldr_context *ctx = fake_context();
+    cr_assert_eq(ldr_load(ctx, folder_path("b.dll"), NULL, &module, &diag), LDR_FORWARDER_LOOP);
+    cr_assert_null(ldr_module_find(ctx, "a.dll"));
+    ldr_context_destroy(ctx);
+}
+
 /* Each step in a DLL of its own; all are loaded, needed by the first, and go with it. */
 Test(forwarders, chain_over_hundreds_of_modules_loads_and_unloads_them, .timeout = 60)
 {

@@ -1,7 +1,7 @@
 /*
  * search.h: where DLLs are found: what a context knows of it (policy.c), and the search (search.c).
  *
- * The functions expect the context's lock to be held.
+ * The functions expect the loader lock to be held.
  */
 #ifndef PELOAD_MODULES_FIND_SEARCH_H
 #define PELOAD_MODULES_FIND_SEARCH_H
