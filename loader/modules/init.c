@@ -28,18 +28,15 @@ ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
  * Whether calling an address of the guest can succeed: it lies in code of some module. Elsewhere
  * Windows raises an access violation.
  */
-static bool is_code(ldr_context *ctx, const void *address)
+static bool is_callable(ldr_context *ctx, const void *address)
 {
-    pe_section section;
     const ldr_module *module = ldr_module_at(ctx, address);
     if (!module)
         return false;
     const pe_image *image = ldr_view_image(module->view);
-    if (image->optional.section_alignment < 0x1000)
-        return true;
     uintptr_t rva = (uintptr_t)address - (uintptr_t)ldr_module_base(module);
-    return pe_section_of(image, (pe_rva){(uint32_t)rva}, &section) == PE_OK &&
-           (section.characteristics & PE_SCN_MEM_EXECUTE);
+    bool is_flat = image->optional.section_alignment < 0x1000;
+    return is_flat || ldr__is_code(image, (pe_rva){(uint32_t)rva});
 }
 
 /* False when the function raised an exception instead of returning. */
@@ -47,7 +44,7 @@ static bool call(ldr_module *module, void *function, uint32_t reason, void *rese
                  uint32_t *ret_result, uint32_t *ret_exception)
 {
     *ret_exception = PE_NT_ACCESS_VIOLATION;
-    if (!is_code(module->ctx, function))
+    if (!is_callable(module->ctx, function))
         return false;
     uint64_t number = ldr__trace_entry(module, function, reason, reserved);
     bool returned = ldr__default_environment.call_entry(module->ctx->environment, function,

@@ -14,6 +14,13 @@ char *ldr__span_copy(pe_span text)
     return copy;
 }
 
+bool ldr__is_code(const pe_image *image, pe_rva rva)
+{
+    pe_section section;
+    return pe_section_of(image, rva, &section) == PE_OK &&
+           (section.characteristics & PE_SCN_MEM_EXECUTE) != 0;
+}
+
 pe_span ldr__span_of(const char *text)
 {
     return (pe_span){(const uint8_t *)text, strlen(text)};

@@ -166,6 +166,9 @@ void ldr__detached(ldr_module *module);
 /* The living module of that base name that was loaded first, NULL if there is none. */
 ldr_module *ldr__module_by_name(ldr_context *ctx, const char *name);
 
+/* Whether `rva` lies in a section of code. */
+bool ldr__is_code(const pe_image *image, pe_rva rva);
+
 /* A span over the characters of a string. */
 pe_span ldr__span_of(const char *text);
 /* Allocated copies (ldr__os_free), NULL when out of memory. */

@@ -80,23 +80,15 @@ static const ldr_module *host_with(const ldr_context *ctx, const void *address, 
     return module;
 }
 
-static bool is_code(const ldr_module *module, const void *address)
-{
-    pe_section section;
-    const pe_image *image = ldr_view_image(module->view);
-    uint64_t rva = (uintptr_t)address - (uintptr_t)ldr_module_base(module);
-    return pe_section_of(image, (pe_rva){(uint32_t)rva}, &section) == PE_OK &&
-           (section.characteristics & PE_SCN_MEM_EXECUTE) != 0;
-}
-
 /* Who really has what an import leads to: forwarders lead on. */
 static const ldr_module *owner_of(ldr_context *ctx, const ldr_module *asked, const void *address,
                                   bool *ret_is_data)
 {
     const ldr_module *owner = ldr_module_at(ctx, address);
+    uintptr_t offset = owner ? (uintptr_t)address - (uintptr_t)ldr_module_base(owner) : 0;
     *ret_is_data = false;
     if (owner != NULL)
-        *ret_is_data = !is_code(owner, address);
+        *ret_is_data = !ldr__is_code(ldr_view_image(owner->view), (pe_rva){(uint32_t)offset});
     else if (asked != NULL && host_has(asked, address, ret_is_data))
         owner = asked;
     else if (asked != NULL)

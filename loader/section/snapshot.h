@@ -14,8 +14,8 @@
 /*
  * Notes what the pages hold and may do; it takes the place of an earlier snapshot. Memory that is
  * SHARED has no part in it, but for what is the view's own. No other thread may write to the view
- * meanwhile. LDR_NO_MEMORY, LDR_OS_ERROR (also for a file cut off): the view holds what it did, and has no
- * snapshot.
+ * meanwhile. LDR_NO_MEMORY, LDR_OS_ERROR (also for a file cut off): the view holds what it did, and
+ * has no snapshot.
  */
 ldr_status ldr__snapshot_take(ldr_view *view);
 

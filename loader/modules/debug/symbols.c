@@ -101,13 +101,6 @@ static ldr_status name_rest(ldr__code_symbols *symbols, const ldr_module *module
 
 /* ---- What there is ---- */
 
-static bool is_code(const pe_image *image, pe_rva rva)
-{
-    pe_section section;
-    return pe_section_of(image, rva, &section) == PE_OK &&
-           (section.characteristics & PE_SCN_MEM_EXECUTE) != 0;
-}
-
 static ldr_status add_functions(ldr__code_symbols *symbols, const pe_image *image)
 {
     pe_x64_function_iter iter;
@@ -116,7 +109,7 @@ static ldr_status add_functions(ldr__code_symbols *symbols, const pe_image *imag
     pe_x64_functions(image, &iter);
     while (status == LDR_OK && symbols->count < SYMBOLS_MAX &&
            pe_x64_function_next(&iter, &function) == PE_OK) {
-        if (function.begin.value < function.end.value && is_code(image, function.begin))
+        if (function.begin.value < function.end.value && ldr__is_code(image, function.begin))
             status = add(symbols,
                          &(ldr__code_symbol){.rva = function.begin.value,
                                              .size = function.end.value - function.begin.value});
@@ -134,7 +127,7 @@ static ldr_status add_exports(ldr__code_symbols *symbols, const ldr_module *modu
         return LDR_OK;
     for (uint32_t i = 0; i < exports.name_count && i < SYMBOLS_MAX && status == LDR_OK; i++) {
         if (pe_export_name_at(image, &exports, i, &found) != PE_OK || found.is_forwarder ||
-            !is_code(image, found.rva))
+            !ldr__is_code(image, found.rva))
             continue;
         ldr__code_symbol symbol = {.rva = found.rva.value};
         status = name_export(symbols, module, &found, &symbol.name);

@@ -2,8 +2,8 @@
  * Resetting a module whose code has written to ten pages, beside a floor: a loop that knows which
  * pages those are and copies them back. All pages that can be written have been touched before.
  */
-#include "support/image_builder.h"
 #include "../timing.h"
+#include "support/image_builder.h"
 
 #include <peload/loader.h>
 
