@@ -368,3 +368,12 @@ ldr_module *folder_load(ldr_context *ctx, const char *name)
     cr_assert_eq(status, LDR_OK, "%s", ldr_diag_text(&diag, text, sizeof(text)));
     return module;
 }
+
+void expect_held(faulty_os_held before, unsigned call)
+{
+    faulty_os_held after = faulty_os_holds();
+    const char *failed = faulty_os_failed();
+    cr_assert_eq(after.blocks, before.blocks, "call %u (%s) leaks memory", call, failed);
+    cr_assert_eq(after.handles, before.handles, "call %u (%s) leaks a handle", call, failed);
+    cr_assert_eq(after.bytes, before.bytes, "call %u (%s) leaks mappings", call, failed);
+}

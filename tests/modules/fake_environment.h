@@ -6,6 +6,7 @@
 #define PELOAD_TESTS_FAKE_ENVIRONMENT_H
 
 #include "modules/environment.h"
+#include "support/faulty_os.h"
 #include "support/image_builder.h"
 
 /*
@@ -53,5 +54,8 @@ ldr_context *fake_context(void);
 ldr_module *folder_load(ldr_context *ctx, const char *name);
 /* The context that was made last, for what modules do when they are called. */
 ldr_context *fake_current(void);
+
+/* Nothing is held that was not before, after the OS call number `call` has failed. */
+void expect_held(faulty_os_held before, unsigned call);
 
 #endif

@@ -34,15 +34,6 @@ static void write_graph(void)
     folder_dll("d", "");
 }
 
-static void expect_same(faulty_os_held before, unsigned call)
-{
-    faulty_os_held after = faulty_os_holds();
-    const char *failed = faulty_os_failed();
-    cr_assert_eq(after.blocks, before.blocks, "call %u (%s) leaks memory", call, failed);
-    cr_assert_eq(after.handles, before.handles, "call %u (%s) leaks a handle", call, failed);
-    cr_assert_eq(after.bytes, before.bytes, "call %u (%s) leaks mappings", call, failed);
-}
-
 /* Loads, asks for a forwarder and unloads with `call` failing; false once there are fewer calls. */
 static bool load_once(ldr_context *ctx, unsigned call)
 {
@@ -59,7 +50,7 @@ static bool load_once(ldr_context *ctx, unsigned call)
         cr_assert_neq(diag.why.nt_status, PE_NT_SUCCESS);
     }
     ldr_unload(module);
-    expect_same(before, call);
+    expect_held(before, call);
     cr_assert_eq(fake_modules(), 0);
     cr_assert_eq(fake_tls_slots(), 0);
     fake_log_clear();
@@ -93,7 +84,7 @@ static bool load_for_debuggers(ldr_context *ctx, unsigned call)
     if (is_told)
         cr_assert_eq(status, LDR_OK, "call %u (%s)", call, what);
     ldr_unload(module);
-    expect_same(before, call);
+    expect_held(before, call);
     fake_log_clear();
     return failed;
 }
@@ -141,7 +132,7 @@ static ldr_status load_cut(ldr_context *ctx, unsigned call)
     faulty_os_on_call(NULL);
     cr_assert_eq(diag.status, status);
     ldr_unload(module);
-    expect_same(before, call);
+    expect_held(before, call);
     cr_assert_eq(fake_modules(), 0);
     fake_log_clear();
     return status;
@@ -197,7 +188,7 @@ Test(faults, each_call_failing_once_leaves_earlier_modules_as_they_were)
     faulty_os_held before = faulty_os_holds();
     unsigned calls = 0;
     while (load_beside(ctx, earlier, calls)) {
-        expect_same(before, calls);
+        expect_held(before, calls);
         calls++;
     }
     cr_assert_gt(calls, 50u);
@@ -234,7 +225,7 @@ Test(faults, each_call_failing_once_while_a_context_is_made_leaves_nothing)
         failed = faulty_os_stop() > call;
         cr_assert_eq(status != LDR_OK, failed);
         ldr_context_destroy(ctx);
-        expect_same(before, call);
+        expect_held(before, call);
     }
 }
 
@@ -255,7 +246,7 @@ Test(faults, host_module_that_could_not_be_added_provides_nothing)
         if (failed)
             cr_assert_null(ldr_module_find(ctx, "other.exe"), "call %u leaves the module", call);
         if (failed)
-            expect_same(before, call);
+            expect_held(before, call);
     }
     for (unsigned call = 0, more = 1; more; call++) {
         faulty_os_fail_at(call, false);
