@@ -21,11 +21,12 @@
  *
  * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
  * forwards to one that is initialised), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
- * may wait for a thread that calls these. One that waits for a thread which calls ldr_load, or
- * which enters the context for the first time, waits for ever, as on Windows, unless the context
- * has a `busy_after`: that thread then gets LDR_BUSY, and can try again later. With one, ldr_unload
- * also waits no longer: it leaves the unloading to the thread that is busy. Guest code always
- * waits.
+ * may wait for a thread that calls these. One that waits for a thread which calls ldr_load or any
+ * other function of this header that can return LDR_BUSY, or which enters the context for the first
+ * time, waits for ever, as on Windows, unless the context has a `busy_after`: that thread then gets
+ * LDR_BUSY with nothing done, and can try again later. With one, ldr_unload also waits no longer:
+ * it leaves the unloading to the thread that is busy. Guest code always waits, and so does
+ * ldr_context_destroy.
  */
 #ifndef PELOAD_LOADER_H
 #define PELOAD_LOADER_H
@@ -326,7 +327,7 @@ typedef struct ldr_export {
 /*
  * Adds a module that the host provides under `name` ("host.exe"; case-insensitive). Its exports
  * come before those already provided under the same name. The table is borrowed until the context
- * is destroyed. LDR_NO_MEMORY, LDR_INVALID_ARGUMENT.
+ * is destroyed. LDR_NO_MEMORY, LDR_INVALID_ARGUMENT, LDR_BUSY (see "Threads" at the top).
  */
 LDR_API ldr_status ldr_host_module_add(ldr_context *ctx, const char *name,
                                        const ldr_export *exports, size_t count);
@@ -354,7 +355,7 @@ typedef struct ldr_found {
 /*
  * Where a load would take the DLL called `name` from, as an image's import or LoadLibrary names it.
  * Nothing is loaded. To be released with ldr_found_release. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY,
- * LDR_INVALID_ARGUMENT (a wrong combination of flags).
+ * LDR_INVALID_ARGUMENT (a wrong combination of flags), LDR_BUSY (see "Threads" at the top).
  */
 LDR_API ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *options,
                             ldr_found *ret_found, ldr_diag *diag);
@@ -407,7 +408,8 @@ typedef struct ldr_load_options {
  * before dependents, TLS callbacks before DllMain. A file already loaded in this context counts one
  * reference more. On any failure everything that this call brought in is undone.
  * Besides the statuses of section.h: LDR_WRONG_MACHINE, LDR_NOT_RELOCATABLE, LDR_BAD_RELOCATIONS,
- * LDR_DLL_NOT_FOUND, LDR_IMPORTS_MISSING, LDR_FORWARDER_LOOP, LDR_INIT_FAILED.
+ * LDR_DLL_NOT_FOUND, LDR_IMPORTS_MISSING, LDR_FORWARDER_LOOP, LDR_INIT_FAILED, LDR_BUSY (see
+ * "Threads" at the top).
  */
 LDR_API ldr_status ldr_load(ldr_context *ctx, const char *path, const ldr_load_options *options,
                             ldr_module **ret_module, ldr_diag *diag);
@@ -447,7 +449,7 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
  * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
  * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
  * Nobody waits here for a DllMain that is running, except for a forwarder to a DLL that is not
- * initialised yet.
+ * initialised yet (LDR_BUSY; see "Threads" at the top).
  */
 LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
                                    void **ret_address, ldr_diag *diag);
@@ -478,8 +480,9 @@ LDR_API const ldr_view *ldr_module_view(const ldr_module *module); /* NULL for h
  * From then on a query (ldr_view_query, the guest's VirtualQuery) tells of pages that were written
  * to before as if they were not: WRITECOPY, no private bytes.
  *
- * LDR_INVALID_ARGUMENT for a host module; LDR_NO_MEMORY, LDR_OS_ERROR (also when its file has been
- * cut off): the module is as usable as before, and has no snapshot.
+ * LDR_INVALID_ARGUMENT for a host module; LDR_BUSY (see "Threads" at the top); LDR_NO_MEMORY,
+ * LDR_OS_ERROR (also when its file has been cut off): the module is as usable as before, and has no
+ * snapshot.
  */
 LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
 
@@ -493,8 +496,8 @@ LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
  * runtime's state, open handles, thread-local variables, other modules, among them those that it
  * needs (each is reset by its own call); and PE sections that are SHARED, which other views use.
  *
- * LDR_INVALID_ARGUMENT: no snapshot. LDR_NO_MEMORY, LDR_OS_ERROR: some pages may not be reset; the
- * module stays, and may be reset again, or unloaded.
+ * LDR_INVALID_ARGUMENT: no snapshot. LDR_BUSY: see "Threads" at the top. LDR_NO_MEMORY,
+ * LDR_OS_ERROR: some pages may not be reset; the module stays, and may be reset again, or unloaded.
  */
 LDR_API ldr_status ldr_module_reset(ldr_module *module);
 

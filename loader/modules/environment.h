@@ -129,6 +129,15 @@ enum { LDR__GUEST_LOAD_BARE = 1 };
 ldr_status ldr__guest_load(ldr_context *ctx, const char *name, uint32_t flags,
                            ldr_module **ret_module, ldr_diag *diag);
 
+/* LoadLibraryEx for data: ldr_find without options. */
+ldr_status ldr__guest_find(ldr_context *ctx, const char *name, ldr_found *ret_found,
+                           ldr_diag *diag);
+
+/* GetProcAddress: ldr_symbol_find, but the guest waits however long it takes. No argument may be
+ * NULL but `name` and `diag`. */
+ldr_status ldr__guest_symbol(ldr_module *module, const char *name, uint32_t ordinal,
+                             void **ret_address, ldr_diag *diag);
+
 /* What becomes of the references of a module that the guest asks for. */
 typedef enum ldr__keep {
     LDR__KEEP_NOT,
@@ -170,8 +179,8 @@ ldr_module *ldr__guest_find_at(ldr_context *ctx, const void *address, bool only_
                                ldr__keep how);
 
 /*
- * FreeLibrary: as ldr_unload, but the program is not the guest's to unload, and nothing is while
- * the process ends (rule E65).
+ * FreeLibrary: as ldr_unload, but the guest waits however long it takes, the program is not the
+ * guest's to unload, and nothing is while the process ends (rule E65).
  */
 void ldr__guest_unload(ldr_module *module);
 

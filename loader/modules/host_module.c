@@ -20,19 +20,25 @@ static ldr_status create_host(ldr_context *ctx, const char *name, const ldr_expo
     return status;
 }
 
+static ldr_status add_locked(ldr_context *ctx, const char *name, const ldr_export *exports,
+                             size_t count)
+{
+    const ldr_module *known = ldr__module_by_name(ctx, name);
+    if (!known)
+        return create_host(ctx, name, exports, count);
+    return known->host ? ldr__host_add(known->host, exports, count) : LDR_INVALID_ARGUMENT;
+}
+
 ldr_status ldr_host_module_add(ldr_context *ctx, const char *name, const ldr_export *exports,
                                size_t count)
 {
     if (!ctx || !name || name[0] == '\0' || (!exports && count != 0))
         return LDR_INVALID_ARGUMENT;
-    ldr__loader_lock(ctx);
-    const ldr_module *known = ldr__module_by_name(ctx, name);
-    ldr_status status = LDR_INVALID_ARGUMENT;
-    if (!known)
-        status = create_host(ctx, name, exports, count);
-    else if (known->host)
-        status = ldr__host_add(known->host, exports, count);
-    ldr__loader_unlock(ctx);
+    ldr_status status = ldr__loader_lock_host(ctx);
+    if (status != LDR_OK)
+        return status;
+    status = add_locked(ctx, name, exports, count);
+    ldr__loader_leave_outside(ctx);
     return status;
 }
 

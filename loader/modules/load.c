@@ -173,20 +173,11 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
     return status;
 }
 
-/* The guest waits for the loader lock as it does on Windows. */
-static ldr_status lock_for(ldr_context *ctx, const source *from)
-{
-    if (!from->is_guests)
-        return ldr__loader_lock_host(ctx);
-    ldr__loader_lock(ctx);
-    return LDR_OK;
-}
-
 static ldr_status load_entered(ldr_context *ctx, const source *from,
                                const ldr_load_options *options, ldr_module **ret_module,
                                ldr_diag *diag)
 {
-    ldr_status status = lock_for(ctx, from);
+    ldr_status status = ldr__loader_lock_for(ctx, from->is_guests);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), from->name);
     status = load_locked(ctx, from, options, ret_module, diag);

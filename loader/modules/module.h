@@ -127,6 +127,8 @@ struct ldr_context {
 void ldr__loader_lock(ldr_context *ctx);
 /* The same for calls of the host: LDR_BUSY when it takes longer than the context allows. */
 ldr_status ldr__loader_lock_host(ldr_context *ctx);
+/* The one or the other. */
+ldr_status ldr__loader_lock_for(ldr_context *ctx, bool is_guests);
 /* Gives it back, without unloading anything. */
 void ldr__loader_unlock(ldr_context *ctx);
 /*
@@ -134,6 +136,8 @@ void ldr__loader_unlock(ldr_context *ctx);
  * those who could not wait.
  */
 void ldr__loader_leave(ldr_context *ctx);
+/* The same for threads that need not be inside the context; they enter it where there is cause. */
+void ldr__loader_leave_outside(ldr_context *ctx);
 /* The table lock; recursive too, for moments. */
 void ldr__table_lock(ldr_context *ctx);
 void ldr__table_unlock(ldr_context *ctx);

@@ -6,9 +6,12 @@ static ldr_status with_lock(ldr_module *module, ldr_status (*act)(ldr_view *view
 {
     if (module == NULL || module->view == NULL)
         return LDR_INVALID_ARGUMENT;
-    ldr__loader_lock(module->ctx);
-    ldr_status status = act(module->view);
-    ldr__loader_unlock(module->ctx);
+    ldr_context *ctx = module->ctx;
+    ldr_status status = ldr__loader_lock_host(ctx);
+    if (status != LDR_OK)
+        return status;
+    status = act(module->view);
+    ldr__loader_leave_outside(ctx);
     return status;
 }
 

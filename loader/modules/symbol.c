@@ -235,7 +235,7 @@ static ldr_status find_quickly(ldr_module *module, const ldr__request *request,
     return status;
 }
 
-static ldr_status find_and_load(ldr_module *module, const ldr__request *request,
+static ldr_status find_and_load(ldr_module *module, const ldr__request *request, bool is_guests,
                                 const void **ret_address, ldr_diag *diag)
 {
     ldr_thread_scope scope;
@@ -243,28 +243,32 @@ static ldr_status find_and_load(ldr_module *module, const ldr__request *request,
     ldr_status status = ldr_thread_enter(ctx, &scope);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), module->name);
-    ldr__loader_lock(ctx);
-    status = find_locked(module, request, ret_address, diag);
-    ldr__loader_leave(ctx);
+    status = ldr__loader_lock_for(ctx, is_guests);
+    if (status == LDR_OK) {
+        status = find_locked(module, request, ret_address, diag);
+        ldr__loader_leave(ctx);
+    } else {
+        ldr__fail(diag, status, ldr__nt_status_of(status), module->name);
+    }
     ldr_thread_leave(&scope);
     return status;
 }
 
-static ldr_status find_forwarded(ldr_module *module, const ldr__request *request,
+static ldr_status find_forwarded(ldr_module *module, const ldr__request *request, bool is_guests,
                                  const void **ret_address, ldr_diag *diag)
 {
     ldr_status status = find_quickly(module, request, ret_address, diag);
     if (status != LDR_DLL_NOT_FOUND)
         return status;
-    return find_and_load(module, request, ret_address, diag);
+    return find_and_load(module, request, is_guests, ret_address, diag);
 }
 
 /*
  * What a module has itself is found without a lock, and forwarders to what is there without the
  * loader lock, which is held as long as some DllMain runs.
  */
-static ldr_status find(ldr_module *module, const ldr__request *request, const void **ret_address,
-                       ldr_diag *diag)
+static ldr_status find(ldr_module *module, const ldr__request *request, bool is_guests,
+                       const void **ret_address, ldr_diag *diag)
 {
     answer found;
     ldr__os_guard_begin();
@@ -274,7 +278,7 @@ static ldr_status find(ldr_module *module, const ldr__request *request, const vo
     if (!is_there)
         return not_found(module, request, diag);
     if (found.is_forwarder)
-        return find_forwarded(module, request, ret_address, diag);
+        return find_forwarded(module, request, is_guests, ret_address, diag);
     *ret_address = found.address;
     return LDR_OK;
 }
@@ -286,17 +290,29 @@ static ldr__request request_for(const char *name, uint32_t ordinal)
     return (ldr__request){.name = ldr__span_of(name), .hint = UINT32_MAX};
 }
 
-ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
-                           void **ret_address, ldr_diag *diag)
+static ldr_status find_named(ldr_module *module, const char *name, uint32_t ordinal, bool is_guests,
+                             void **ret_address, ldr_diag *diag)
 {
     const void *address = NULL;
-    if (!module || !ret_address)
-        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
     ldr__request request = request_for(name, ordinal);
-    ldr_status status = find(module, &request, &address, diag);
+    ldr_status status = find(module, &request, is_guests, &address, diag);
     if (status == LDR_OK)
         *ret_address = (void *)(uintptr_t)address;
     return status;
+}
+
+ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
+                           void **ret_address, ldr_diag *diag)
+{
+    if (!module || !ret_address)
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
+    return find_named(module, name, ordinal, false, ret_address, diag);
+}
+
+ldr_status ldr__guest_symbol(ldr_module *module, const char *name, uint32_t ordinal,
+                             void **ret_address, ldr_diag *diag)
+{
+    return find_named(module, name, ordinal, true, ret_address, diag);
 }
 
 void *ldr_symbol(ldr_module *module, const char *name)

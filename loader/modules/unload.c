@@ -205,35 +205,38 @@ void ldr__roll_back(ldr_context *ctx, uint64_t load)
     ldr__sweep(ctx);
 }
 
-/* Who has the lock for longer than the context allows does it when it is done. */
-static void unload_now(ldr_context *ctx)
+static void unload_now(ldr_context *ctx, bool is_guests)
 {
-    atomic_store(&ctx->is_sweep_left, true);
-    if (ldr__loader_lock_host(ctx) != LDR_OK)
+    if (ldr__loader_lock_for(ctx, is_guests) != LDR_OK)
         return;
     if (atomic_exchange(&ctx->is_sweep_left, false))
         ldr__sweep(ctx);
     ldr__loader_leave(ctx);
 }
 
-void ldr_unload(ldr_module *module)
+/* Who has the lock for longer than the context allows does it when it is done, and so has to know
+ * of it before this thread gives up. */
+static void unload(ldr_module *module, bool is_guests)
 {
-    if (!module)
-        return;
     ldr_context *ctx = module->ctx;
     ldr_thread_scope scope;
     ldr__module_let_go(module);
-    if (ldr_thread_enter(ctx, &scope) == LDR_OK) {
-        unload_now(ctx);
-        ldr_thread_leave(&scope);
-    } else {
-        atomic_store(&ctx->is_sweep_left, true);
-    }
+    atomic_store(&ctx->is_sweep_left, true);
+    if (ldr_thread_enter(ctx, &scope) != LDR_OK)
+        return;
+    unload_now(ctx, is_guests);
+    ldr_thread_leave(&scope);
+}
+
+void ldr_unload(ldr_module *module)
+{
+    if (module)
+        unload(module, false);
 }
 
 void ldr__guest_unload(ldr_module *module)
 {
     ldr_context *ctx = module->ctx;
     if (module != ldr__module_main(ctx) && !atomic_load(&ctx->process_detached))
-        ldr_unload(module);
+        unload(module, true);
 }

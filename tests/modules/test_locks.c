@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake_environment.h"
 
@@ -116,6 +117,13 @@ static void *unload_a(void *ctx)
     return NULL;
 }
 
+static void *unload_a_in_vain(void *ctx)
+{
+    ldr_unload(ldr_module_find(ctx, "a.dll"));
+    cr_assert_str_eq(fake_log(), "a+");
+    return NULL;
+}
+
 static void unload_a_when_b_arrives(ldr_module *module, uint32_t reason)
 {
     when_b_arrives(module, reason, unload_a);
@@ -132,6 +140,128 @@ Test(locks, unload_while_dllmain_waits_for_it_is_done_after_dllmain)
     cr_assert_str_eq(fake_log(), "a+ b+ a-");
     cr_assert_null(ldr_module_find(ctx, "a.dll"));
     cr_assert_eq(fake_modules(), 1);
+    ldr_context_destroy(ctx);
+}
+
+/* ---- All else that waits for a DllMain ---- */
+
+static void *busy_work(void *ctx)
+{
+    static const ldr_export exports[] = {{"fn", "", 1, 0}};
+    ldr_diag diag = {0};
+    ldr_found found;
+    void *address = &diag;
+    ldr_module *a = ldr_module_find(ctx, "a.dll"), *f = ldr_module_find(ctx, "f.dll");
+    cr_assert_eq(ldr_find(ctx, "c.dll", NULL, &found, &diag), LDR_BUSY);
+    cr_assert_eq(diag.status, LDR_BUSY);
+    diag = (ldr_diag){0};
+    cr_assert_eq(ldr_symbol_find(f, "fn", 0, &address, &diag), LDR_BUSY);
+    cr_assert_eq(diag.status, LDR_BUSY);
+    cr_assert_eq(address, &diag, "untouched");
+    cr_assert_eq(ldr_module_snapshot(a), LDR_BUSY);
+    cr_assert_eq(ldr_module_reset(a), LDR_BUSY);
+    cr_assert_eq(ldr_host_module_add(ctx, "new.exe", exports, 1), LDR_BUSY);
+    cr_assert_null(ldr_module_find(ctx, "new.exe"));
+    return NULL;
+}
+
+static void busy_when_b_arrives(ldr_module *module, uint32_t reason)
+{
+    when_b_arrives(module, reason, busy_work);
+}
+
+Test(locks, whatever_waits_for_dllmain_is_busy_and_can_be_tried_again)
+{
+    static const ldr_export exports[] = {{"fn", "", 1, 0}};
+    ldr_found found;
+    folder_dll("a", "");
+    folder_dll("b", "");
+    folder_dll("c", "");
+    forwarding_dll("f", "c.fn");
+    ldr_context *ctx = impatient_context(1);
+    ldr_module *a = folder_load(ctx, "a.dll"), *f = folder_load(ctx, "f.dll");
+    fake_on_call(busy_when_b_arrives);
+    folder_load(ctx, "b.dll");
+    cr_assert_str_eq(fake_log(), "a+ f+ b+");
+    cr_assert_eq(ldr_find(ctx, "c.dll", NULL, &found, NULL), LDR_OK);
+    ldr_found_release(&found);
+    cr_assert_eq(ldr_module_snapshot(a), LDR_OK);
+    cr_assert_eq(ldr_module_reset(a), LDR_OK);
+    cr_assert_eq(ldr_host_module_add(ctx, "new.exe", exports, 1), LDR_OK);
+    cr_assert_not_null(ldr_symbol(f, "fn"));
+    cr_assert_str_eq(fake_log(), "a+ f+ b+ c+");
+    ldr_context_destroy(ctx);
+}
+
+static pthread_t guest;
+
+static void *guest_work(void *ctx)
+{
+    ldr_found found;
+    void *address = NULL;
+    ldr_module *a = ldr_module_find(ctx, "a.dll"), *f = ldr_module_find(ctx, "f.dll");
+    ldr__guest_unload(a);
+    cr_assert_null(ldr_module_find(ctx, "a.dll"), "unloaded before it has returned");
+    cr_assert_eq(ldr__guest_find(ctx, "c.dll", &found, NULL), LDR_OK);
+    ldr_found_release(&found);
+    cr_assert_eq(ldr__guest_symbol(f, "fn", 0, &address, NULL), LDR_OK);
+    return address;
+}
+
+/* Begins while DllMain has the loader locked, and finds it so for longer than the host may wait. */
+static void guest_works_when_b_arrives(ldr_module *module, uint32_t reason)
+{
+    if (reason != LDR__PROCESS_ATTACH || strcmp(ldr_module_name(module), "b.dll") != 0)
+        return;
+    cr_assert_eq(pthread_create(&guest, NULL, guest_work, fake_current()), 0);
+    usleep(50000);
+    cr_assert_not_null(ldr_module_find(fake_current(), "a.dll"));
+}
+
+Test(locks, guest_waits_for_dllmain_however_long_the_host_may)
+{
+    void *address = NULL;
+    folder_dll("a", "");
+    folder_dll("b", "");
+    folder_dll("c", "");
+    forwarding_dll("f", "c.fn");
+    ldr_context *ctx = impatient_context(1);
+    folder_load(ctx, "a.dll");
+    folder_load(ctx, "f.dll");
+    fake_on_call(guest_works_when_b_arrives);
+    folder_load(ctx, "b.dll");
+    pthread_join(guest, &address);
+    cr_assert_not_null(address);
+    cr_assert_str_eq(fake_log(), "a+ f+ b+ a- c+");
+    ldr_context_destroy(ctx);
+}
+
+/* Provides nothing, after another thread has tried to unload a.dll. */
+static bool bundle_that_waits(void *user, const char *name, ldr_bundle_file *ret_file)
+{
+    (void)user;
+    (void)ret_file;
+    if (strcmp(name, "nothing.dll") == 0)
+        wait_for_thread(unload_a_in_vain, fake_current());
+    return false;
+}
+
+Test(locks, unload_while_somebody_looks_for_a_dll_is_done_afterwards)
+{
+    ldr_found found;
+    folder_dll("a", "");
+    const char *folders[] = {folder_make()};
+    ldr_context_options options = {.size = sizeof(options),
+                                   .search_folders = folders,
+                                   .search_folder_count = 1,
+                                   .bundle = bundle_that_waits,
+                                   .busy_after = 1};
+    ldr_context *ctx;
+    cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
+    folder_load(ctx, "a.dll");
+    cr_assert_eq(ldr_find(ctx, "nothing.dll", NULL, &found, NULL), LDR_DLL_NOT_FOUND);
+    cr_assert_str_eq(fake_log(), "a+ a-");
+    cr_assert_null(ldr_module_find(ctx, "a.dll"));
     ldr_context_destroy(ctx);
 }
 

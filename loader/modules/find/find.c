@@ -75,27 +75,48 @@ ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const cha
     return find_and_take(ctx, &lookup, name, ret_module, diag);
 }
 
+static ldr_status find_locked(ldr_context *ctx, const char *name, const ldr_find_options *options,
+                              ldr_found *ret_found, ldr_diag *diag)
+{
+    char *file_name = NULL;
+    const char *program = options->program, *loaded = options->loaded;
+    ldr__lookup lookup = {.importer = options->importer,
+                          .program = program ? program : path_of(ctx->main),
+                          .loaded = loaded};
+    ldr_status status = ldr__search_flags(&ctx->search, options->search_flags,
+                                          loaded ? loaded : name, &lookup.flags);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, name);
+    status = ldr__search_find(ctx, &lookup, name, ret_found, &file_name, diag);
+    ldr__os_free(file_name);
+    return status;
+}
+
+static ldr_status find(ldr_context *ctx, const char *name, const ldr_find_options *options,
+                       bool is_guests, ldr_found *ret_found, ldr_diag *diag)
+{
+    ldr_status status = ldr__loader_lock_for(ctx, is_guests);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), name);
+    status = find_locked(ctx, name, options, ret_found, diag);
+    ldr__loader_leave_outside(ctx);
+    return status;
+}
+
 ldr_status ldr_find(ldr_context *ctx, const char *name, const ldr_find_options *options,
                     ldr_found *ret_found, ldr_diag *diag)
 {
     ldr_find_options all;
-    char *file_name = NULL;
     ldr__options_read(options, &all, sizeof(all));
     if (!ctx || !name || !ret_found)
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_INVALID_PARAMETER, name);
-    ldr__loader_lock(ctx);
-    ldr__lookup lookup = {.importer = all.importer,
-                          .program = all.program ? all.program : path_of(ctx->main),
-                          .loaded = all.loaded};
-    ldr_status status = ldr__search_flags(&ctx->search, all.search_flags,
-                                          all.loaded ? all.loaded : name, &lookup.flags);
-    if (status != LDR_OK)
-        ldr__fail(diag, status, PE_NT_INVALID_PARAMETER, name);
-    else
-        status = ldr__search_find(ctx, &lookup, name, ret_found, &file_name, diag);
-    ldr__loader_unlock(ctx);
-    ldr__os_free(file_name);
-    return status;
+    return find(ctx, name, &all, false, ret_found, diag);
+}
+
+ldr_status ldr__guest_find(ldr_context *ctx, const char *name, ldr_found *ret_found, ldr_diag *diag)
+{
+    const ldr_find_options none = {.size = sizeof(none)};
+    return find(ctx, name, &none, true, ret_found, diag);
 }
 
 /* ---- Modules that are loaded ---- */

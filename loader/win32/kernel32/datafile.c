@@ -118,10 +118,9 @@ static void *handle_of(ldr_context *ctx, const ldr_found *found, DWORD flags)
 void *ldr__data_file_load(const char *name, DWORD flags)
 {
     ldr_context *ctx = ldr__process_self()->ctx;
-    ldr_find_options options = {.size = sizeof options};
     ldr_found found;
     ldr_diag diag = {0};
-    ldr_status status = ldr_find(ctx, name, &options, &found, &diag);
+    ldr_status status = ldr__guest_find(ctx, name, &found, &diag);
     if (status == LDR_DLL_NOT_FOUND) {
         ldr__set_last_error(ERROR_FILE_NOT_FOUND);
         return NULL;

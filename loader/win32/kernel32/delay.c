@@ -92,7 +92,7 @@ static ldr_status keep_dll(const uint8_t *base, const delay_info *info, ldr_modu
     void **handle = (void **)(uintptr_t)(base + info->descriptor->module_handle);
     ldr_status status = ldr__module_store(own_context(), handle, info->module, &before);
     if (status != LDR_OK || before == info->module)
-        ldr_unload(module);
+        ldr__guest_unload(module);
     return status;
 }
 
@@ -119,8 +119,8 @@ static void *find_function(ldr_module *module, delay_info *info)
     void *address = NULL;
     ldr_diag diag = {0};
     ldr_status status =
-        ldr_symbol_find(module, info->by_name ? info->function.name : NULL,
-                        info->by_name ? 0 : info->function.ordinal, &address, &diag);
+        ldr__guest_symbol(module, info->by_name ? info->function.name : NULL,
+                          info->by_name ? 0 : info->function.ordinal, &address, &diag);
     if (status != LDR_OK)
         info->last_error =
             status == LDR_EXPORT_NOT_FOUND ? ERROR_PROC_NOT_FOUND : error_of(status, &diag);

@@ -145,10 +145,11 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
         return STATUS_DLL_NOT_FOUND;
     if (name != NULL && (copy = strndup(name->buffer, name->length)) == NULL)
         return STATUS_NO_MEMORY;
-    void *address = name != NULL ? ldr_symbol(module, copy) : ldr_symbol_ordinal(module, ordinal);
+    void *address = NULL;
+    ldr_status status = ldr__guest_symbol(module, copy, ordinal, &address, NULL);
     free(copy);
     ldr__thread_continue_exit();
-    if (address == NULL)
+    if (status != LDR_OK)
         return STATUS_PROCEDURE_NOT_FOUND;
     *ret_address = address;
     return STATUS_SUCCESS;

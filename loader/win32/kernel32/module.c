@@ -221,10 +221,10 @@ static void *LDR_WINAPI guest_GetProcAddress(void *base, const char *name)
      * gave a bad pointer go on after the exception. */
     if ((uintptr_t)name >= ORDINALS_END && strlen(name) > UINT16_MAX)
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
-    void *address = (uintptr_t)name < ORDINALS_END
-                        ? ldr_symbol_ordinal(module, (uint32_t)(uintptr_t)name)
-                        : ldr_symbol(module, name);
-    if (address == NULL)
+    bool by_ordinal = (uintptr_t)name < ORDINALS_END;
+    void *address = NULL;
+    if (ldr__guest_symbol(module, by_ordinal ? NULL : name, (uint32_t)(uintptr_t)name, &address,
+                          NULL) != LDR_OK)
         ldr__set_last_error(ERROR_PROC_NOT_FOUND);
     return address;
 }
