@@ -20,13 +20,13 @@
  * that has entered the context.
  *
  * What only looks never waits for that: ldr_symbol of an export that a loaded module has itself (or
- * forwards to one that is initialised), ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain
- * may wait for a thread that calls these. One that waits for a thread which calls ldr_load or any
- * other function of this header that can return LDR_BUSY, or which enters the context for the first
- * time, waits for ever, as on Windows, unless the context has a `busy_after`: that thread then gets
- * LDR_BUSY with nothing done, and can try again later. With one, ldr_unload also waits no longer:
- * it leaves the unloading to the thread that is busy. Guest code always waits, and so does
- * ldr_context_destroy.
+ * forwards to one that is initialised, and not part of a load that may still fail),
+ * ldr_module_find, ldr_module_at, ldr_module_*. So a DllMain may wait for a thread that calls
+ * these. One that waits for a thread which calls ldr_load or any other function of this header that
+ * can return LDR_BUSY, or which enters the context for the first time, waits for ever, as on
+ * Windows, unless the context has a `busy_after`: that thread then gets LDR_BUSY with nothing done,
+ * and can try again later. With one, ldr_unload also waits no longer: it leaves the unloading to
+ * the thread that is busy. Guest code always waits, and so does ldr_context_destroy.
  */
 #ifndef PELOAD_LOADER_H
 #define PELOAD_LOADER_H
@@ -437,8 +437,9 @@ LDR_API void ldr_unload(ldr_module *module);
 
 /*
  * The address of an export (forwarders followed), or NULL. It converts to a function pointer with
- * LDR_WINAPI or to a data pointer, and is valid until the module is unloaded. A forwarder may lead
- * to a DLL that is not loaded yet: it is loaded and initialised then, and kept by the module.
+ * LDR_WINAPI or to a data pointer, and is valid until the module is unloaded; one that a DllMain
+ * asks for, also until its own load fails. A forwarder may lead to a DLL that is not loaded yet: it
+ * is loaded and initialised then, and kept by the module.
  */
 LDR_API void *ldr_symbol(ldr_module *module, const char *name);
 LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
@@ -449,7 +450,7 @@ LDR_API void *ldr_symbol_ordinal(ldr_module *module, uint32_t ordinal);
  * "module!name"), LDR_FORWARDER_LOOP, LDR_IO_ERROR (the file was cut off), LDR_INVALID_ARGUMENT,
  * and for a forwarder to a DLL that is not loaded yet what ldr_load returns.
  * Nobody waits here for a DllMain that is running, except for a forwarder to a DLL that is not
- * initialised yet (LDR_BUSY; see "Threads" at the top).
+ * initialised yet, or came with a load that may still fail (LDR_BUSY; see "Threads" at the top).
  */
 LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_t ordinal,
                                    void **ret_address, ldr_diag *diag);

@@ -19,13 +19,35 @@ ldr__load ldr__load_begin(ldr_context *ctx)
     ctx->current_load = load.number;
     ctx->forwarders = 0;
     ctx->load_search = NULL;
+    ldr__table_lock(ctx);
+    load.is_outermost = ctx->open_load == 0;
+    if (load.is_outermost)
+        ctx->open_load = load.number;
+    ldr__table_unlock(ctx);
     return load;
 }
 
-void ldr__load_end_finding(ldr_context *ctx, ldr__load load)
+/* What comes in from now on does not belong to the load. */
+static void end_finding(ldr_context *ctx, ldr__load load)
 {
     ctx->current_load = load.outer;
     ctx->load_search = load.outer_search;
+}
+
+/* It cannot be undone any more. */
+static void end_load(ldr_context *ctx, ldr__load load)
+{
+    if (!load.is_outermost)
+        return;
+    ldr__table_lock(ctx);
+    ctx->open_load = 0;
+    ldr__table_unlock(ctx);
+}
+
+void ldr__load_drop(ldr_context *ctx, ldr__load load)
+{
+    end_finding(ctx, load);
+    end_load(ctx, load);
 }
 
 /* The first module that the load has brought in, if any. No guest code has run since it began. */
@@ -98,16 +120,17 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 {
     if (status == LDR_OK)
         status = bind_and_announce(ctx, &load, options, diag);
-    ldr__load_end_finding(ctx, load);
+    end_finding(ctx, load);
     if (status == LDR_OK && root && root == ctx->main)
         ldr__modules_stay(ctx, load.number);
     if (status == LDR_OK)
         status = initialise_all(ctx, load.number, root, options, diag);
-    if (status == LDR_OK)
-        return LDR_OK;
-    if (root)
-        ldr__module_let_go(root);
-    ldr__roll_back(ctx, load.number);
+    if (status != LDR_OK) {
+        if (root)
+            ldr__module_let_go(root);
+        ldr__roll_back(ctx, load.number);
+    }
+    end_load(ctx, load);
     return status;
 }
 

@@ -17,9 +17,9 @@
  *
  * Who changes the list of modules, the index, `main` or a module's state holds both locks, so that
  * who reads them needs one of the two. A module's references, `pinned` and needs belong to the
- * table lock alone. A module is listed once it is whole; what is not named here stays as it is from
- * then on or belongs to the loader lock. The functions below expect the loader lock to be held,
- * unless said.
+ * table lock alone, as does `open_load`. A module is listed
+ * once it is whole; what is not named here stays as it is from then on or belongs to the loader
+ * lock. The functions below expect the loader lock to be held, unless said.
  */
 #ifndef PELOAD_MODULES_MODULE_H
 #define PELOAD_MODULES_MODULE_H
@@ -109,7 +109,8 @@ struct ldr_context {
     atomic_bool has_run;
     atomic_bool process_detached;
     uint64_t loads, current_load; /* count, and the number of the innermost one in progress */
-    uint32_t forwarders;          /* long chains' steps that the innermost load has followed */
+    uint64_t open_load;  /* of the outermost one that may still be undone, or 0; table lock */
+    uint32_t forwarders; /* long chains' steps that the innermost load has followed */
     ldr_module *attached_first, *attached_last; /* in the order of DllMain(PROCESS_ATTACH) */
     uint32_t visits; /* walks of the attached list in progress: no module is released meanwhile */
     bool sweep_wanted;
@@ -256,12 +257,13 @@ void ldr__notify(ldr_module *module, uint32_t reason, void *reserved);
 /* A load in progress; loads nest when a DllMain loads. */
 typedef struct ldr__load {
     uint64_t number, outer;
+    bool is_outermost;
     ldr_module *before; /* the last module that was there; NULL for none */
     const ldr__load_search *outer_search;
 } ldr__load;
 ldr__load ldr__load_begin(ldr_context *ctx);
-/* What comes in from now on does not belong to the load. */
-void ldr__load_end_finding(ldr_context *ctx, ldr__load load);
+/* Ends one that has brought nothing in. */
+void ldr__load_drop(ldr_context *ctx, ldr__load load);
 /*
  * From mapped to initialised, for all modules that this load has mapped. `root` (NULL for a load
  * on behalf of a forwarder) has its reference already. On failure the whole load is undone.

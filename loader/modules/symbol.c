@@ -126,7 +126,19 @@ static ldr_status read_forwarder(walk *self, pe_span text)
 }
 
 /*
- * A quick walk goes over modules that are initialised, since others may be in the middle of another
+ * Whether `target` stays for as long as `holder` needs it. A load that is undone takes what it has
+ * brought in from those that were there before, also what is initialised; those that came with it,
+ * or later, go as well.
+ */
+static bool is_there_to_stay(const ldr_module *target, const ldr_module *holder)
+{
+    uint64_t open = target->ctx->open_load;
+    return target->state == LDR__INITIALISED &&
+           (open == 0 || target->load < open || target->load <= holder->load);
+}
+
+/*
+ * A quick walk goes over modules that are ready, since others may be in the middle of another
  * thread's load, and is short. LDR_DLL_NOT_FOUND: it does not get there.
  */
 static ldr_status find_ready(walk *self, ldr_module **ret_target)
@@ -135,7 +147,7 @@ static ldr_status find_ready(walk *self, ldr_module **ret_target)
     if (self->steps > QUICK_STEPS)
         return LDR_DLL_NOT_FOUND;
     ldr_module *target = ldr__search_loaded(self->module->ctx, self->dll);
-    if (!target || target->state != LDR__INITIALISED)
+    if (!target || !is_there_to_stay(target, self->holder))
         return LDR_DLL_NOT_FOUND;
     *ret_target = target;
     return LDR_OK;
@@ -212,7 +224,7 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     if (ldr__os_guard_end())
         status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
     if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
-        ldr__load_end_finding(ctx, load);
+        ldr__load_drop(ctx, load);
     else
         status = ldr__load_finish(ctx, load, NULL, &defaults, status, diag);
     if (status == LDR_OK)

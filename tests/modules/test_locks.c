@@ -1,5 +1,6 @@
 /* What other threads of the host can do while a DllMain runs, and waits for them. */
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -265,6 +266,63 @@ Test(locks, unload_while_somebody_looks_for_a_dll_is_done_afterwards)
     ldr_context_destroy(ctx);
 }
 
+/* ---- What a load that may still fail has brought in ---- */
+
+static ldr_status expected;
+
+static void *ask_f(void *ctx)
+{
+    void *address = NULL;
+    cr_assert_eq(ldr_symbol_find(ldr_module_find(ctx, "f.dll"), "fn", 0, &address, NULL), expected);
+    return NULL;
+}
+
+static void ask_f_when_a_arrives(ldr_module *module, uint32_t reason)
+{
+    if (reason == LDR__PROCESS_ATTACH && strcmp(ldr_module_name(module), "a.dll") == 0)
+        wait_for_thread(ask_f, fake_current());
+}
+
+static void two_dlls(void)
+{
+    folder_dll("a", "b");
+    folder_dll("b", "");
+    forwarding_dll("f", "b.fn");
+}
+
+Test(locks, forwarder_to_what_may_be_taken_back_waits)
+{
+    two_dlls();
+    ldr_context *ctx = impatient_context(1);
+    ldr_module *f = folder_load(ctx, "f.dll"), *a;
+    fake_on_call(ask_f_when_a_arrives);
+    fake_attach_fails("a.dll");
+    expected = LDR_BUSY;
+    cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), NULL, &a, NULL), LDR_INIT_FAILED);
+    cr_assert_null(ldr_module_find(ctx, "b.dll"));
+    fake_on_call(NULL);
+    const char *address = ldr_symbol(f, "fn");
+    cr_assert_eq(address, (char *)ldr_module_base(ldr_module_find(ctx, "b.dll")) + 0x1000);
+    fake_on_call(ask_f_when_a_arrives);
+    fake_attach_fails("");
+    expected = LDR_OK;
+    folder_load(ctx, "a.dll");
+    cr_assert_str_eq(fake_log(), "f+ b+ a+ a- b- b+ a+");
+    ldr_context_destroy(ctx);
+}
+
+Test(locks, forwarder_within_a_load_that_may_be_taken_back_does_not_wait)
+{
+    two_dlls();
+    folder_dll("a", "b f");
+    ldr_context *ctx = impatient_context(1);
+    fake_on_call(ask_f_when_a_arrives);
+    expected = LDR_OK;
+    folder_load(ctx, "a.dll");
+    cr_assert_str_eq(fake_log(), "b+ f+ a+");
+    ldr_context_destroy(ctx);
+}
+
 /* ---- A thread at a time ---- */
 
 static atomic_int inside;
@@ -278,11 +336,13 @@ static void nobody_else_is_inside(ldr_module *module, uint32_t reason)
     cr_assert_eq(atomic_fetch_sub(&inside, 1), 1);
 }
 
+static char path_of_a[PATH_MAX]; /* folder_path is for one thread */
+
 static void *load_and_unload_a(void *ctx)
 {
     for (int i = 0; i < 50; i++) {
         ldr_module *a;
-        cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), NULL, &a, NULL), LDR_OK);
+        cr_assert_eq(ldr_load(ctx, path_of_a, NULL, &a, NULL), LDR_OK);
         cr_assert_not_null(ldr_symbol(a, "fn"));
         ldr_unload(a);
     }
@@ -295,6 +355,7 @@ Test(locks, threads_that_load_and_unload_the_same_take_turns)
     folder_dll("a", "b");
     folder_dll("b", "");
     ldr_context *ctx = fake_context();
+    snprintf(path_of_a, sizeof(path_of_a), "%s", folder_path("a.dll"));
     fake_on_call(nobody_else_is_inside);
     for (size_t i = 0; i < 4; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, load_and_unload_a, ctx), 0);
