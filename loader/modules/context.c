@@ -48,6 +48,7 @@ static void sweep_all(ldr_context *ctx)
     for (ldr_module *m = ctx->first; m; m = m->next) {
         m->references = 0;
         m->pinned = m->host != NULL;
+        ldr__suspect(m);
     }
     ldr__table_unlock(ctx);
     ldr__sweep(ctx);

@@ -33,6 +33,7 @@ char *ldr__text_copy(const char *text)
 
 static void append(ldr_context *ctx, ldr_module *module)
 {
+    module->listed_number = ++ctx->listed_count;
     module->previous = ctx->last;
     if (ctx->last)
         ctx->last->next = module;
@@ -49,6 +50,7 @@ static void take_out(ldr_context *ctx, ldr_module *module)
     *(module->previous ? &module->previous->next : &ctx->first) = module->next;
     *(module->next ? &module->next->previous : &ctx->last) = module->previous;
     ldr__index_remove(&ctx->index, module);
+    ldr__set_leave(module);
     if (ctx->main == module)
         ctx->main = NULL;
     ldr__table_unlock(ctx);
@@ -121,8 +123,8 @@ void ldr__module_keep(ldr_module *module)
 void ldr__module_let_go(ldr_module *module)
 {
     ldr__table_lock(module->ctx);
-    if (module->references != 0)
-        module->references--;
+    if (module->references != 0 && --module->references == 0)
+        ldr__suspect(module);
     ldr__module_counted(module);
     ldr__table_unlock(module->ctx);
 }
@@ -152,6 +154,7 @@ void ldr__attached(ldr_module *module)
     module->attached = true;
     ldr__module_counted(module);
     ldr__table_unlock(ctx);
+    module->attached_number = ++ctx->attached_count;
     module->attached_before = ctx->attached_last;
     *(ctx->attached_last ? &ctx->attached_last->attached_after : &ctx->attached_first) = module;
     ctx->attached_last = module;
@@ -167,6 +170,7 @@ void ldr__detached(ldr_module *module)
     *(after ? &after->attached_before : &ctx->attached_last) = before;
     ldr__table_lock(ctx);
     module->attached = false;
+    ldr__module_counted(module);
     ldr__table_unlock(ctx);
     module->attached_before = module->attached_after = NULL;
 }

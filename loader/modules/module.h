@@ -4,7 +4,7 @@
  *
  * All modules of a context are in one list in load order, host modules first. Who keeps whom: a
  * module stays while it has references of its own (ldr_load, LoadLibrary), is pinned, or is needed,
- * directly or not, by one that stays. Everything else is swept (unload.c); cycles need no care.
+ * directly or not, by one that stays. Everything else is swept (unload.c, dead.c), cycles too.
  *
  * Locks, in the order in which they are taken:
  *
@@ -50,6 +50,21 @@ typedef struct ldr__needs_table {
     size_t size;
 } ldr__needs_table;
 
+/* Of a look for dead modules, or a roll-back, in progress; table lock. */
+typedef struct ldr__sweep_notes {
+    ldr_module *parent, *below;
+    size_t next;            /* of the needs */
+    uint32_t mark;          /* dead.c: 0 but during a look */
+    uint32_t needed_within; /* by how many of those that are in doubt */
+    uint64_t order, low;    /* roll_back.c */
+    bool is_stacked, is_doomed;
+} ldr__sweep_notes;
+
+/* Modules, each in one set at the most; table lock. */
+typedef struct ldr__module_set {
+    ldr_module *first;
+} ldr__module_set;
+
 struct ldr_module {
     ldr_context *ctx;
     ldr_module *previous, *next; /* load order */
@@ -73,7 +88,7 @@ struct ldr_module {
     bool is_static;     /* came with the program: the guest cannot free it */
     bool is_bare;       /* mapped and no more: the guest wanted neither imports nor DllMain */
     void *guest_entry;  /* the environment's: see ldr__module_guest_entry */
-    bool pinned, reachable;
+    bool pinned;
     atomic_bool no_thread_calls;
     struct ldr__debug *debug; /* debug/debug.c: what a debugger knows of it, or NULL */
     ldr_module **needs;
@@ -82,8 +97,12 @@ struct ldr_module {
 
     bool listed, attached; /* in the list of modules; of those to be detached */
     ldr_module *attached_before, *attached_after;
-    ldr_module *walk_parent, *sweep_parent; /* of the walk in progress: init.c, unload.c */
-    size_t walk_next, sweep_next;
+    uint64_t listed_number, attached_number; /* these grow along both lists */
+    ldr_module *walk_parent;                 /* of the walk in progress: init.c */
+    size_t walk_next;
+    ldr__sweep_notes sweep;
+    ldr__module_set *set; /* that it is in, or NULL */
+    ldr_module *set_before, *set_after;
 };
 
 /* Where the load in progress looks for DLLs. */
@@ -98,7 +117,10 @@ struct ldr_context {
     uint32_t depth;      /* how often the thread that has the loader lock has taken it */
     atomic_bool is_sweep_left; /* for who has the loader lock: somebody could not wait for it */
     ldr_module *first, *last;
-    ldr__index index; /* of the same modules */
+    uint64_t listed_count, attached_count; /* so far */
+    ldr__module_set suspects;              /* they have lost a reference, or who needs them */
+    ldr__module_set dying;                 /* those that are not released yet */
+    ldr__index index;                      /* of the same modules */
     ldr_section_options section;
     ldr__search search;
     const ldr__load_search *load_search; /* of the innermost load that still binds, or NULL */
@@ -273,6 +295,26 @@ ldr_status ldr__load_finish(ldr_context *ctx, ldr__load load, ldr_module *root,
 
 /* Unloads every module that nothing keeps. Runs guest code (DLL_PROCESS_DETACH). */
 void ldr__sweep(ldr_context *ctx);
+
+/* ---- dead.c ---- */
+
+/* The next look asks whether anybody keeps the module; the table is locked. */
+void ldr__suspect(ldr_module *module);
+/* Somebody who needed it is no more, or has forgotten it; the table is locked. */
+void ldr__need_no_more(ldr_module *other);
+/* Nobody is needed by the dying; the table is locked. */
+void ldr__set_dying(ldr_module *module);
+/* Takes it out of its set, if it is in one; the table is locked. */
+void ldr__set_leave(ldr_module *module);
+/* All suspects that nobody keeps are dying, and what only they need, in one step for those who look
+ * for modules or keep some meanwhile. True if any is dying. */
+bool ldr__find_dead(ldr_context *ctx);
+/* Takes the table lock. */
+typedef bool ldr__goes_first(const ldr_module *one, const ldr_module *other);
+void ldr__sort_dying(ldr_context *ctx, ldr__goes_first *goes_first);
+
+/* ---- roll_back.c ---- */
+
 /* Undoes load number `load`: what it mapped goes, however far it has come. */
 void ldr__roll_back(ldr_context *ctx, uint64_t load);
 

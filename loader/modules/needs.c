@@ -73,8 +73,10 @@ static bool make_room(ldr_module *module)
 static ldr_status need_locked(ldr_module *module, ldr_module *other)
 {
     bool by_table = module->need_count >= SEARCHED_BY_TABLE;
-    if (module->state == LDR__DYING)
+    if (module->state == LDR__DYING) {
+        ldr__suspect(other);
         return LDR_OK;
+    }
     if (by_table && !make_table(module))
         return LDR_NO_MEMORY;
     if (other == module || is_needed(module, other))

@@ -1,113 +1,39 @@
 #include "modules/module.h"
 
-/*
- * What is being initialised stays, whatever its DllMain gives back: its code runs. What is dying
- * does not come back to life by a reference that its own DllMain takes.
- */
-static bool is_root(const ldr_module *module)
+static bool attached_later(const ldr_module *one, const ldr_module *other)
 {
-    if (module->state == LDR__DYING)
-        return false;
-    return module->references != 0 || module->pinned || module->state == LDR__INITIALISING;
+    return one->attached_number > other->attached_number;
 }
 
-/* The next module needed by `module` that has not been reached yet. */
-static ldr_module *next_unreached(ldr_module *module)
+static bool listed_later(const ldr_module *one, const ldr_module *other)
 {
-    while (module->sweep_next < module->need_count) {
-        ldr_module *other = module->needs[module->sweep_next++];
-        if (!other->reachable)
-            return other;
-    }
-    return NULL;
-}
-
-static void reach(ldr_module *module, ldr_module *parent)
-{
-    module->reachable = true;
-    module->sweep_parent = parent;
-    module->sweep_next = 0;
-}
-
-static void mark_from(ldr_module *module)
-{
-    reach(module, NULL);
-    while (module) {
-        ldr_module *other = next_unreached(module);
-        if (other)
-            reach(other, module);
-        module = other ? other : module->sweep_parent;
-    }
-}
-
-static void need_no_more(ldr_module *other)
-{
-    other->needed_by--;
-    ldr__module_counted(other);
-}
-
-/* The table is locked. Nobody is needed by the dying. */
-static void set_dying(ldr_module *module)
-{
-    if (module->state == LDR__DYING)
-        return;
-    module->state = LDR__DYING;
-    for (size_t i = 0; i < module->need_count; i++)
-        need_no_more(module->needs[i]);
-}
-
-/* Marks all that nothing keeps as dying; true if there is any. */
-static bool find_dead_locked(ldr_context *ctx)
-{
-    bool any = false;
-    for (ldr_module *m = ctx->first; m; m = m->next)
-        m->reachable = false;
-    for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (is_root(m) && !m->reachable)
-            mark_from(m);
-    }
-    for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (!m->reachable) {
-            set_dying(m);
-            any = true;
-        }
-    }
-    return any;
-}
-
-/* In one step for those who look for modules, or keep some meanwhile. */
-static bool find_dead(ldr_context *ctx)
-{
-    ldr__table_lock(ctx);
-    bool any = find_dead_locked(ctx);
-    ldr__table_unlock(ctx);
-    return any;
+    return one->listed_number > other->listed_number;
 }
 
 /* DLL_PROCESS_DETACH for the dying, those that were attached last first. */
 static void detach_dying(ldr_context *ctx)
 {
-    for (ldr_module *m = ctx->attached_last; m;) {
-        ldr_module *before = m->attached_before;
-        if (m->state == LDR__DYING) {
-            if (!atomic_load(&ctx->process_detached)) {
-                ldr__notify(m, LDR__PROCESS_DETACH, NULL);
-                ldr__default_environment.module_ended(ctx->environment, m);
-            }
-            ldr__detached(m);
+    ldr__sort_dying(ctx, attached_later);
+    for (ldr_module *m = ctx->dying.first; m; m = m->set_after) {
+        if (!m->attached)
+            continue;
+        if (!atomic_load(&ctx->process_detached)) {
+            ldr__notify(m, LDR__PROCESS_DETACH, NULL);
+            ldr__default_environment.module_ended(ctx->environment, m);
         }
-        m = before;
+        ldr__detached(m);
     }
 }
 
 /* A load that failed during the detach may have condemned others, whose detach is still to come. */
 static void destroy_dying(ldr_context *ctx)
 {
-    for (ldr_module *m = ctx->last; m;) {
-        ldr_module *previous = m->previous;
-        if (m->state == LDR__DYING && !m->attached)
+    ldr__sort_dying(ctx, listed_later);
+    for (ldr_module *m = ctx->dying.first; m;) {
+        ldr_module *after = m->set_after;
+        if (!m->attached)
             ldr__module_destroy(m);
-        m = previous;
+        m = after;
     }
 }
 
@@ -119,90 +45,13 @@ void ldr__sweep(ldr_context *ctx)
         return;
     while (ctx->sweep_wanted) {
         ctx->sweep_wanted = false;
-        if (!find_dead(ctx))
+        if (!ldr__find_dead(ctx))
             return;
         ctx->visits++;
         detach_dying(ctx);
         ctx->visits--;
         destroy_dying(ctx);
     }
-}
-
-static void condemn(ldr_module *module)
-{
-    set_dying(module);
-    module->references = 0;
-    module->pinned = false;
-}
-
-/* Whether `module` must do without `other` when the load is undone: what was there before it loses
- * all that it brought in, also what was initialised already. */
-static bool is_undone(const ldr_module *module, const ldr_module *other, uint64_t load)
-{
-    return other->state == LDR__DYING || (module->load < load && other->load == load);
-}
-
-static void forget_undone(ldr_module *module, uint64_t load)
-{
-    size_t kept = 0, walked = module->walk_next;
-    for (size_t i = 0; i < module->need_count; i++) {
-        if (!is_undone(module, module->needs[i], load)) {
-            module->needs[kept++] = module->needs[i];
-            continue;
-        }
-        need_no_more(module->needs[i]);
-        if (i < walked)
-            module->walk_next--;
-    }
-    module->need_count = kept;
-    ldr__needs_changed(module);
-}
-
-static bool needs_undone(const ldr_module *module, uint64_t load)
-{
-    for (size_t i = 0; i < module->need_count; i++) {
-        if (is_undone(module, module->needs[i], load))
-            return true;
-    }
-    return false;
-}
-
-/*
- * What was loaded within the load, and needs a condemned module, goes with it; true if there was
- * any. What was there before has only followed a forwarder to it, and can do without.
- */
-static bool condemn_dependents(ldr_context *ctx, uint64_t load)
-{
-    bool any = false;
-    for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (m->state == LDR__DYING || !needs_undone(m, load))
-            continue;
-        if (m->load < load) {
-            forget_undone(m, load);
-        } else {
-            condemn(m);
-            any = true;
-        }
-    }
-    return any;
-}
-
-static void condemn_load(ldr_context *ctx, uint64_t load)
-{
-    for (ldr_module *m = ctx->first; m; m = m->next) {
-        if (m->load == load && m->state != LDR__INITIALISED)
-            condemn(m);
-    }
-    while (condemn_dependents(ctx, load))
-        continue;
-}
-
-void ldr__roll_back(ldr_context *ctx, uint64_t load)
-{
-    ldr__table_lock(ctx);
-    condemn_load(ctx, load);
-    ldr__table_unlock(ctx);
-    ldr__sweep(ctx);
 }
 
 static void unload_now(ldr_context *ctx, bool is_guests)

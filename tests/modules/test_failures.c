@@ -98,6 +98,39 @@ Test(failures, dll_that_needs_the_failing_one_goes_with_it)
     expect_nothing_left(ctx, abc);
 }
 
+Test(failures, cycle_goes_with_the_one_in_it_that_fails)
+{
+    ldr_module *a;
+    folder_dll("a", "b");
+    folder_dll("b", "c");
+    folder_dll("c", "a");
+    ldr_context *ctx = fake_context();
+    fake_attach_loads("c.dll", "c.dll");
+    fake_attach_fails("a.dll");
+    cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), NULL, &a, NULL), LDR_INIT_FAILED);
+    cr_assert_str_eq(fake_log(), "c+ b+ a+ a- b- c-");
+    cr_assert_eq(fake_modules(), 0);
+    ldr_context_destroy(ctx);
+}
+
+Test(failures, cycle_that_needs_none_that_fails_stays_for_its_own_reference)
+{
+    ldr_module *a;
+    folder_dll("a", "b");
+    folder_dll("b", "c");
+    folder_dll("c", "b");
+    ldr_context *ctx = fake_context();
+    fake_attach_loads("c.dll", "c.dll");
+    fake_attach_fails("a.dll");
+    cr_assert_eq(ldr_load(ctx, folder_path("a.dll"), NULL, &a, NULL), LDR_INIT_FAILED);
+    cr_assert_str_eq(fake_log(), "c+ b+ a+ a-");
+    cr_assert_not_null(ldr_module_find(ctx, "b.dll"));
+    ldr_unload(ldr_module_find(ctx, "c.dll"));
+    cr_assert_str_eq(fake_log(), "c+ b+ a+ a- b- c-");
+    cr_assert_eq(fake_modules(), 0);
+    ldr_context_destroy(ctx);
+}
+
 Test(failures, environment_without_memory_undoes_the_load)
 {
     folder_dll("a", "b");

@@ -15,6 +15,7 @@ enum { DLLS = 10000 };
 typedef struct graph {
     unsigned count, needs; /* DLLs, and how many of the next ones each needs */
     bool last_missing;     /* the last one needs one that is not there */
+    bool first_fails;      /* its DllMain does, when all others are initialised */
 } graph;
 
 static void release(const ldr_bundle_file *file)
@@ -31,6 +32,8 @@ static img_image make_dll(const graph *self, unsigned number)
     builder.characteristics |= PE_FILE_DLL;
     uint32_t data = img_add_section(&builder, ".data", IMG_RW, NULL, 0x10, 0x1000);
     img_add_export(&builder, "fn", 1, data);
+    if (self->first_fails && number == 0)
+        builder.entry_point = img_add_section(&builder, ".text", IMG_RX, NULL, 0x10, 0x2000);
     for (unsigned i = 0; i < self->needs; i++) {
         snprintf(names[i], sizeof(names[i]), "d%u", (number + (i == 0 ? 1 : i * 97)) % self->count);
         img_add_import(&builder, names[i], "fn");
@@ -83,9 +86,14 @@ static double go_through(graph self)
     ldr_context *ctx = context_for(&self);
     ldr_module *first;
     double start = seconds();
-    cr_assert_eq(ldr__guest_load(ctx, "d0", 0, &first, NULL), LDR_OK);
-    cr_assert_eq(fake_modules(), (int)self.count);
-    ldr_unload(first);
+    fake_attach_fails(self.first_fails ? "d0.dll" : "");
+    if (self.first_fails) {
+        cr_assert_eq(ldr__guest_load(ctx, "d0", 0, &first, NULL), LDR_INIT_FAILED);
+    } else {
+        cr_assert_eq(ldr__guest_load(ctx, "d0", 0, &first, NULL), LDR_OK);
+        cr_assert_eq(fake_modules(), (int)self.count);
+        ldr_unload(first);
+    }
     cr_assert_eq(fake_modules(), 0);
     double taken = seconds() - start;
     ldr_context_destroy(ctx);
@@ -110,6 +118,11 @@ Test(huge, ten_thousand_dlls_that_need_each_other_take_linear_time, .timeout = 6
 Test(huge, chain_of_ten_thousand_dlls_takes_linear_time, .timeout = 600)
 {
     expect_linear((graph){.count = most_dlls(), .needs = 1});
+}
+
+Test(huge, ring_of_ten_thousand_dlls_whose_first_fails_takes_linear_time, .timeout = 600)
+{
+    expect_linear((graph){.count = most_dlls(), .needs = 1, .first_fails = true});
 }
 
 Test(huge, chain_whose_end_is_missing_leaves_nothing, .timeout = 600)

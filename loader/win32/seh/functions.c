@@ -18,7 +18,8 @@ typedef struct code_range {
     atomic_bool removed; /* the module is gone; the range stays until the list is replaced */
 } code_range;
 
-/* Modules sorted by address. A new one makes a new list, so that readers need no lock. */
+/* Modules sorted by address. A new one makes a new list, so that readers need no lock; there are
+ * two lists, so that it is a short one. */
 struct ldr__module_list {
     ldr__module_list *old; /* of those that are replaced: next */
     size_t count;
@@ -146,39 +147,61 @@ static size_t first_ending_after(const ldr__module_list *list, uint64_t address)
     return low;
 }
 
-static void append(ldr__module_list *list, const code_range *range)
+/* Both lists in one, without those that are removed. */
+static ldr__module_list *merge(const ldr__module_list *a, const ldr__module_list *b)
 {
-    memcpy(&list->ranges[list->count++], range, sizeof *range);
-}
-
-/* The list with a range more, without those that are removed. */
-static ldr__module_list *list_with(const ldr__module_list *old, const code_range *range)
-{
-    size_t count = old != NULL ? old->count : 0, i = 0;
-    ldr__module_list *list = calloc(1, sizeof *list + (count + 1) * sizeof *range);
+    size_t count = a->count + b->count, i = 0, j = 0;
+    ldr__module_list *list = malloc(sizeof *list + count * sizeof list->ranges[0]);
     if (list == NULL)
         return NULL;
-    for (; i < count && old->ranges[i].begin < range->begin; i++)
-        if (!atomic_load(&old->ranges[i].removed))
-            append(list, &old->ranges[i]);
-    append(list, range);
-    for (; i < count; i++)
-        if (!atomic_load(&old->ranges[i].removed))
-            append(list, &old->ranges[i]);
+    list->old = NULL;
+    list->count = 0;
+    while (i < a->count || j < b->count) {
+        bool from_a = j == b->count || (i < a->count && a->ranges[i].begin < b->ranges[j].begin);
+        const code_range *next = from_a ? &a->ranges[i++] : &b->ranges[j++];
+        if (!atomic_load(&next->removed))
+            memcpy(&list->ranges[list->count++], next, sizeof *next);
+    }
     return list;
 }
 
-static bool insert(ldr__seh *seh, const code_range *range)
+/* In place of the list that was there, which is released once there are no readers. */
+static void publish(ldr__seh *seh, _Atomic(ldr__module_list *) *place, ldr__module_list *list)
 {
-    ldr__module_list *old = atomic_load(&seh->modules);
-    ldr__module_list *list = list_with(old, range);
+    ldr__module_list *old = atomic_exchange(place, list);
+    if (old == NULL)
+        return;
+    old->old = seh->old_modules;
+    seh->old_modules = old;
+}
+
+/* Seldom enough that to load many modules does not copy a long list each time. Who reads looks at
+ * the recent ones first, and so misses none that go over meanwhile. */
+static void merge_recent(ldr__seh *seh)
+{
+    enum { RECENT = 64 };
+    static const ldr__module_list none;
+    const ldr__module_list *recent = atomic_load(&seh->recent);
+    const ldr__module_list *others = atomic_load(&seh->modules);
+    if (recent->count < RECENT)
+        return;
+    ldr__module_list *list = merge(others != NULL ? others : &none, recent);
+    if (list == NULL)
+        return;
+    publish(seh, &seh->modules, list);
+    publish(seh, &seh->recent, NULL);
+}
+
+static bool insert(ldr__seh *seh, ldr__module_list *one)
+{
+    const ldr__module_list *recent = atomic_load(&seh->recent);
+    ldr__module_list *list = recent != NULL ? merge(recent, one) : one;
     if (list == NULL)
         return false;
-    atomic_store(&seh->modules, list);
-    if (old != NULL) {
-        old->old = seh->old_modules;
-        seh->old_modules = old;
-    }
+    if (list != one)
+        free(one);
+    publish(seh, &seh->recent, list);
+    merge_recent(seh);
     release_old(seh);
     return true;
 }
@@ -193,39 +216,58 @@ ldr_status ldr__seh_module_added(ldr__process *process, ldr_module *module)
 
 bool ldr__seh_view_added(ldr__seh *seh, ldr_module *module, const ldr_view *view)
 {
+    ldr__module_list *one = calloc(1, sizeof *one + sizeof one->ranges[0]);
+    if (one == NULL)
+        return false;
     uint64_t base = (uintptr_t)ldr_view_base(view);
-    code_range range = {.module = module,
-                        .begin = base,
-                        .end = base + ldr_view_size(view),
-                        .image = ldr_view_image(view)};
-    note_table(&range);
+    one->count = 1;
+    code_range *range = &one->ranges[0];
+    range->module = module;
+    range->begin = base;
+    range->end = base + ldr_view_size(view);
+    range->image = ldr_view_image(view);
+    note_table(range);
     pthread_mutex_lock(&seh->lock);
-    bool inserted = insert(seh, &range);
+    bool inserted = insert(seh, one);
     pthread_mutex_unlock(&seh->lock);
+    if (!inserted)
+        free(one);
     return inserted;
+}
+
+static void remove_from(ldr__module_list *list, const ldr_module *module)
+{
+    uint64_t base = (uintptr_t)ldr_module_base(module);
+    size_t index = list != NULL ? first_ending_after(list, base) : 0;
+    if (list != NULL && index < list->count && list->ranges[index].module == module)
+        atomic_store(&list->ranges[index].removed, true);
 }
 
 void ldr__seh_module_removed(ldr__process *process, ldr_module *module)
 {
     ldr__seh *seh = process->seh;
     pthread_mutex_lock(&seh->lock);
-    ldr__module_list *list = atomic_load(&seh->modules);
-    for (size_t i = 0; list != NULL && i < list->count; i++)
-        if (list->ranges[i].module == module)
-            atomic_store(&list->ranges[i].removed, true);
+    remove_from(atomic_load(&seh->recent), module);
+    remove_from(atomic_load(&seh->modules), module);
     pthread_mutex_unlock(&seh->lock);
+}
+
+static bool find_in(const ldr__module_list *list, uint64_t address, code_range *ret_range)
+{
+    size_t index = list != NULL ? first_ending_after(list, address) : 0;
+    if (list == NULL || index == list->count || list->ranges[index].begin > address ||
+        atomic_load(&list->ranges[index].removed))
+        return false;
+    memcpy(ret_range, &list->ranges[index], sizeof *ret_range);
+    return true;
 }
 
 /* A copy, so that nothing is used of the list once readers are through. */
 static bool find_module(ldr__seh *seh, uint64_t address, code_range *ret_range)
 {
     begin_reading(seh);
-    const ldr__module_list *list = atomic_load(&seh->modules);
-    size_t index = list != NULL ? first_ending_after(list, address) : 0;
-    bool found = list != NULL && index < list->count && list->ranges[index].begin <= address &&
-                 !atomic_load(&list->ranges[index].removed);
-    if (found)
-        memcpy(ret_range, &list->ranges[index], sizeof *ret_range);
+    bool found = find_in(atomic_load(&seh->recent), address, ret_range) ||
+                 find_in(atomic_load(&seh->modules), address, ret_range);
     end_reading(seh);
     return found;
 }
@@ -351,6 +393,7 @@ void ldr__seh_functions_release(ldr__seh *seh)
     }
     release_dynamic(seh->old_dynamic);
     release_modules(seh->old_modules);
+    free(atomic_load(&seh->recent));
     free(atomic_load(&seh->modules));
 }
 

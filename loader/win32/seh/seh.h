@@ -337,7 +337,8 @@ typedef struct ldr__dynamic_table ldr__dynamic_table; /* seh/functions.c */
 struct ldr__seh {
     /* Guards changes of what follows; never held while guest code runs or its memory is read. */
     pthread_mutex_t lock;
-    _Atomic(ldr__module_list *) modules;   /* or NULL */
+    _Atomic(ldr__module_list *) recent;    /* or NULL */
+    _Atomic(ldr__module_list *) modules;   /* all others, or NULL */
     _Atomic(ldr__dynamic_table *) dynamic; /* list */
     atomic_uint readers; /* of these two, which are read without the lock: in signal handlers too */
     ldr__module_list *old_modules; /* replaced, released once there are no readers */
