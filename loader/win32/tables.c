@@ -28,6 +28,7 @@
     X(ldr__kernel32_module)      \
     X(ldr__kernel32_open)        \
     X(ldr__kernel32_process)     \
+    X(ldr__kernel32_resource)    \
     X(ldr__kernel32_refused)     \
     X(ldr__kernel32_sync)        \
     X(ldr__kernel32_text)        \

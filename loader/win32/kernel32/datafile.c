@@ -132,6 +132,31 @@ void *ldr__data_file_load(const char *name, DWORD flags)
     return handle;
 }
 
+static ldr_view *view_of(ldr__process *process, const void *handle)
+{
+    pthread_mutex_lock(&process->lock);
+    const data_file *one = process->data_files;
+    while (one != NULL && one->handle != handle)
+        one = one->next;
+    ldr_view *view = one != NULL ? one->view : NULL;
+    pthread_mutex_unlock(&process->lock);
+    return view;
+}
+
+const pe_image *ldr__data_file_image(const void *handle, pe_image *ret_own)
+{
+    ldr_view *view = view_of(ldr__process_self(), handle);
+    if (view == NULL)
+        return ldr__set_last_error(ERROR_MOD_NOT_FOUND), NULL;
+    if (((uintptr_t)handle & BIT_IMAGE) != 0)
+        return ldr_view_image(view);
+    pe_span bytes = {ldr_view_base(view), ldr_view_size(view)};
+    if (pe_open(bytes, PE_LAYOUT_FILE, ret_own, NULL) == PE_OK)
+        return ret_own;
+    ldr__set_last_error(ERROR_BAD_EXE_FORMAT);
+    return NULL;
+}
+
 bool ldr__data_file_free(void *handle)
 {
     ldr__process *process = ldr__process_self();

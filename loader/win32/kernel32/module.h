@@ -30,5 +30,8 @@ enum {
 void *ldr__data_file_load(const char *name, DWORD flags);
 /* False if that is no such handle. */
 bool ldr__data_file_free(void *handle);
+/* The image that such a handle stands for, in *ret_own where it is none that is mapped. Valid as
+ * long as the handle is. NULL with the last error. */
+const pe_image *ldr__data_file_image(const void *handle, pe_image *ret_own);
 
 #endif

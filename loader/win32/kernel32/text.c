@@ -174,14 +174,44 @@ static BOOL LDR_WINAPI guest_GetCPInfo(DWORD code_page, CPINFO *ret_info)
     return true;
 }
 
+static LDR_WINAPI uint64_t length_of_wide(const WCHAR *text, uint64_t unused, void *unused_too)
+{
+    (void)unused;
+    (void)unused_too;
+    return ldr__wcslen(text);
+}
+
+static LDR_WINAPI uint64_t length_of_narrow(const char *text, uint64_t unused, void *unused_too)
+{
+    (void)unused;
+    (void)unused_too;
+    return strlen(text);
+}
+
+/* Windows handles the exception of a bad pointer. */
+static int length_by(void *function, const void *text)
+{
+    uint64_t length = 0;
+    uint32_t exception;
+    if (text == NULL)
+        return 0;
+    ldr__call_outcome outcome =
+        ldr__guest_call(function, (void *)(uintptr_t)text, 0, NULL, &length, &exception);
+    if (outcome == LDR__CALL_EXITED)
+        ldr__thread_continue_exit();
+    if (outcome != LDR__CALL_RETURNED)
+        return ldr__win_error(ERROR_INVALID_PARAMETER);
+    return (int)length;
+}
+
 static int LDR_WINAPI guest_lstrlenW(const WCHAR *text)
 {
-    return text ? (int)ldr__wcslen(text) : 0;
+    return length_by((void *)length_of_wide, text);
 }
 
 static int LDR_WINAPI guest_lstrlenA(const char *text)
 {
-    return text ? (int)strlen(text) : 0;
+    return length_by((void *)length_of_narrow, text);
 }
 
 static const ldr_export lines[] = {

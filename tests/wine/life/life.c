@@ -9,7 +9,7 @@
 
 static const scenario *const tables[] = {graph_scenarios,  count_scenarios, failure_scenarios,
                                          thread_scenarios, tls_scenarios,   end_scenarios,
-                                         file_scenarios,   ntdll_scenarios};
+                                         file_scenarios,   ntdll_scenarios, resource_scenarios};
 enum { TABLES = sizeof tables / sizeof tables[0], PATIENCE = 10000 };
 
 __declspec(dllimport) int p_fn(int a);

@@ -12,7 +12,7 @@ typedef struct scenario {
 
 /* Each file's scenarios, ended by one without a name. */
 extern const scenario graph_scenarios[], count_scenarios[], failure_scenarios[], thread_scenarios[],
-    tls_scenarios[], end_scenarios[], file_scenarios[], ntdll_scenarios[];
+    tls_scenarios[], end_scenarios[], file_scenarios[], ntdll_scenarios[], resource_scenarios[];
 
 /* What DllMains and callbacks do, as dll.c says. */
 void script(const char *text);
