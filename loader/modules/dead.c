@@ -103,15 +103,18 @@ void ldr__set_dying(ldr_module *module)
 
 /* ---- A look ---- */
 
-/*
- * What is being initialised stays, whatever its DllMain gives back: its code runs. What is dying
- * does not come back to life by a reference that its own DllMain takes.
- */
+/* Whatever its DllMain gives back, its code runs. */
+static bool is_running(const ldr_module *module)
+{
+    return module->state == LDR__INITIALISING || module->visitors != 0;
+}
+
+/* What is dying does not come back to life by a reference that its own DllMain takes. */
 static bool is_root(const ldr_module *module)
 {
     if (module->state == LDR__DYING)
         return false;
-    return module->references != 0 || module->pinned || module->state == LDR__INITIALISING;
+    return module->references != 0 || module->pinned || is_running(module);
 }
 
 static void reach(ldr_module *module, ldr_module *parent, uint32_t mark, ldr_module **doubted)
@@ -174,7 +177,7 @@ static void keep(ldr_module *doubted)
     }
 }
 
-/* What is kept by its DllMain alone is looked at again. */
+/* What its DllMain may be all that keeps is looked at again. */
 static void settle(ldr_module *doubted)
 {
     for (ldr_module *m = doubted; m; m = m->sweep.below) {
@@ -183,7 +186,7 @@ static void settle(ldr_module *doubted)
     }
     for (ldr_module *m = doubted; m; m = m->sweep.below) {
         m->sweep.mark = UNTOUCHED;
-        if (m->state == LDR__INITIALISING)
+        if (is_running(m))
             ldr__suspect(m);
         else if (m->state != LDR__DYING)
             ldr__set_leave(m);

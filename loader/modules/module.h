@@ -85,6 +85,7 @@ struct ldr_module {
     uint64_t load; /* number of the ldr_load that brought it in */
     uint32_t references;
     uint32_t needed_by; /* living modules that need it */
+    uint32_t visitors;  /* rounds of thread notifications that are at it; table lock */
     bool is_static;     /* came with the program: the guest cannot free it */
     bool is_bare;       /* mapped and no more: the guest wanted neither imports nor DllMain */
     void *guest_entry;  /* the environment's: see ldr__module_guest_entry */

@@ -6,32 +6,60 @@ static void notify_program(ldr_context *ctx, uint32_t reason)
         ldr__call_tls_callbacks(ctx->main, reason);
 }
 
-/* No module is released while the list is walked: what the guest unloads goes afterwards. */
-static void notify_all(ldr_context *ctx, bool forward, uint32_t reason, void *reserved)
+/* A module that is visited stays, whatever it gives back meanwhile: its code runs. */
+static void begin_visit(ldr_module *module)
 {
-    ctx->visits++;
-    ldr_module *module = forward ? ctx->attached_first : ctx->attached_last;
-    while (module) {
-        bool wanted = !atomic_load(&module->no_thread_calls) || reason == LDR__PROCESS_DETACH;
-        if (module->state == LDR__INITIALISED && wanted)
-            ldr__notify(module, reason, reserved);
-        module = forward ? module->attached_after : module->attached_before;
-    }
-    notify_program(ctx, reason);
-    ctx->visits--;
+    ldr__table_lock(module->ctx);
+    module->visitors++;
+    ldr__table_unlock(module->ctx);
 }
 
-static void notify_locked(ldr_context *ctx, uint32_t reason)
+/* True if nobody may keep it any more. */
+static bool end_visit(ldr_module *module)
 {
-    notify_all(ctx, reason == LDR__THREAD_ATTACH, reason, NULL);
-    if (ctx->sweep_wanted)
-        ldr__sweep(ctx);
+    ldr__table_lock(module->ctx);
+    module->visitors--;
+    bool is_suspect = module->set == &module->ctx->suspects;
+    ldr__table_unlock(module->ctx);
+    return is_suspect;
+}
+
+/* What the guest unloads goes at once, but for the module whose code runs and the one behind it. */
+static void notify_threads(ldr_context *ctx, uint32_t reason)
+{
+    bool forward = reason == LDR__THREAD_ATTACH;
+    ldr_module *module = forward ? ctx->attached_first : ctx->attached_last;
+    if (module)
+        begin_visit(module);
+    while (module) {
+        if (module->state == LDR__INITIALISED && !atomic_load(&module->no_thread_calls))
+            ldr__notify(module, reason, NULL);
+        ldr_module *next = forward ? module->attached_after : module->attached_before;
+        if (next)
+            begin_visit(next);
+        if (end_visit(module))
+            ldr__sweep(ctx);
+        module = next;
+    }
+    notify_program(ctx, reason);
+}
+
+/* Nothing is released any more. */
+static void notify_end(ldr_context *ctx)
+{
+    ctx->visits++;
+    for (ldr_module *m = ctx->attached_last; m; m = m->attached_before) {
+        if (m->state == LDR__INITIALISED)
+            ldr__notify(m, LDR__PROCESS_DETACH, ctx);
+    }
+    notify_program(ctx, LDR__PROCESS_DETACH);
+    ctx->visits--;
 }
 
 void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason)
 {
     ldr__loader_lock(ctx);
-    notify_locked(ctx, reason);
+    notify_threads(ctx, reason);
     ldr__loader_leave(ctx);
 }
 
@@ -40,7 +68,7 @@ ldr_status ldr__modules_host_attach(ldr_context *ctx)
     ldr_status status = ldr__loader_lock_host(ctx);
     if (status != LDR_OK)
         return status;
-    notify_locked(ctx, LDR__THREAD_ATTACH);
+    notify_threads(ctx, LDR__THREAD_ATTACH);
     ldr__loader_leave(ctx);
     return LDR_OK;
 }
@@ -49,7 +77,7 @@ void ldr__modules_process_detach(ldr_context *ctx)
 {
     ldr__loader_lock(ctx);
     if (!atomic_exchange(&ctx->process_detached, true))
-        notify_all(ctx, false, LDR__PROCESS_DETACH, ctx);
+        notify_end(ctx);
     ldr__loader_unlock(ctx);
 }
 

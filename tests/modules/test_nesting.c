@@ -258,3 +258,61 @@ Test(nesting, need_that_is_taken_back_is_not_counted)
     cr_assert_eq(ldr__module_facts_of(e).count, 1);
     ldr_context_destroy(ctx);
 }
+
+/* ---- Unloading while threads are announced ---- */
+
+static void unload_b_when_a_hears(ldr_module *module, uint32_t reason)
+{
+    ldr_context *ctx = context_of(module, "a.dll", reason, LDR__THREAD_ATTACH);
+    if (!ctx)
+        return;
+    ldr__guest_unload(ldr_module_find(ctx, "b.dll"));
+    cr_assert_null(ldr_module_find(ctx, "b.dll"), "at once");
+}
+
+Test(nesting, dll_that_is_unloaded_in_thread_attach_goes_at_once)
+{
+    folder_dll("a", "");
+    folder_dll("b", "");
+    folder_dll("c", "");
+    ldr_context *ctx = fake_context();
+    folder_load(ctx, "a.dll");
+    folder_load(ctx, "b.dll");
+    folder_load(ctx, "c.dll");
+    fake_log_clear();
+    fake_on_call(unload_b_when_a_hears);
+    ldr__modules_thread_notify(ctx, LDR__THREAD_ATTACH);
+    cr_assert_str_eq(fake_log(), "a> b- c>");
+    cr_assert_eq(fake_modules(), 2);
+    ldr_context_destroy(ctx);
+}
+
+static void unload_all_when_a_hears(ldr_module *module, uint32_t reason)
+{
+    ldr_context *ctx = context_of(module, "a.dll", reason, LDR__THREAD_ATTACH);
+    if (!ctx)
+        return;
+    ldr__guest_unload(ldr_module_find(ctx, "c.dll"));
+    ldr__guest_unload(module);
+    ldr__guest_unload(ldr_module_find(ctx, "b.dll"));
+    cr_assert_not_null(ldr_module_find(ctx, "a.dll"), "its code runs");
+}
+
+Test(nesting, dll_that_unloads_itself_in_thread_attach_goes_when_it_returns)
+{
+    folder_dll("a", "");
+    folder_dll("b", "");
+    folder_dll("c", "");
+    folder_dll("d", "");
+    ldr_context *ctx = fake_context();
+    folder_load(ctx, "a.dll");
+    folder_load(ctx, "b.dll");
+    folder_load(ctx, "c.dll");
+    folder_load(ctx, "d.dll");
+    fake_log_clear();
+    fake_on_call(unload_all_when_a_hears);
+    ldr__modules_thread_notify(ctx, LDR__THREAD_ATTACH);
+    cr_assert_str_eq(fake_log(), "a> c- b- a- d>");
+    cr_assert_eq(fake_modules(), 1);
+    ldr_context_destroy(ctx);
+}
