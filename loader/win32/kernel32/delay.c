@@ -317,6 +317,30 @@ static BOOL LDR_WINAPI guest_QueryOptionalDelayLoadedAPI(const uint8_t *base, co
     return ldr__win_error(ERROR_PROC_NOT_FOUND);
 }
 
+/* The same with a status; the last error is not touched. */
+static NTSTATUS LDR_WINAPI guest_LdrQueryOptionalDelayLoadedAPI(const uint8_t *base,
+                                                                const char *dll,
+                                                                const char *function, DWORD flags)
+{
+    enum { FACILITY_WIN32 = 7 };
+    ldr__teb *teb = &ldr__thread_self()->teb;
+    DWORD before = teb->last_error;
+    if (guest_QueryOptionalDelayLoadedAPI(base, dll, function, flags))
+        return PE_NT_SUCCESS;
+    DWORD error = teb->last_error;
+    teb->last_error = before;
+    switch (error) {
+    case ERROR_INVALID_PARAMETER:
+        return (NTSTATUS)PE_NT_INVALID_PARAMETER;
+    case ERROR_MOD_NOT_FOUND:
+        return (NTSTATUS)PE_NT_DLL_NOT_FOUND;
+    case ERROR_PROC_NOT_FOUND:
+        return (NTSTATUS)PE_NT_ENTRYPOINT_NOT_FOUND;
+    default:
+        return (NTSTATUS)(0xC0000000 | FACILITY_WIN32 << 16 | error);
+    }
+}
+
 static const ldr_export lines[] = {
     LDR__FN(DelayLoadFailureHook),
     LDR__FN(QueryOptionalDelayLoadedAPI),
@@ -325,7 +349,7 @@ static const ldr_export lines[] = {
 };
 
 static const ldr_export ntdll_lines[] = {
-    LDR__FN_AS("LdrQueryOptionalDelayLoadedAPI", guest_QueryOptionalDelayLoadedAPI),
+    LDR__FN(LdrQueryOptionalDelayLoadedAPI),
     LDR__FN_AS("LdrResolveDelayLoadedAPI", guest_ResolveDelayLoadedAPI),
     LDR__FN_AS("LdrResolveDelayLoadsFromDll", guest_ResolveDelayLoadsFromDll),
 };

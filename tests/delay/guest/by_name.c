@@ -26,6 +26,15 @@ static void query(const char *dll, const char *function)
     printf(", loaded: %s\n", loaded("target.dll"));
 }
 
+/* ntdll's, which says why and leaves the last error. */
+static void query_status(const char *dll, const char *function, ULONG flags)
+{
+    LONG(WINAPI * query_ntdll)
+    (const void *, const char *, const char *, ULONG) =
+        (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "LdrQueryOptionalDelayLoadedAPI");
+    printf("  %s: %08lX\n", dll, query_ntdll(__ImageBase, dll, function, flags));
+}
+
 /* Ends the program: this exception cannot be continued. */
 static LONG CALLBACK end(EXCEPTION_POINTERS *pointers)
 {
@@ -45,6 +54,11 @@ int main(void)
     query("target.dll", "target_absent");
     query("TARGET", "target_add");
     query("target.dll", (const char *)10);
+    query_status("absent.dll", "absent_function", 0);
+    query_status("other.dll", "absent_function", 0);
+    query_status("target.dll", "target_nowhere", 0);
+    query_status("target.dll", "target_add", 1);
+    query_status("target.dll", "target_add", 0);
     printf("2 + 3 = %d\n", target_add(2, 3));
     printf("6 * 7 = %d\n", target_mul(6, 7));
     printf("calls of the helper: %d\n", helper_calls);
