@@ -56,7 +56,8 @@ typedef struct ldr__environment {
 
     /*
      * A module enters the guest's lists (in load order) after it is relocated, and leaves them
-     * before it is unmapped: here the environment notes its unwind table and the like.
+     * before it is unmapped: here the environment notes its unwind table and the like. A host
+     * module enters them when it is loaded, or a module needs it, for the first time, and stays.
      */
     ldr_status (*module_added)(void *state, ldr_module *module);
     void (*module_removed)(void *state, ldr_module *module);

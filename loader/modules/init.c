@@ -24,6 +24,28 @@ ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
     return LDR_OK;
 }
 
+/* A host module that `module` needs and that the environment does not know yet, or NULL. */
+static ldr_module *next_host(const ldr_module *module)
+{
+    ldr_module *host = NULL;
+    ldr__table_lock(module->ctx);
+    for (size_t i = 0; i < module->need_count && !host; i++) {
+        ldr_module *other = module->needs[i];
+        host = other->host && !other->in_environment ? other : NULL;
+    }
+    ldr__table_unlock(module->ctx);
+    return host;
+}
+
+ldr_status ldr__announce_hosts(ldr_module *module, ldr_diag *diag)
+{
+    ldr_module *host = module->host && !module->in_environment ? module : next_host(module);
+    ldr_status status = LDR_OK;
+    for (; host && status == LDR_OK; host = next_host(module))
+        status = ldr__announce(host, diag);
+    return status;
+}
+
 /*
  * Whether calling an address of the guest can succeed: it lies in code of some module. Elsewhere
  * Windows raises an access violation.

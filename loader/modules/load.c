@@ -81,6 +81,8 @@ static ldr_status announce_all(ldr_context *ctx, const ldr__load *load, ldr_diag
     for (ldr_module *m = first_of(ctx, load); m && status == LDR_OK; m = m->next) {
         if (m->state == LDR__BOUND)
             status = ldr__announce(m, diag);
+        if (status == LDR_OK)
+            status = ldr__announce_hosts(m, diag);
     }
     return status;
 }
@@ -189,6 +191,8 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
             ldr__module_set_bare(root);
         if (!from->search || strchr(from->name, '/'))
             search.path = root->path;
+        if (root->host)
+            status = ldr__announce_hosts(root, diag);
     }
     status = ldr__load_finish(ctx, load, root, options, status, diag);
     if (status == LDR_OK)

@@ -184,7 +184,7 @@ static void leave_environment(ldr_module *module)
         ldr__default_environment.trace_release(environment, module);
     if (module->has_stubs)
         ldr__default_environment.stubs_release(environment, module);
-    if (module->in_environment)
+    if (module->in_environment && !module->host) /* which stays as long as the environment */
         ldr__default_environment.module_removed(environment, module);
 }
 

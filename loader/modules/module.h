@@ -267,6 +267,8 @@ ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
 
 /* Tells the environment of a bound module and takes its TLS slot. */
 ldr_status ldr__announce(ldr_module *module, ldr_diag *diag);
+/* The same of the host modules that `module` needs, and of itself if it is one: once for each. */
+ldr_status ldr__announce_hosts(ldr_module *module, ldr_diag *diag);
 /*
  * Initialises all that `module` needs, then itself; `reserved` is DllMain's third argument. Runs
  * guest code. LDR_INIT_FAILED.

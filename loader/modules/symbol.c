@@ -223,6 +223,8 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     ldr_status status = ldr__find_symbol(module, module, request, &address, diag);
     if (ldr__os_guard_end())
         status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
+    if (status == LDR_OK)
+        status = ldr__announce_hosts(module, diag);
     if (ctx->last == last) /* nearly always: nothing has come in that is to be finished */
         ldr__load_drop(ctx, load);
     else

@@ -152,11 +152,15 @@ static void list_module(struct ldr__loader_data *data, ldr__module_entry *entry,
 
 ldr_status ldr__loader_data_added(ldr__process *process, ldr_module *module)
 {
+    if (ldr__module_guest_entry(module) != NULL)
+        return LDR_OK; /* one that is there from the beginning */
     record *made = record_new(module);
     if (made == NULL)
         return LDR_NO_MEMORY;
     fill(made, module);
     list_module(data_of(process), &made->entry, ldr__module_main(process->ctx) == module);
+    if (ldr_module_view(module) == NULL) /* nobody is told of a host module: it has no DllMain */
+        list_insert(data_of(process)->shown.initialised.previous, &made->entry.initialised);
     ldr__module_set_guest_entry(module, &made->entry);
     return LDR_OK;
 }
@@ -276,12 +280,7 @@ ldr__list_entry *ldr__loader_data_list(ldr__process *process)
 static ldr_status add_host(ldr__process *process, const char *name)
 {
     ldr_module *module = ldr_module_find(process->ctx, name);
-    ldr_status status = module != NULL ? ldr__loader_data_added(process, module) : LDR_OK;
-    if (status == LDR_OK && module != NULL) {
-        ldr__module_entry *entry = ldr__module_guest_entry(module);
-        list_insert(data_of(process)->shown.initialised.previous, &entry->initialised);
-    }
-    return status;
+    return module != NULL ? ldr__loader_data_added(process, module) : LDR_OK;
 }
 
 ldr_status ldr__loader_data_create(ldr__process *process)

@@ -11,7 +11,7 @@
 
 static char log_text[1 << 16];
 static char fails[64], raises[64], loads_from[64], loads_what[64];
-static int modules, slots, stubs;
+static int modules, hosts, slots, stubs;
 static bool next_module_fails, next_tls_fails;
 static ldr_context *context;
 static void (*call_hook)(ldr_module *module, uint32_t reason);
@@ -56,6 +56,11 @@ void fake_on_call(void (*hook)(ldr_module *module, uint32_t reason))
 int fake_modules(void)
 {
     return modules;
+}
+
+int fake_hosts(void)
+{
+    return hosts;
 }
 
 int fake_tls_slots(void)
@@ -148,10 +153,9 @@ static void env_tls_remove(void *state, uint32_t slot)
 static ldr_status env_module_added(void *state, ldr_module *module)
 {
     (void)state;
-    (void)module;
     if (next_module_fails)
         return LDR_NO_MEMORY;
-    modules++;
+    *(ldr_module_view(module) ? &modules : &hosts) += 1;
     return LDR_OK;
 }
 

@@ -25,9 +25,10 @@ void fake_attach_loads(const char *module, const char *other);
 /* Anything else that a module does when it is called: `hook` runs in its place, once recorded. */
 void fake_on_call(void (*hook)(ldr_module *module, uint32_t reason));
 
-/* How many modules the environment knows, how many TLS slots are taken, how many stubs there are.
- */
+/* How many modules the environment knows (host modules are counted apart, and do not leave), how
+ * many TLS slots are taken, how many stubs there are. */
 int fake_modules(void);
+int fake_hosts(void);
 int fake_tls_slots(void);
 int fake_stubs(void);
 /* A function of the environment's that fails when asked next: module_added, tls_add. */

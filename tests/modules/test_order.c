@@ -111,6 +111,36 @@ Test(order, threads_are_announced_in_order_and_leave_in_reverse)
     ldr_context_destroy(ctx);
 }
 
+/* Whether host.exe is needed by an import or named: once it is told of, and then it is there. */
+Test(order, host_module_is_announced_when_it_is_needed_first)
+{
+    img_builder builder;
+    ldr_module *host;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    img_add_import(&builder, "host.exe", "host_fn");
+    folder_image("user", &builder);
+    folder_dll("a", "");
+    ldr_context *ctx = fake_context();
+    folder_load(ctx, "a.dll");
+    cr_assert_eq(fake_hosts(), 0);
+    ldr_unload(folder_load(ctx, "user.dll"));
+    cr_assert_eq(fake_hosts(), 1);
+    folder_load(ctx, "user.dll");
+    cr_assert_eq(ldr__guest_load(ctx, "host.exe", 0, &host, NULL), LDR_OK);
+    cr_assert_eq(fake_hosts(), 1);
+    ldr_context_destroy(ctx);
+}
+
+Test(order, host_module_that_is_loaded_by_name_is_announced)
+{
+    ldr_module *host;
+    ldr_context *ctx = fake_context();
+    cr_assert_eq(ldr__guest_load(ctx, "host.exe", 0, &host, NULL), LDR_OK);
+    cr_assert_eq(fake_hosts(), 1);
+    ldr_context_destroy(ctx);
+}
+
 Test(order, process_detach_happens_once)
 {
     folder_dll("a", "b");

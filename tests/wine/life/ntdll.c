@@ -231,6 +231,30 @@ static void entries(void)
         loader_of_process()->load.Flink->Flink == &entry_of(GetModuleHandleA("ntdll"))->load);
 }
 
+static int is_listed(const WCHAR *name)
+{
+    LIST_ENTRY *head = &loader_of_process()->load;
+    for (LIST_ENTRY *link = head->Flink; link != head; link = link->Flink) {
+        const module_entry *entry = CONTAINING_RECORD(link, module_entry, load);
+        if (entry->name.length == wcslen(name) * sizeof *name &&
+            _wcsnicmp(entry->name.buffer, name, wcslen(name)) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void entries_of_the_system(void)
+{
+    say("kernel32 %d, ntdll %d, ws2_32 %d", is_listed(L"kernel32.dll"), is_listed(L"ntdll.dll"),
+        is_listed(L"ws2_32.dll"));
+    HMODULE sockets = load("ws2_32.dll");
+    module_entry *entry = entry_of(sockets);
+    say("ws2_32 %d, its entry %d", is_listed(L"ws2_32.dll"), entry != NULL);
+    say("initialised: %d", entry != NULL && entry->initialised.Flink != NULL);
+    load("ws2_32.dll");
+    say("once: %d", entry == entry_of(sockets));
+}
+
 /* ---- Notifications ---- */
 
 typedef struct notice {
@@ -285,6 +309,7 @@ const scenario ntdll_scenarios[] = {
     {"loader_lock_of_another", loader_lock_of_another},
     {"enumerate", enumerate},
     {"entries", entries},
+    {"entries_of_the_system", entries_of_the_system},
     {"notifications", notifications},
     {0},
 };
