@@ -166,6 +166,15 @@ _Noreturn void ldr__thread_exit(DWORD exit_code)
     jump_out(thread);
 }
 
+_Noreturn void ldr__thread_terminate(DWORD exit_code)
+{
+    ldr__thread *thread = ldr__thread_self();
+    if (is_last_of_program(thread))
+        ldr__process_terminate(exit_code);
+    thread->exit_code = exit_code;
+    jump_out(thread);
+}
+
 /* The last that a guest thread does with its process. */
 static void finish_thread(ldr__thread *thread)
 {

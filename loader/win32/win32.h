@@ -274,6 +274,8 @@ void ldr__thread_continue_exit(void);
 void ldr__thread_stop_if_exiting(void);
 /* Ends the calling guest thread with its notifications. On the program's main thread too. */
 _Noreturn void ldr__thread_exit(DWORD exit_code);
+/* The same without notifications (TerminateThread). */
+_Noreturn void ldr__thread_terminate(DWORD exit_code);
 /*
  * Ends the guest process: process detach, then back to ldr_run, which returns `exit_code`. On a
  * thread of the host: back to the loader's call of DllMain, which fails; when the host has called

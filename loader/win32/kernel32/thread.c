@@ -26,6 +26,33 @@ static void LDR_WINAPI guest_ExitThread(DWORD exit_code)
     ldr__thread_exit(exit_code);
 }
 
+static ldr__thread_object *thread_from(HANDLE handle)
+{
+    ldr__object *object = ldr__handle_get(ldr__process_self(), handle, LDR__OBJECT_THREAD);
+    if (object == NULL)
+        ldr__set_last_error(ERROR_INVALID_HANDLE);
+    return (ldr__thread_object *)object;
+}
+
+/*
+ * A thread may end itself. Others may hold locks of the host, or of the guest, which then nobody
+ * would give back.
+ */
+static BOOL LDR_WINAPI guest_TerminateThread(HANDLE handle, DWORD exit_code)
+{
+    ldr__thread_object *object = thread_from(handle);
+    if (object == NULL)
+        return false;
+    bool is_self = object == ldr__thread_self()->object;
+    ldr__wait_lock(object->waitable.process);
+    bool has_ended = object->ended;
+    ldr__wait_unlock(object->waitable.process);
+    ldr__object_release(&object->waitable.object);
+    if (is_self)
+        ldr__thread_terminate(exit_code);
+    return has_ended ? true : ldr__win_error(ERROR_NOT_SUPPORTED);
+}
+
 static HANDLE LDR_WINAPI guest_GetCurrentThread(void)
 {
     return LDR__CURRENT_THREAD;
@@ -34,14 +61,6 @@ static HANDLE LDR_WINAPI guest_GetCurrentThread(void)
 static DWORD LDR_WINAPI guest_GetCurrentThreadId(void)
 {
     return (DWORD)ldr__thread_self()->teb.thread_id;
-}
-
-static ldr__thread_object *thread_from(HANDLE handle)
-{
-    ldr__object *object = ldr__handle_get(ldr__process_self(), handle, LDR__OBJECT_THREAD);
-    if (object == NULL)
-        ldr__set_last_error(ERROR_INVALID_HANDLE);
-    return (ldr__thread_object *)object;
 }
 
 static DWORD LDR_WINAPI guest_GetThreadId(HANDLE handle)
@@ -158,6 +177,7 @@ static void LDR_WINAPI guest_GetCurrentThreadStackLimits(uint64_t *ret_low, uint
 static const ldr_export lines[] = {
     LDR__FN(CreateThread),
     LDR__FN(ExitThread),
+    LDR__FN(TerminateThread),
     LDR__FN(GetCurrentThread),
     LDR__FN(GetCurrentThreadId),
     LDR__FN(GetThreadId),

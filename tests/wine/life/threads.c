@@ -141,6 +141,30 @@ static void exit_thread(void)
     unload(l, "l");
 }
 
+static DWORD WINAPI terminates_itself(void *unused)
+{
+    (void)unused;
+    TerminateThread(GetCurrentThread(), 10);
+    return 0;
+}
+
+static void terminate_thread(void)
+{
+    HMODULE l = load("l");
+    on_thread(terminates_itself, NULL);
+    TELL("terminate nothing", TerminateThread(NULL, 1));
+    HANDLE thread = CreateThread(NULL, 0, terminates_itself, NULL, 0, NULL);
+    WaitForSingleObject(thread, INFINITE);
+    TELL("terminate what has ended", TerminateThread(thread, 1));
+    unload(l, "l");
+}
+
+static void terminate_main_thread(void)
+{
+    load("l");
+    TerminateThread(GetCurrentThread(), 11);
+}
+
 static DWORD WINAPI frees_and_exits(void *module)
 {
     FreeLibraryAndExitThread(module, 9);
@@ -197,6 +221,8 @@ const scenario thread_scenarios[] = {
     {"free_itself_in_thread_attach", free_itself_in_thread_attach},
     {"loaded_by_a_thread", loaded_by_a_thread},
     {"exit_thread", exit_thread},
+    {"terminate_thread", terminate_thread},
+    {"terminate_main_thread", terminate_main_thread},
     {"free_library_and_exit_thread", free_library_and_exit_thread},
     {"exit_thread_in_thread_attach", exit_thread_in_thread_attach},
     {"thread_detach_crashes", thread_detach_crashes},
