@@ -511,8 +511,9 @@ typedef struct ldr_symbol_place {
 /*
  * The module that holds `address`, and its nearest export at or below it in the same PE section:
  * the function that code belongs to, as far as exports tell. For stack traces; it runs nothing and
- * may be asked from any thread. Of host modules, functions are found by their first address only,
- * data by any of theirs. LDR_EXPORT_NOT_FOUND for an address of no module.
+ * may be asked from any thread. Of host modules, data is found by any of its addresses, and so is
+ * a function as far as the program's unwind tables tell where it begins; else by its first address.
+ * LDR_EXPORT_NOT_FOUND for an address of no module.
  */
 LDR_API ldr_status ldr_symbol_at(ldr_context *ctx, const void *address,
                                  ldr_symbol_place *ret_place);

@@ -1,35 +1,32 @@
 #include "modules/host.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "image/exports.h"
 #include "os/os.h"
 
-/* One exported name or number; `sequence` tells which of two equal ones was added last. */
 typedef struct host_entry {
     const ldr_export *line;
     const void *address;
-    size_t sequence;
+    pe_span name;
 } host_entry;
 
+/* Entries by what they are asked for: places in `entries` plus one, 0 for free. Open addressing, at
+ * most half full; the entry that was added last stands for all that are called the same. */
+typedef struct host_slots {
+    uint32_t *by_name, *by_ordinal; /* of one allocation, `size` each */
+    size_t size;                    /* a power of two */
+} host_slots;
+
 struct ldr__host {
-    host_entry *entries; /* sorted by name once `sorted` */
+    host_entry *entries; /* in the order in which they were added */
     size_t count;
-    bool sorted;
+    host_slots slots;
     ldr__lock *lock; /* of all above: exports are looked for without any other */
     void *base;      /* a reserved allocation granule */
 };
 
-enum { HOST_RANGE = 0x10000 };
-
-static int compare_entries(const void *a, const void *b)
-{
-    const host_entry *left = a, *right = b;
-    int order = strcmp(left->line->name, right->line->name);
-    if (order != 0)
-        return order;
-    return left->sequence > right->sequence ? -1 : 1;
-}
+enum { HOST_RANGE = 0x10000, SLOTS_MIN = 16, ENTRIES_MAX = 1 << 28 };
 
 ldr_status ldr__host_create(ldr__host **ret_host)
 {
@@ -66,7 +63,67 @@ void ldr__host_destroy(ldr__host *host)
         ldr__os_unmap(host->base, HOST_RANGE);
     ldr__os_lock_destroy(host->lock);
     ldr__os_free(host->entries);
+    ldr__os_free(host->slots.by_name);
     ldr__os_free(host);
+}
+
+/* ---- Adding ---- */
+
+static bool is_same_name(pe_span a, pe_span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, (size_t)a.size) == 0);
+}
+
+/* The slot of a name: taken by it, or free. There is one, since half of them are. */
+static uint32_t *name_slot(const ldr__host *host, pe_span name)
+{
+    size_t mask = host->slots.size - 1;
+    size_t at = ldr__export_hash(name) & mask;
+    while (host->slots.by_name[at] != 0 &&
+           !is_same_name(host->entries[host->slots.by_name[at] - 1].name, name))
+        at = (at + 1) & mask;
+    return &host->slots.by_name[at];
+}
+
+static uint32_t *ordinal_slot(const ldr__host *host, uint32_t ordinal)
+{
+    size_t mask = host->slots.size - 1;
+    size_t at = ordinal & mask;
+    while (host->slots.by_ordinal[at] != 0 &&
+           host->entries[host->slots.by_ordinal[at] - 1].line->ordinal != ordinal)
+        at = (at + 1) & mask;
+    return &host->slots.by_ordinal[at];
+}
+
+static void index_from(ldr__host *host, size_t first)
+{
+    for (size_t i = first; i < host->count; i++) {
+        const host_entry *entry = &host->entries[i];
+        *name_slot(host, entry->name) = (uint32_t)(i + 1);
+        if (entry->line->ordinal != 0)
+            *ordinal_slot(host, entry->line->ordinal) = (uint32_t)(i + 1);
+    }
+}
+
+/* Room for `count` entries in all; those that are there are put into larger tables. */
+static ldr_status reserve(ldr__host *host, size_t count)
+{
+    size_t size = host->slots.size != 0 ? host->slots.size : SLOTS_MIN;
+    host_entry *entries = ldr__os_resize(host->entries, count * sizeof(*entries));
+    if (!entries)
+        return LDR_NO_MEMORY;
+    host->entries = entries;
+    while (size / 2 < count)
+        size *= 2;
+    if (size == host->slots.size)
+        return LDR_OK;
+    uint32_t *slots = ldr__os_alloc(2 * size * sizeof(*slots));
+    if (!slots)
+        return LDR_NO_MEMORY;
+    ldr__os_free(host->slots.by_name);
+    host->slots = (host_slots){slots, slots + size, size};
+    index_from(host, 0);
+    return LDR_OK;
 }
 
 static ldr_status add_line(ldr__host *host, const ldr_export *line)
@@ -79,25 +136,24 @@ static ldr_status add_line(ldr__host *host, const ldr_export *line)
         memcpy(copy, line->address, line->data_size);
         address = copy;
     }
-    host->entries[host->count] = (host_entry){line, address, host->count};
-    host->count++;
+    host->entries[host->count++] =
+        (host_entry){line, address, (pe_span){(const uint8_t *)line->name, strlen(line->name)}};
     return LDR_OK;
 }
 
 static ldr_status add_lines(ldr__host *host, const ldr_export *exports, size_t count)
 {
-    if (count > SIZE_MAX / sizeof(host_entry) - host->count)
-        return LDR_NO_MEMORY;
-    void *grown = ldr__os_resize(host->entries, (host->count + count) * sizeof(host_entry));
-    if (!grown && host->count + count != 0)
-        return LDR_NO_MEMORY;
-    host->entries = grown;
-    host->sorted = false;
     size_t before = host->count;
-    ldr_status status = LDR_OK;
+    if (count == 0)
+        return LDR_OK;
+    if (count > ENTRIES_MAX - before)
+        return LDR_NO_MEMORY;
+    ldr_status status = reserve(host, before + count);
     for (size_t i = 0; i < count && status == LDR_OK; i++)
         status = add_line(host, &exports[i]);
-    if (status != LDR_OK)
+    if (status == LDR_OK)
+        index_from(host, before);
+    else
         drop_from(host, before);
     return status;
 }
@@ -110,57 +166,27 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
     return status;
 }
 
-/* As strcmp, for a name that has a length instead of a NUL. */
-static int compare_name(const char *entry, pe_span name)
+/* ---- Finding ---- */
+
+static const void *address_in(const ldr__host *host, const uint32_t *slot)
 {
-    size_t length = strlen(entry);
-    size_t common = length < name.size ? length : (size_t)name.size;
-    int order = common != 0 ? memcmp(entry, name.data, common) : 0;
-    if (order != 0)
-        return order;
-    return (length > name.size) - (length < name.size);
+    return *slot != 0 ? host->entries[*slot - 1].address : NULL;
 }
 
-static const void *search_name(ldr__host *host, pe_span name)
-{
-    size_t low = 0, high = host->count;
-    if (!host->sorted && host->count != 0)
-        qsort(host->entries, host->count, sizeof(*host->entries), compare_entries);
-    host->sorted = true;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_name(host->entries[middle].line->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < host->count && compare_name(host->entries[low].line->name, name) == 0;
-    return found ? host->entries[low].address : NULL;
-}
-
-const void *ldr__host_by_name(ldr__host *host, pe_span name)
+const void *ldr__host_by_name(const ldr__host *host, pe_span name)
 {
     ldr__os_lock(host->lock);
-    const void *address = search_name(host, name);
+    const void *address = host->count != 0 ? address_in(host, name_slot(host, name)) : NULL;
     ldr__os_unlock(host->lock);
     return address;
 }
 
-static const void *search_ordinal(const ldr__host *host, uint32_t ordinal)
-{
-    const host_entry *found = NULL;
-    for (size_t i = 0; i < host->count && ordinal != 0; i++) {
-        const host_entry *entry = &host->entries[i];
-        if (entry->line->ordinal == ordinal && (!found || entry->sequence > found->sequence))
-            found = entry;
-    }
-    return found ? found->address : NULL;
-}
-
 const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
 {
+    const void *address = NULL;
     ldr__os_lock(host->lock);
-    const void *address = search_ordinal(host, ordinal);
+    if (ordinal != 0 && host->count != 0)
+        address = address_in(host, ordinal_slot(host, ordinal));
     ldr__os_unlock(host->lock);
     return address;
 }

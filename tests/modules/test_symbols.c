@@ -1,5 +1,6 @@
 /* Exports by name and ordinal, forwarders, host modules, and what ends up in the IAT. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fake_environment.h"
@@ -165,6 +166,29 @@ Test(symbols, host_exports_added_later_come_first)
     cr_assert_eq(ldr_host_module_add(ctx, "X.dll", new, 1), LDR_OK);
     cr_assert_eq(ldr_symbol(ldr_module_find(ctx, "x.dll"), "f"), &second);
     cr_assert_eq(ldr_symbol(ldr_module_find(ctx, "x.dll"), "g"), &first);
+    ldr_context_destroy(ctx);
+}
+
+/* Names and numbers are found by hash: all of them, also those added when the tables are full. */
+Test(symbols, many_host_exports_are_each_found)
+{
+    enum { COUNT = 3000, STEP = 500 };
+    static char names[COUNT][16];
+    static ldr_export exports[COUNT];
+    ldr_context *ctx = fake_context();
+    for (uint32_t i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "export%u", i);
+        exports[i] = (ldr_export){names[i], &names[i], i % 3 == 0 ? 0 : i << 8, 0};
+    }
+    for (size_t i = 0; i < COUNT; i += STEP)
+        cr_assert_eq(ldr_host_module_add(ctx, "x.dll", exports + i, STEP), LDR_OK);
+    ldr_module *x = ldr_module_find(ctx, "x.dll");
+    for (uint32_t i = 0; i < COUNT; i++) {
+        cr_assert_eq(ldr_symbol(x, names[i]), names[i]);
+        cr_assert_eq(ldr_symbol_ordinal(x, i << 8), i % 3 == 0 ? NULL : (void *)names[i]);
+    }
+    cr_assert_null(ldr_symbol(x, "export3000"));
+    cr_assert_null(ldr_symbol(x, ""));
     ldr_context_destroy(ctx);
 }
 
