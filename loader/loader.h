@@ -485,8 +485,9 @@ LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
 
 /*
  * Has the module's pages hold what they did at ldr_module_snapshot, with the protections of then,
- * in time proportional to the pages that were written to since (and some nanoseconds for each page
- * that can be and was ever touched). Any number of times. No thread may be inside code of the
+ * in time proportional to the pages that were written to since, and two or three nanoseconds for
+ * each page that can be (Linux before 6.7, or without userfaultfd: thirty for each that was ever
+ * touched). Any number of times. No thread may be inside code of the
  * module, nor keep a result that lies in its pages.
  *
  * Not reset is what is not in its pages: memory that it has allocated since (which leaks), the C
