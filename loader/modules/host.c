@@ -13,20 +13,21 @@ typedef struct host_entry {
 
 /* Entries by what they are asked for: places in `entries` plus one, 0 for free. Open addressing, at
  * most half full; the entry that was added last stands for all that are called the same. */
-typedef struct host_slots {
+typedef struct host_index {
     uint32_t *by_name, *by_ordinal; /* of one allocation, `size` each */
-    size_t size;                    /* a power of two */
-} host_slots;
+    size_t size;                    /* a power of two, or 0 */
+    size_t count;                   /* entries that are in it; the others are put in when needed */
+} host_index;
 
 struct ldr__host {
     host_entry *entries; /* in the order in which they were added */
     size_t count;
-    host_slots slots;
+    host_index index;
     ldr__lock *lock; /* of all above: exports are looked for without any other */
     void *base;      /* a reserved allocation granule */
 };
 
-enum { HOST_RANGE = 0x10000, SLOTS_MIN = 16, ENTRIES_MAX = 1 << 28 };
+enum { HOST_RANGE = 0x10000, INDEX_MIN = 16, ENTRIES_MAX = 1 << 28 };
 
 ldr_status ldr__host_create(ldr__host **ret_host)
 {
@@ -63,68 +64,11 @@ void ldr__host_destroy(ldr__host *host)
         ldr__os_unmap(host->base, HOST_RANGE);
     ldr__os_lock_destroy(host->lock);
     ldr__os_free(host->entries);
-    ldr__os_free(host->slots.by_name);
+    ldr__os_free(host->index.by_name);
     ldr__os_free(host);
 }
 
 /* ---- Adding ---- */
-
-static bool is_same_name(pe_span a, pe_span b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, (size_t)a.size) == 0);
-}
-
-/* The slot of a name: taken by it, or free. There is one, since half of them are. */
-static uint32_t *name_slot(const ldr__host *host, pe_span name)
-{
-    size_t mask = host->slots.size - 1;
-    size_t at = ldr__export_hash(name) & mask;
-    while (host->slots.by_name[at] != 0 &&
-           !is_same_name(host->entries[host->slots.by_name[at] - 1].name, name))
-        at = (at + 1) & mask;
-    return &host->slots.by_name[at];
-}
-
-static uint32_t *ordinal_slot(const ldr__host *host, uint32_t ordinal)
-{
-    size_t mask = host->slots.size - 1;
-    size_t at = ordinal & mask;
-    while (host->slots.by_ordinal[at] != 0 &&
-           host->entries[host->slots.by_ordinal[at] - 1].line->ordinal != ordinal)
-        at = (at + 1) & mask;
-    return &host->slots.by_ordinal[at];
-}
-
-static void index_from(ldr__host *host, size_t first)
-{
-    for (size_t i = first; i < host->count; i++) {
-        const host_entry *entry = &host->entries[i];
-        *name_slot(host, entry->name) = (uint32_t)(i + 1);
-        if (entry->line->ordinal != 0)
-            *ordinal_slot(host, entry->line->ordinal) = (uint32_t)(i + 1);
-    }
-}
-
-/* Room for `count` entries in all; those that are there are put into larger tables. */
-static ldr_status reserve(ldr__host *host, size_t count)
-{
-    size_t size = host->slots.size != 0 ? host->slots.size : SLOTS_MIN;
-    host_entry *entries = ldr__os_resize(host->entries, count * sizeof(*entries));
-    if (!entries)
-        return LDR_NO_MEMORY;
-    host->entries = entries;
-    while (size / 2 < count)
-        size *= 2;
-    if (size == host->slots.size)
-        return LDR_OK;
-    uint32_t *slots = ldr__os_alloc(2 * size * sizeof(*slots));
-    if (!slots)
-        return LDR_NO_MEMORY;
-    ldr__os_free(host->slots.by_name);
-    host->slots = (host_slots){slots, slots + size, size};
-    index_from(host, 0);
-    return LDR_OK;
-}
 
 static ldr_status add_line(ldr__host *host, const ldr_export *line)
 {
@@ -148,12 +92,14 @@ static ldr_status add_lines(ldr__host *host, const ldr_export *exports, size_t c
         return LDR_OK;
     if (count > ENTRIES_MAX - before)
         return LDR_NO_MEMORY;
-    ldr_status status = reserve(host, before + count);
+    host_entry *grown = ldr__os_resize(host->entries, (before + count) * sizeof(*grown));
+    if (!grown)
+        return LDR_NO_MEMORY;
+    host->entries = grown;
+    ldr_status status = LDR_OK;
     for (size_t i = 0; i < count && status == LDR_OK; i++)
         status = add_line(host, &exports[i]);
-    if (status == LDR_OK)
-        index_from(host, before);
-    else
+    if (status != LDR_OK)
         drop_from(host, before);
     return status;
 }
@@ -166,29 +112,100 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
     return status;
 }
 
+/* ---- The index ---- */
+
+/* What an export is asked for by. */
+typedef struct host_key {
+    pe_span name;
+    bool by_ordinal;
+    uint32_t ordinal;
+} host_key;
+
+static bool is_called(const host_entry *entry, const host_key *key)
+{
+    if (key->by_ordinal)
+        return entry->line->ordinal == key->ordinal;
+    return entry->name.size == key->name.size &&
+           (key->name.size == 0 ||
+            memcmp(entry->name.data, key->name.data, (size_t)key->name.size) == 0);
+}
+
+/* The slot of a key: taken by it, or free. There is one, since half of them are. */
+static uint32_t *slot_of(const ldr__host *host, const host_key *key)
+{
+    uint32_t *slots = key->by_ordinal ? host->index.by_ordinal : host->index.by_name;
+    size_t mask = host->index.size - 1;
+    size_t at = (key->by_ordinal ? key->ordinal : ldr__export_hash(key->name)) & mask;
+    while (slots[at] != 0 && !is_called(&host->entries[slots[at] - 1], key))
+        at = (at + 1) & mask;
+    return &slots[at];
+}
+
+/* A larger, empty one, if this one would become more than half full. */
+static bool grow_index(ldr__host *host)
+{
+    size_t size = host->index.size != 0 ? host->index.size : INDEX_MIN;
+    while (size / 2 < host->count)
+        size *= 2;
+    if (size == host->index.size)
+        return true;
+    uint32_t *slots = ldr__os_alloc(2 * size * sizeof(*slots));
+    if (!slots)
+        return false;
+    ldr__os_free(host->index.by_name);
+    host->index = (host_index){slots, slots + size, size, 0};
+    return true;
+}
+
+static bool complete_index(ldr__host *host)
+{
+    if (host->index.count == host->count)
+        return true;
+    if (!grow_index(host))
+        return false;
+    for (size_t i = host->index.count; i < host->count; i++) {
+        const host_entry *entry = &host->entries[i];
+        const host_key name = {.name = entry->name};
+        const host_key number = {.by_ordinal = true, .ordinal = entry->line->ordinal};
+        *slot_of(host, &name) = (uint32_t)(i + 1);
+        if (number.ordinal != 0)
+            *slot_of(host, &number) = (uint32_t)(i + 1);
+    }
+    host->index.count = host->count;
+    return true;
+}
+
 /* ---- Finding ---- */
 
-static const void *address_in(const ldr__host *host, const uint32_t *slot)
+/* For want of memory for an index. */
+static size_t search_all(const ldr__host *host, const host_key *key)
 {
-    return *slot != 0 ? host->entries[*slot - 1].address : NULL;
+    size_t place = host->count;
+    while (place > 0 && !is_called(&host->entries[place - 1], key))
+        place--;
+    return place;
 }
 
-const void *ldr__host_by_name(const ldr__host *host, pe_span name)
-{
-    ldr__os_lock(host->lock);
-    const void *address = host->count != 0 ? address_in(host, name_slot(host, name)) : NULL;
-    ldr__os_unlock(host->lock);
-    return address;
-}
-
-const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
+static const void *find(ldr__host *host, const host_key *key)
 {
     const void *address = NULL;
     ldr__os_lock(host->lock);
-    if (ordinal != 0 && host->count != 0)
-        address = address_in(host, ordinal_slot(host, ordinal));
+    if (host->count != 0) {
+        size_t place = complete_index(host) ? *slot_of(host, key) : search_all(host, key);
+        address = place != 0 ? host->entries[place - 1].address : NULL;
+    }
     ldr__os_unlock(host->lock);
     return address;
+}
+
+const void *ldr__host_by_name(ldr__host *host, pe_span name)
+{
+    return find(host, &(host_key){.name = name});
+}
+
+const void *ldr__host_by_ordinal(ldr__host *host, uint32_t ordinal)
+{
+    return ordinal != 0 ? find(host, &(host_key){.by_ordinal = true, .ordinal = ordinal}) : NULL;
 }
 
 static bool entry_holds(const host_entry *entry, const void *address)
