@@ -123,8 +123,8 @@ typedef struct cli_hash {
 } cli_hash;
 
 /*
- * The hash of `parts` one after the other; `algorithm` is MD5, SHA1, SHA256, SHA384 or SHA512. False
- * if it fails, or the command was built without libcrypto.
+ * The hash of `parts` one after the other; `algorithm` is MD5, SHA1, SHA256, SHA384 or SHA512.
+ * False if it fails, or the command was built without libcrypto.
  */
 bool cli_digest(const char *algorithm, const pe_span parts[], size_t count, cli_hash *ret_hash);
 
