@@ -17,9 +17,9 @@
  *
  * Who changes the list of modules, the index, `main` or a module's state holds both locks, so that
  * who reads them needs one of the two. A module's references, `pinned` and needs belong to the
- * table lock alone, as does `open_load`. A module is listed
- * once it is whole; what is not named here stays as it is from then on or belongs to the loader
- * lock. The functions below expect the loader lock to be held, unless said.
+ * table lock alone, as does `open_load`. A module is listed once it is whole; what is not named
+ * here stays as it is from then on or belongs to the loader lock. The functions below expect the
+ * loader lock to be held, unless said.
  */
 #ifndef PELOAD_MODULES_MODULE_H
 #define PELOAD_MODULES_MODULE_H
