@@ -18,6 +18,11 @@ typedef struct ldr__code_symbols {
 } ldr__code_symbols;
 
 /*
+ * The module's image, whose tables are read as far as `ret_budget`, which is for its file, pays for.
+ */
+pe_image ldr__debug_image(const ldr_module *module, pe_budget *ret_budget);
+
+/*
  * Exports of code, "zlib1!crc32", and functions that only the unwind table knows, "zlib1!+0x1230".
  * How long an export is says the unwind table; else it goes up to the next. Characters that are not
  * printable ASCII become '?', long names are cut. LDR_NO_MEMORY. Release in every case.
