@@ -133,9 +133,12 @@ def check_values(events):
         same("data", (True, "provider.dll"), (data["is_data"], data["provider"])),
         same("calls of data", [], [e for e in events if e["event"] == "call"
                                    and e["function"] == "counter"]),
-        same("recursion", 31, sum(e["event"] == "call" and e["function"] == "count_down"
-                                  for e in events)),
+        same("recursion", 31 + 2, sum(e["event"] == "call" and e["function"] == "count_down"
+                                      for e in events)),
         same("depth of it", 30, max(e["depth"] for e in events if e.get("function") == "count_down")),
+        same("depth across stacks", [0, 1, 2],
+             [e["depth"] for e in events if e["event"] == "call"
+              and e["function"] in ("count_down", "length_of")][-3:]),
         same("threads", 5, len({e["thread"] for e in events if e["event"] == "call"
                                 and e["function"] in ("printf", "scale")})),
         same("who asked", [("calls.exe", None), ("provider.dll", "calls.exe")],
