@@ -117,6 +117,7 @@ def check_values(events):
     lengths = [len(e["values"]["text"]) for e in events
                if e["event"] == "call" and e["function"] == "lstrlenA" and "values" in e]
     data = first(events, "bind", "counter")
+    found = first(events, "call", "lstrlenW")
     return sum([
         same("a format", "%g\n", [e["values"]["format"] for e in events if e["event"] == "call"
                                   and e["function"] == "printf"][1]),
@@ -139,6 +140,10 @@ def check_values(events):
         same("depth across stacks", [0, 1, 2],
              [e["depth"] for e in events if e["event"] == "call"
               and e["function"] in ("count_down", "length_of")][-3:]),
+        same("a function found by name", ("calls.exe", "kernel32.dll", "kernel32.dll"),
+             (found["module"], found["dll"], found["provider"])),
+        same("its argument", {"text": "found"}, found["values"]),
+        same("its return", "0x5", first(events, "return", "lstrlenW")["result"]),
         same("threads", 5, len({e["thread"] for e in events if e["event"] == "call"
                                 and e["function"] in ("printf", "scale")})),
         same("who asked", [("calls.exe", None), ("provider.dll", "calls.exe")],

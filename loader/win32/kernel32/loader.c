@@ -145,12 +145,14 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
         return STATUS_DLL_NOT_FOUND;
     if (name != NULL && (copy = strndup(name->buffer, name->length)) == NULL)
         return STATUS_NO_MEMORY;
-    void *address = name != NULL ? ldr_symbol(module, copy) : ldr_symbol_ordinal(module, ordinal);
+    const void *address =
+        name != NULL ? ldr_symbol(module, copy) : ldr_symbol_ordinal(module, ordinal);
+    address = ldr__trace_found(module, copy, copy != NULL ? 0 : ordinal, address);
     free(copy);
     ldr__thread_continue_exit();
     if (address == NULL)
         return STATUS_PROCEDURE_NOT_FOUND;
-    *ret_address = address;
+    *ret_address = (void *)(uintptr_t)address;
     return STATUS_SUCCESS;
 }
 

@@ -1,4 +1,4 @@
-/* trace/thunks.c: a thunk for each import slot. */
+/* trace/thunks.c: a thunk for each import slot, and for what GetProcAddress has found. */
 #include "win32/trace/trace.h"
 
 #include <stdlib.h>
@@ -116,20 +116,25 @@ static block *block_with_room(ldr__process *process)
     return b;
 }
 
-/* The thunk, NULL when out of memory; the process is locked. */
-static void *take_slot(ldr__process *process, ldr__traced *traced)
+static void *thunk_of(const ldr__traced *traced)
+{
+    return traced->block->code + (traced->slot - slots_of(traced->block)) * CODE_SIZE;
+}
+
+/* False when out of memory; the process is locked. */
+static bool take_slot(ldr__process *process, ldr__traced *traced)
 {
     block *b = block_with_room(process);
     unsigned index = 0;
     if (b == NULL)
-        return NULL;
+        return false;
     while (slots_of(b)[index] != NULL)
         index++;
     traced->slot = &slots_of(b)[index];
     *traced->slot = traced;
     traced->block = b;
     b->used++;
-    return b->code + index * CODE_SIZE;
+    return true;
 }
 
 /* ---- Sites ---- */
@@ -161,7 +166,7 @@ static ldr__traced *traced_new(const ldr__trace_site *site)
     if (traced == NULL)
         return NULL;
     atomic_init(&traced->references, 1);
-    traced->site.importer = site->importer;
+    traced->site.owner = site->owner;
     traced->site.ordinal = site->ordinal;
     traced->site.address = site->address;
     bool is_copied = copy(site->importer_name, &traced->site.importer_name);
@@ -177,29 +182,49 @@ static ldr__traced *traced_new(const ldr__trace_site *site)
     return traced;
 }
 
+/* The process is locked. */
+static ldr__traced *find_found(const ldr__process *process, const void *address)
+{
+    ldr__traced *traced = process->traced_found;
+    while (traced != NULL && traced->site.address != address)
+        traced = traced->next;
+    return traced;
+}
+
+/* The thunk of `traced`, which the list takes over; NULL when out of memory. */
+static void *add(ldr__process *process, ldr__traced **list, ldr__traced *traced)
+{
+    if (!take_slot(process, traced))
+        return NULL;
+    traced->next = *list;
+    *list = traced;
+    return thunk_of(traced);
+}
+
 void *ldr__trace_create(ldr__process *process, const ldr__trace_site *site)
 {
-    ldr__traced *traced = traced_new(site);
+    ldr__traced *traced = traced_new(site), *known = NULL;
+    bool is_import = site->importer_name != NULL;
     if (traced == NULL)
         return NULL;
     pthread_mutex_lock(&process->lock);
-    void *thunk = take_slot(process, traced);
-    if (thunk != NULL) {
-        traced->next = process->traced;
-        process->traced = traced;
-    }
+    if (!is_import)
+        known = find_found(process, site->address);
+    void *thunk = known != NULL
+                      ? thunk_of(known)
+                      : add(process, is_import ? &process->traced : &process->traced_found, traced);
     pthread_mutex_unlock(&process->lock);
-    if (thunk == NULL)
+    if (thunk == NULL || known != NULL)
         ldr__traced_leave(traced);
     return thunk;
 }
 
-void ldr__trace_release(ldr__process *process, const ldr_module *importer)
+/* Those of one owner, or all (NULL); the process is locked. */
+static void release_from(ldr__traced **list, const ldr_module *owner)
 {
-    pthread_mutex_lock(&process->lock);
-    for (ldr__traced **at = &process->traced; *at != NULL;) {
+    for (ldr__traced **at = list; *at != NULL;) {
         ldr__traced *traced = *at;
-        if (importer != NULL && traced->site.importer != importer) {
+        if (owner != NULL && traced->site.owner != owner) {
             at = &traced->next;
             continue;
         }
@@ -208,6 +233,13 @@ void ldr__trace_release(ldr__process *process, const ldr_module *importer)
         traced->block->used--;
         ldr__traced_leave(traced);
     }
+}
+
+void ldr__trace_release(ldr__process *process, const ldr_module *owner)
+{
+    pthread_mutex_lock(&process->lock);
+    release_from(&process->traced, owner);
+    release_from(&process->traced_found, owner);
     pthread_mutex_unlock(&process->lock);
 }
 

@@ -83,6 +83,23 @@ static void give_odd_texts(void)
     free(long_text);
 }
 
+/* ---- Found by GetProcAddress ---- */
+
+typedef int WINAPI text_length(const WCHAR *);
+
+static void *found(const char *dll, const char *function)
+{
+    return (void *)GetProcAddress(GetModuleHandleA(dll), function);
+}
+
+static void find(void)
+{
+    text_length *length = (text_length *)found("kernel32.dll", "lstrlenW");
+    int *data = found("provider.dll", "counter");
+    printf("found: %d, the same again: %d, data: %d\n", length(L"found"),
+           (void *)length == found("kernel32.dll", "lstrlenW"), data == &counter);
+}
+
 /* ---- Stacks ---- */
 
 enum { STACK_SIZE = 1 << 16 };
@@ -145,6 +162,7 @@ int main(void)
     jump();
     start_threads();
     give_odd_texts();
+    find();
     change_stacks();
     printf("room: %d\n", call_make_room());
     return 5;
