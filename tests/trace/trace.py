@@ -3,8 +3,9 @@
     trace.py WHAT PELOAD FOLDER SAMPLES
 
 schema: each line is what loader/cli/trace.schema.json says. calls: calls.exe, in FOLDER, is told as
-it is. untouched: guests print and return the same traced or not. relay: Wine's relay log has the
-same calls in the same order.
+it is. delayed: so are delay imports, whoever binds them; SAMPLES is tests/delay's folder.
+untouched: guests print and return the same traced or not. relay: Wine's relay log has the same
+calls in the same order.
 """
 import collections
 import json
@@ -159,6 +160,20 @@ def check_calls(peload, folder, _samples):
     return check_order(events) + check_values(events)
 
 
+def check_delayed(peload, _folder, guests):
+    failures = 0
+    for name in ["dlltool.exe", "lld.exe", "system.exe"]:
+        path = os.path.join(guests, name)
+        if not os.path.exists(path):
+            print(f"{name} is missing")
+            continue
+        called = {(e["event"], e["module"], e["function"] or e["ordinal"]) for e in trace(peload, path)
+                  if e["event"] in ("call", "return") and e["dll"].lower() == "target.dll"}
+        failures += same(f"calls of {name}", set(), {(event, name, function) for event in ("call", "return")
+                                                    for function in ("target_add", 10)} - called)
+    return failures
+
+
 def check_untouched(peload, folder, samples):
     failures = 0
     for path in [os.path.join(folder, "calls.exe"),
@@ -238,8 +253,8 @@ def main(what, peload, folder, samples):
     if not os.path.exists(os.path.join(folder, "calls.exe")):
         print("SKIPPED: calls.exe is missing (needs mingw-w64)")
         return 77
-    checks = {"schema": check_schema, "calls": check_calls, "untouched": check_untouched,
-              "relay": check_relay}
+    checks = {"schema": check_schema, "calls": check_calls, "delayed": check_delayed,
+              "untouched": check_untouched, "relay": check_relay}
     result = checks[what](peload, folder, samples)
     return result if result == 77 else result != 0
 
