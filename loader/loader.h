@@ -277,12 +277,11 @@ typedef struct ldr_context_options {
      *
      * Without it code calls code directly. With it each import slot of a function holds a thunk of
      * its own, and GetProcAddress gives another, always the same for a function: no module is at
-     * such an address, those of different importers differ, and one is gone with its importer (with
-     * the function's module if it is GetProcAddress's). Functions find the tracer's return address
-     * on their stack in place of the caller's; debuggers and profilers do not see beyond it. A call
-     * that is left by an exception, a long jump or the end of its thread has no LDR_TRACE_RETURN,
-     * nor have those of setjmp, RtlCaptureContext and others that look at their caller. Arguments
-     * in ymm registers are cut to 128 bits.
+     * such an address, and those of different importers differ. Functions find the tracer's return
+     * address on their stack in place of the caller's; debuggers and profilers do not see beyond
+     * it. A call that is left by an exception, a long jump or the end of its thread has no
+     * LDR_TRACE_RETURN, nor have those of setjmp, RtlCaptureContext and others that look at their
+     * caller. Arguments in ymm registers are cut to 128 bits.
      */
     void (*trace)(void *user, const ldr_trace_event *event);
     void *trace_user;

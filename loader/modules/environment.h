@@ -17,13 +17,13 @@ typedef struct ldr__tls_template {
 } ldr__tls_template;
 
 /*
- * An import that is traced: who calls what through it. Or a function that GetProcAddress has found,
- * which everybody calls in the same way: then `owner` is the module that has it, and there is no
- * importer's name.
+ * An import that is traced: who calls what through it. Or, without an importer, a function that
+ * GetProcAddress has found, which everybody calls in the same way.
  */
 typedef struct ldr__trace_site {
-    const ldr_module *owner; /* as long as it stays: the importer */
+    const ldr_module *importer; /* NULL also once it has gone */
     const char *importer_name;
+    const ldr_module *target;   /* that has the function; or NULL */
     const char *dll, *function; /* as in the import, or asked for; function NULL: by ordinal */
     uint32_t ordinal;
     const char *provider; /* or NULL */
@@ -111,12 +111,13 @@ typedef struct ldr__environment {
     /*
      * Tracing; all three may be NULL. A function that tells of the call (ldr__trace_emit) and goes
      * on to the site's address, NULL when out of memory; the site is copied. For sites without an
-     * importer of the same address it is always the same. trace_release releases those of an owner,
-     * which nobody will call any more; calls under way still return through them. trace_depth:
+     * importer of the same address it is always the same. trace_release is for a module that goes:
+     * those of its functions are released, which nobody will call any more (calls under way still
+     * return through them), and those of its imports once that is true of them too. trace_depth:
      * traced calls that the calling thread is in.
      */
     void *(*trace_create)(void *state, const ldr__trace_site *site);
-    void (*trace_release)(void *state, const ldr_module *owner);
+    void (*trace_release)(void *state, const ldr_module *module);
     uint32_t (*trace_depth)(void *state);
 } ldr__environment;
 

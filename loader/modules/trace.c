@@ -123,6 +123,7 @@ static ldr_status bind(ldr_module *importer, const ldr_module *asked, ldr__trace
     bool is_data = false;
     ldr_context *ctx = importer->ctx;
     const ldr_module *owner = owner_of(ctx, asked, *address, &is_data);
+    site->target = owner;
     site->provider = owner != NULL ? owner->name : NULL;
     emit(ctx, &(ldr_trace_event){.kind = LDR_TRACE_BIND,
                                  .module = importer->name,
@@ -142,7 +143,7 @@ ldr_status ldr__trace_bind(ldr_module *importer, const ldr_module *provider,
         return LDR_OK;
     char *dll_name = ldr__span_copy(dll->name);
     char *function = import->by_ordinal ? NULL : ldr__span_copy(import->name);
-    ldr__trace_site site = {.owner = importer,
+    ldr__trace_site site = {.importer = importer,
                             .importer_name = importer->name,
                             .dll = dll_name,
                             .function = function,
@@ -159,7 +160,7 @@ ldr_status ldr__trace_bind(ldr_module *importer, const ldr_module *provider,
 void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
                         const char *function, uint32_t ordinal, const void **address)
 {
-    ldr__trace_site site = {.owner = importer,
+    ldr__trace_site site = {.importer = importer,
                             .dll = dll,
                             .function = function,
                             .ordinal = ordinal,
@@ -177,7 +178,7 @@ const void *ldr__trace_found(ldr_module *module, const char *function, uint32_t 
     if (!ldr__trace_is_on(module->ctx) || address == NULL)
         return address;
     const ldr_module *owner = owner_of(module->ctx, module, address, &is_data);
-    const ldr__trace_site site = {.owner = owner,
+    const ldr__trace_site site = {.target = owner,
                                   .dll = module->name,
                                   .function = function,
                                   .ordinal = ordinal,

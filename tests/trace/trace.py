@@ -144,10 +144,12 @@ def check_values(events):
         same("a function found by name", ("calls.exe", "kernel32.dll", "kernel32.dll"),
              (found["module"], found["dll"], found["provider"])),
         same("its argument", {"text": "found"}, found["values"]),
+        same("who has imported what is given away", {"giver.dll"},
+             {e["module"] for e in events if e.get("values") == {"text": "given"}}),
         same("its return", "0x5", first(events, "return", "lstrlenW")["result"]),
         same("threads", 5, len({e["thread"] for e in events if e["event"] == "call"
                                 and e["function"] in ("printf", "scale")})),
-        same("who asked", [("calls.exe", None), ("provider.dll", "calls.exe")],
+        same("who asked", [("calls.exe", None), ("provider.dll", "calls.exe")] + 2 * [("giver.dll", None)],
              [(e["module"], e["asked_by"]) for e in events if e["event"] == "load"]),
         same("entry points of provider.dll in the first thread", ["DLL_PROCESS_ATTACH"] * 1,
              [e["reason"] for e in events if e["event"] == "entry" and e["what"] == "DllMain"
@@ -216,7 +218,7 @@ def told(events):
     base = int(module["base"], 16)
     threads = collections.defaultdict(list)
     for event in events:
-        if event["event"] == "call" and event["provider"] != "provider.dll":
+        if event["event"] == "call" and event["provider"] not in ("provider.dll", "giver.dll"):
             if base <= int(event["return_address"], 16) < base + module["size"]:
                 threads[event["thread"]].append(event["function"])
     return threads.values()

@@ -100,6 +100,26 @@ static void find(void)
            (void *)length == found("kernel32.dll", "lstrlenW"), data == &counter);
 }
 
+/* ---- Given away ---- */
+
+typedef int WINAPI narrow_length(const char *);
+
+/* What giver.dll has imported; it is gone by then. */
+static narrow_length *given(void)
+{
+    HMODULE giver = LoadLibraryA("giver.dll");
+    void *(*give)(void) = (void *(*)(void))(void *)GetProcAddress(giver, "give");
+    narrow_length *length = (narrow_length *)give();
+    FreeLibrary(giver);
+    return length;
+}
+
+static void take(void)
+{
+    narrow_length *first = given(), *second = given();
+    printf("given: %d, the same again: %d\n", first("given"), first == second);
+}
+
 /* ---- Stacks ---- */
 
 enum { STACK_SIZE = 1 << 16 };
@@ -163,6 +183,7 @@ int main(void)
     start_threads();
     give_odd_texts();
     find();
+    take();
     change_stacks();
     printf("room: %d\n", call_make_room());
     return 5;
