@@ -85,7 +85,8 @@ static bool fill_index(const pe_image *image, const pe_exports *table, ldr__expo
         if (pe_export_name(image, table, i, &name) != PE_OK || (i > 0 && !ascends(before, name)))
             return false;
         bytes += name.size;
-        if (bytes > (uint64_t)NAME_BYTES * table->name_count || !put(index, ldr__export_hash(name), i))
+        if (bytes > (uint64_t)NAME_BYTES * table->name_count ||
+            !put(index, ldr__export_hash(name), i))
             return false;
         before = name;
     }
