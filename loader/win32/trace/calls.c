@@ -83,9 +83,10 @@ static void drop_left(ldr__thread *thread, uint64_t lowest)
 static call *call_at(calls *list, uint64_t slot)
 {
     size_t i = list != NULL ? list->count : 0;
-    while (i > 0 && list->items[i - 1].slot != slot)
+    while (i > 0 &&
+           (list->items[i - 1].slot < slot || (list->is_mixed && list->items[i - 1].slot != slot)))
         i--;
-    return i > 0 ? &list->items[i - 1] : NULL;
+    return i > 0 && list->items[i - 1].slot == slot ? &list->items[i - 1] : NULL;
 }
 
 /*
