@@ -121,14 +121,15 @@ Test(debug, objects_of_large_dlls_are_well_formed, .timeout = 120)
 /* ---- Unwind tables made by hand ---- */
 
 /* A DLL with a section of code and `count` functions in it, all with the same unwind codes. */
-static img_image image_with_functions(uint32_t count, const uint16_t *codes, uint32_t code_count)
+static img_image image_with_functions(uint32_t count, uint8_t frame_register, const uint16_t *codes,
+                                      uint32_t code_count)
 {
     enum { FUNCTION = 12, HEADER = 4 };
     img_builder builder;
     img_start(&builder, IMG_PE32_PLUS);
     builder.characteristics |= PE_FILE_DLL;
     uint32_t text = img_add_section(&builder, ".text", IMG_RX, NULL, count, 0);
-    const uint8_t header[HEADER] = {1, 0xFF, (uint8_t)code_count, 0};
+    const uint8_t header[HEADER] = {1, 0xFF, (uint8_t)code_count, frame_register};
     uint32_t unwind = img_add_section(&builder, ".xdata", IMG_RO, NULL, 0x400, 0);
     uint32_t table = img_add_section(&builder, ".pdata", IMG_RO, NULL, count * FUNCTION, 0);
     img_put(&builder, unwind, header, sizeof header);
@@ -157,11 +158,28 @@ Test(debug, register_in_the_home_space_is_above_the_frame)
     enum { ALLOC_0x20 = 0x3209, RBX_SAVED = 0x3405, AT_0x30 = 0x30 / 8 };
     const uint16_t codes[] = {ALLOC_0x20, RBX_SAVED, AT_0x30};
     skip_without_readelf();
-    img_image image = image_with_functions(1, codes, 3);
+    img_image image = image_with_functions(1, 0, codes, 3);
     ldr_context *ctx = debug_context();
     load_made(ctx, &image);
     cr_expect_eq(
         lines_of_readelf(__jit_debug_descriptor.first, "--debug-dump=frames", "r3 (rbx) at cfa+8"),
+        1);
+    ldr_context_destroy(ctx);
+    img_free(&image);
+}
+
+/* push rbp; mov rbp, rsp; sub rsp, 0x20; mov [rbp + 0x10], rbx. */
+Test(debug, register_is_saved_above_the_frame_register)
+{
+    enum { RBP = 5, RBX_SAVED = 0x340C, AT_0x10 = 0x10 / 8, ALLOC_0x20 = 0x3208 };
+    enum { SET_FRAME = 0x0304, PUSH_RBP = 0x5001 };
+    const uint16_t codes[] = {RBX_SAVED, AT_0x10, ALLOC_0x20, SET_FRAME, PUSH_RBP};
+    skip_without_readelf();
+    img_image image = image_with_functions(1, RBP, codes, 5);
+    ldr_context *ctx = debug_context();
+    load_made(ctx, &image);
+    cr_expect_eq(
+        lines_of_readelf(__jit_debug_descriptor.first, "--debug-dump=frames", "r3 (rbx) at cfa+0"),
         1);
     ldr_context_destroy(ctx);
     img_free(&image);
@@ -174,7 +192,7 @@ Test(debug, functions_that_share_long_codes_make_a_bounded_object)
     uint16_t codes[CODES];
     for (uint32_t i = 0; i < CODES; i++)
         codes[i] = (uint16_t)(PUSH_RBX << 8 | (CODES - i));
-    img_image image = image_with_functions(COUNT, codes, CODES);
+    img_image image = image_with_functions(COUNT, 0, codes, CODES);
     ldr_context *ctx = debug_context();
     load_made(ctx, &image);
     cr_expect_gt(__jit_debug_descriptor.first->size, image.size);

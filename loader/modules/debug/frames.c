@@ -111,7 +111,7 @@ typedef struct frame {
     pe_x64_code codes[PE_X64_MAX_SLOTS];
     uint32_t count;
     uint64_t depth;    /* bytes from RSP to the CFA */
-    uint64_t final;    /* the same when the prolog is over */
+    uint64_t base;     /* from where registers are saved to the CFA: see is_base */
     uint32_t location; /* bytes from the start of the function */
     bool has_register; /* the CFA goes by a frame register */
 } frame;
@@ -124,6 +124,13 @@ static bool moves_stack(const pe_x64_code *code, uint64_t *ret_size)
            code->operation == PE_X64_ALLOC_SMALL;
 }
 
+/* Registers are saved above what the frame register is set by, else what RSP is after the prolog.
+ */
+static bool is_base(const pe_x64_unwind *unwind, const pe_x64_code *code)
+{
+    return code->operation == PE_X64_SET_FPREG && unwind->frame_register != 0;
+}
+
 /* Codes are stored last first; false for those that cannot be told. */
 static bool read_codes(const pe_x64_unwind *unwind, frame *self)
 {
@@ -131,15 +138,17 @@ static bool read_codes(const pe_x64_unwind *unwind, frame *self)
     pe_x64_code code;
     pe_status status;
     uint64_t size;
-    *self = (frame){.depth = 8, .final = 8};
+    *self = (frame){.depth = 8, .base = 8};
     pe_x64_codes(unwind, &iter);
     while ((status = pe_x64_code_next(&iter, &code)) == PE_OK) {
         if (code.operation == PE_X64_PUSH_MACHFRAME || self->count == PE_X64_MAX_SLOTS)
             return false;
         if (code.operation == PE_X64_EPILOG)
             continue;
+        if (is_base(unwind, &code))
+            self->base = 8;
         if (moves_stack(&code, &size))
-            self->final += size;
+            self->base += size;
         self->codes[self->count++] = code;
     }
     return status == PE_END;
@@ -165,7 +174,7 @@ static void add_saved(ldr__bytes *bytes, uint32_t column, int64_t below)
 static void add_code(ldr__bytes *bytes, frame *self, const pe_x64_code *code)
 {
     uint64_t size;
-    int64_t below = (int64_t)self->final - (int64_t)code->value;
+    int64_t below = (int64_t)self->base - (int64_t)code->value;
     if (moves_stack(code, &size)) {
         self->depth += size;
         if (!self->has_register) {
@@ -196,7 +205,7 @@ static void add_codes(ldr__bytes *bytes, frame *self, const pe_x64_unwind *unwin
         const pe_x64_code *code = &self->codes[i];
         if (!at_once)
             advance(bytes, self, code->prolog_offset);
-        if (code->operation == PE_X64_SET_FPREG && unwind->frame_offset <= self->depth)
+        if (is_base(unwind, code) && unwind->frame_offset <= self->depth)
             add_register(bytes, self, unwind);
         else
             add_code(bytes, self, code);
