@@ -124,8 +124,7 @@ static bool moves_stack(const pe_x64_code *code, uint64_t *ret_size)
            code->operation == PE_X64_ALLOC_SMALL;
 }
 
-/* Registers are saved above what the frame register is set by, else what RSP is after the prolog.
- */
+/* Registers are saved above what RSP is where the frame register is set, else after the prolog. */
 static bool is_base(const pe_x64_unwind *unwind, const pe_x64_code *code)
 {
     return code->operation == PE_X64_SET_FPREG && unwind->frame_register != 0;

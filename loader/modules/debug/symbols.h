@@ -17,9 +17,7 @@ typedef struct ldr__code_symbols {
     uint32_t names_size, names_capacity;
 } ldr__code_symbols;
 
-/*
- * The module's image, whose tables are read as far as `ret_budget`, which is for its file, pays for.
- */
+/* The module's image, whose tables are read as far as `ret_budget` pays for: one for its file. */
 pe_image ldr__debug_image(const ldr_module *module, pe_budget *ret_budget);
 
 /*

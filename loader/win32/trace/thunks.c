@@ -190,8 +190,7 @@ static bool is_same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* Whether calls would be told in the same way. GetProcAddress gives one address whatever the name.
- */
+/* Whether calls are told in the same way. GetProcAddress gives one address whatever the name. */
 static bool is_same_site(const ldr__trace_site *a, const ldr__trace_site *b)
 {
     if (a->address != b->address || !is_same_text(a->importer_name, b->importer_name))
