@@ -145,13 +145,14 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
         return STATUS_DLL_NOT_FOUND;
     if (name != NULL && (copy = strndup(name->buffer, name->length)) == NULL)
         return STATUS_NO_MEMORY;
-    void *address = NULL;
-    ldr_status status = ldr__guest_symbol(module, copy, ordinal, &address, NULL);
+    void *found = NULL;
+    ldr_status status = ldr__guest_symbol(module, copy, ordinal, &found, NULL);
+    const void *address = ldr__trace_found(module, copy, copy != NULL ? 0 : ordinal, found);
     free(copy);
     ldr__thread_continue_exit();
     if (status != LDR_OK)
         return STATUS_PROCEDURE_NOT_FOUND;
-    *ret_address = address;
+    *ret_address = (void *)(uintptr_t)address;
     return STATUS_SUCCESS;
 }
 
