@@ -96,6 +96,14 @@ static bool thread_list(ldr__thread *thread)
     return listed;
 }
 
+/* The thread can be used, and found: all that needs memory. */
+static bool thread_begin(ldr__thread *thread)
+{
+    return set_stack_bounds(&thread->teb) &&
+           (!thread->made_by_guest || ldr__fault_thread_begin(thread)) &&
+           ldr__live_thread_add(thread) && thread_list(thread);
+}
+
 ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
 {
     ldr__thread *thread = calloc(1, sizeof *thread);
@@ -111,8 +119,10 @@ ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
     thread->object = object;
     thread->made_by_guest = made_by_guest;
     fill_thread(thread, process);
-    if (set_stack_bounds(&thread->teb) && ldr__live_thread_add(thread) && thread_list(thread))
+    if (thread_begin(thread))
         return thread;
+    if (made_by_guest)
+        ldr__fault_thread_end(thread);
     thread_release(thread);
     return NULL;
 }
