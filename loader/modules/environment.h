@@ -139,9 +139,10 @@ typedef enum ldr__keep {
 /*
  * GetModuleHandleEx: the module that a load by this name would find loaded, or that has this path;
  * nothing is looked for in folders. One that is being unloaded is there for its own DllMain. Found
- * and kept in one step. Waits for no DllMain. Borrowed, NULL if there is none.
+ * and kept in one step. Waits for no DllMain. Borrowed. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY.
  */
-ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how);
+ldr_status ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how,
+                             ldr_module **ret_module);
 
 /* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
 ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);

@@ -106,11 +106,14 @@ static NTSTATUS LDR_WINAPI guest_LdrGetDllHandleEx(DWORD flags, const WCHAR *pat
     char *narrow = narrow_from(name);
     if (narrow == NULL)
         return STATUS_NO_MEMORY;
-    ldr_module *module = ldr__module_wanted(narrow, how);
+    ldr_module *module = NULL;
+    ldr_status status = ldr__module_wanted(narrow, how, &module);
     free(narrow);
     if (ret_base != NULL)
         *ret_base = module != NULL ? ldr_module_base(module) : NULL;
-    return module != NULL ? STATUS_SUCCESS : STATUS_DLL_NOT_FOUND;
+    if (status != LDR_OK)
+        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_DLL_NOT_FOUND;
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrGetDllHandle(const WCHAR *path, const DWORD *characteristics,
@@ -145,12 +148,11 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
         return STATUS_DLL_NOT_FOUND;
     if (name != NULL && (copy = strndup(name->buffer, name->length)) == NULL)
         return STATUS_NO_MEMORY;
-    void *address = name != NULL ? ldr_symbol(module, copy) : ldr_symbol_ordinal(module, ordinal);
+    ldr_status status = ldr_symbol_find(module, copy, ordinal, ret_address, NULL);
     free(copy);
     ldr__thread_continue_exit();
-    if (address == NULL)
-        return STATUS_PROCEDURE_NOT_FOUND;
-    *ret_address = address;
+    if (status != LDR_OK)
+        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_PROCEDURE_NOT_FOUND;
     return STATUS_SUCCESS;
 }
 
