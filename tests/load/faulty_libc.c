@@ -2,9 +2,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -64,6 +64,16 @@ ALLOCATE(char *, strdup, (const char *text), (text))
 ALLOCATE(char *, strndup, (const char *text, size_t most), (text, most))
 ALLOCATE(char *, realpath, (const char *path, char *buffer), (path, buffer))
 
+/* Allocated only if there is no buffer. */
+char *__real_getcwd(char *buffer, size_t size);
+char *__wrap_getcwd(char *buffer, size_t size);
+char *__wrap_getcwd(char *buffer, size_t size)
+{
+    char *path = fails("getcwd", ENOMEM) ? NULL : __real_getcwd(buffer, size);
+    blocks += path != NULL && buffer == NULL;
+    return path;
+}
+
 void *__real_realloc(void *block, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void *__wrap_realloc(void *block, size_t size)
@@ -95,15 +105,20 @@ int __wrap_asprintf(char **ret_text, const char *format, ...)
     return length;
 }
 
-ssize_t __real_getline(char **line, size_t *size, FILE *file);
-ssize_t __wrap_getline(char **line, size_t *size, FILE *file);
-ssize_t __wrap_getline(char **line, size_t *size, FILE *file)
-{
-    bool had = *line != NULL;
-    ssize_t length = fails("getline", ENOMEM) ? -1 : __real_getline(line, size, file);
-    blocks += !had && *line != NULL;
-    return length;
-}
+/* What getline is, in a build without optimisation and in one with it. */
+#define GET_LINE(name, parameters, arguments)                                     \
+    ssize_t __real_##name parameters;                                             \
+    ssize_t __wrap_##name parameters;                                             \
+    ssize_t __wrap_##name parameters                                              \
+    {                                                                             \
+        bool had = *line != NULL;                                                 \
+        ssize_t length = fails("getline", ENOMEM) ? -1 : __real_##name arguments; \
+        blocks += !had && *line != NULL;                                          \
+        return length;                                                            \
+    }
+
+GET_LINE(getline, (char **line, size_t *size, FILE *file), (line, size, file))
+GET_LINE(__getdelim, (char **line, size_t *size, int end, FILE *file), (line, size, end, file))
 
 /* The block is the caller's once the stream is closed. */
 ALLOCATE(FILE *, open_memstream, (char **ret_text, size_t *ret_size), (ret_text, ret_size))
@@ -120,20 +135,36 @@ void *__wrap_mmap(void *address, size_t size, int access, int flags, int fd, off
     return __real_mmap(address, size, access, flags, fd, offset);
 }
 
+/* Pages that become writable: "mprotect_open". */
+int __real_mprotect(void *address, size_t size, int access);
+int __wrap_mprotect(void *address, size_t size, int access);
+int __wrap_mprotect(void *address, size_t size, int access)
+{
+    if (fails(access & PROT_WRITE ? "mprotect_open" : "mprotect", ENOMEM))
+        return -1;
+    return __real_mprotect(address, size, access);
+}
+
+/* Only what needs a descriptor. */
+int __real_fcntl(int fd, int command, void *argument);
+int __wrap_fcntl(int fd, int command, void *argument);
+int __wrap_fcntl(int fd, int command, void *argument)
+{
+    if (command == F_DUPFD_CLOEXEC && fails("fcntl", EMFILE))
+        return -1;
+    return __real_fcntl(fd, command, argument);
+}
+
 FORWARD(DIR *, opendir, NULL, ENOMEM, (const char *path), (path))
 FORWARD(FILE *, fopen, NULL, ENOMEM, (const char *path, const char *mode), (path, mode))
 FORWARD(locale_t, newlocale, (locale_t)0, ENOMEM, (int mask, const char *name, locale_t base),
         (mask, name, base))
-FORWARD(int, mprotect, -1, ENOMEM, (void *address, size_t size, int access),
-        (address, size, access))
 FORWARD(int, open, -1, EMFILE, (const char *path, int flags, mode_t mode), (path, flags, mode))
 FORWARD(int, dup, -1, EMFILE, (int fd), (fd))
-FORWARD(int, fcntl, -1, EMFILE, (int fd, int command, void *argument), (fd, command, argument))
 FORWARD(int, pipe2, -1, EMFILE, (int *ret_fds, int flags), (ret_fds, flags))
 FORWARD(int, memfd_create, -1, EMFILE, (const char *name, unsigned flags), (name, flags))
 FORWARD(int, eventfd, -1, EMFILE, (unsigned count, int flags), (count, flags))
 FORWARD(int, socket, -1, EMFILE, (int domain, int type, int protocol), (domain, type, protocol))
-FORWARD(int, sigaltstack, -1, ENOMEM, (const stack_t *now, stack_t *ret_before), (now, ret_before))
 FORWARD(int, pthread_create, EAGAIN, EAGAIN,
         (pthread_t * ret_thread, const pthread_attr_t *attributes, void *(*run)(void *),
          void *user),
