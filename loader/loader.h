@@ -485,8 +485,9 @@ LDR_API ldr_status ldr_module_snapshot(ldr_module *module);
 
 /*
  * Has the module's pages hold what they did at ldr_module_snapshot, with the protections of then,
- * in time proportional to the pages that were written to since (and some nanoseconds for each page
- * that can be and was ever touched). Any number of times. No thread may be inside code of the
+ * in time proportional to the pages that were written to since, and two or three nanoseconds for
+ * each page that can be (Linux before 6.7, or without userfaultfd: thirty for each that was ever
+ * touched). Any number of times. No thread may be inside code of the
  * module, nor keep a result that lies in its pages.
  *
  * Not reset is what is not in its pages: memory that it has allocated since (which leaks), the C
@@ -511,8 +512,9 @@ typedef struct ldr_symbol_place {
 /*
  * The module that holds `address`, and its nearest export at or below it in the same PE section:
  * the function that code belongs to, as far as exports tell. For stack traces; it runs nothing and
- * may be asked from any thread. Of host modules, functions are found by their first address only,
- * data by any of theirs. LDR_EXPORT_NOT_FOUND for an address of no module.
+ * may be asked from any thread. Of host modules, data is found by any of its addresses, and so is
+ * a function as far as the program's unwind tables tell where it begins; else by its first address.
+ * LDR_EXPORT_NOT_FOUND for an address of no module.
  */
 LDR_API ldr_status ldr_symbol_at(ldr_context *ctx, const void *address,
                                  ldr_symbol_place *ret_place);

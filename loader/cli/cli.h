@@ -16,6 +16,9 @@
  */
 enum { CLI_USAGE = -1, CLI_DONE = 0, CLI_FAILED = 1 };
 
+/* The command: its exit status. Arguments are UTF-8. */
+int cli_main(int argc, char **argv);
+
 int cli_inspect(int argc, char **argv);
 int cli_map(int argc, char **argv);
 int cli_call(int argc, char **argv);
@@ -110,7 +113,7 @@ void cli_print_hex(FILE *out, const void *bytes, size_t size);
 /* "peload: TEXT" for a diagnostic, as one line on stderr. */
 void cli_report(const ldr_diag *diag);
 
-/* ---- Hashes (digest.c, ordinals.c) ---- */
+/* ---- Hashes (linux/digest.c, windows/digest.c, ordinals.c) ---- */
 
 enum { CLI_DIGEST_MAX = 64 };
 
@@ -120,8 +123,8 @@ typedef struct cli_hash {
 } cli_hash;
 
 /*
- * The hash of `parts` one after the other, by libcrypto's name of the algorithm. False if the
- * command was built without libcrypto, or that fails.
+ * The hash of `parts` one after the other; `algorithm` is MD5, SHA1, SHA256, SHA384 or SHA512.
+ * False if it fails, or the command was built without libcrypto.
  */
 bool cli_digest(const char *algorithm, const pe_span parts[], size_t count, cli_hash *ret_hash);
 

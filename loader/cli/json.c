@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <assert.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -123,7 +124,7 @@ void cli_json_real(cli_json *json, const char *key, double value)
 {
     if (json->muted > 0)
         return;
-    if (isfinite(value))
+    if (fabs(value) <= DBL_MAX)
         fprintf(begin_value(json, key), "%.17g", value);
     else
         cli_json_null(json, key);

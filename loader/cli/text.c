@@ -1,9 +1,9 @@
 #include "cli.h"
+#include "system.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LINE_SIZE = 1024 };
 
@@ -21,27 +21,11 @@ ldr_status cli_fail_open(ldr_diag *diag, const char *path)
                       : cli_fail(diag, LDR_IO_ERROR, PE_NT_ACCESS_DENIED, path);
 }
 
-/* Opens `path` if it is a regular file: a pipe or a device would have no end. */
-static ldr_status open_regular(const char *path, FILE **ret_file, size_t *ret_size, ldr_diag *diag)
-{
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return cli_fail_open(diag, path);
-    if (!S_ISREG(info.st_mode))
-        return cli_fail(diag, LDR_NOT_A_FILE, PE_NT_INVALID_FILE_FOR_SECTION, path);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return cli_fail(diag, LDR_IO_ERROR, PE_NT_ACCESS_DENIED, path);
-    *ret_file = file;
-    *ret_size = (size_t)info.st_size;
-    return LDR_OK;
-}
-
 ldr_status cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size, ldr_diag *diag)
 {
     FILE *file = NULL;
     size_t size = 0;
-    ldr_status status = open_regular(path, &file, &size, diag);
+    ldr_status status = cli_open_regular(path, &file, &size, diag);
     if (status != LDR_OK)
         return status;
     uint8_t *bytes = malloc(size > 0 ? size : 1);

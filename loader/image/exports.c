@@ -37,7 +37,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 32;
 }
 
-static uint32_t hash_of(pe_span name)
+uint32_t ldr__export_hash(pe_span name)
 {
     uint64_t hash = name.size, word;
     const uint8_t *at = name.data;
@@ -85,7 +85,8 @@ static bool fill_index(const pe_image *image, const pe_exports *table, ldr__expo
         if (pe_export_name(image, table, i, &name) != PE_OK || (i > 0 && !ascends(before, name)))
             return false;
         bytes += name.size;
-        if (bytes > (uint64_t)NAME_BYTES * table->name_count || !put(index, hash_of(name), i))
+        if (bytes > (uint64_t)NAME_BYTES * table->name_count ||
+            !put(index, ldr__export_hash(name), i))
             return false;
         before = name;
     }
@@ -161,7 +162,7 @@ static pe_status search(ldr__exports *exports, const pe_exports *table, pe_span 
 static pe_status find_indexed(const ldr__exports *exports, const ldr__export_index *index,
                               const pe_exports *table, pe_span name, pe_export *ret_export)
 {
-    uint32_t hash = hash_of(name);
+    uint32_t hash = ldr__export_hash(name);
     for (uint32_t i = 0; i < PROBES_MAX; i++) {
         const index_slot *slot = &index->slots[(hash + i) & index->mask];
         pe_status status = PE_END;

@@ -27,6 +27,9 @@ typedef struct ldr__exports {
     atomic_uint scans;                  /* how often all have been looked through */
 } ldr__exports;
 
+/* Of a name's bytes; what an index is made of. */
+uint32_t ldr__export_hash(pe_span name);
+
 /* Looks for the export directory of a view's image. */
 void ldr__exports_open(const pe_image *image, ldr__exports *ret_exports);
 

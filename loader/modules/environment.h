@@ -89,6 +89,9 @@ typedef struct ldr__environment {
     /* Where the latest exception was raised that nobody has handled, NULL for none. */
     const void *(*exception_address)(void *state);
 
+    /* The start of the native function that `address` lies in, NULL when that is not known. */
+    const void *(*function_at)(void *state, const void *address);
+
     /* A load has failed (an NTSTATUS) while the context had no program: for who waits for one. */
     void (*load_failed)(void *state, uint32_t nt_status);
 

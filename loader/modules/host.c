@@ -1,35 +1,33 @@
 #include "modules/host.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "image/exports.h"
 #include "os/os.h"
 
-/* One exported name or number; `sequence` tells which of two equal ones was added last. */
 typedef struct host_entry {
     const ldr_export *line;
     const void *address;
-    size_t sequence;
+    pe_span name;
 } host_entry;
 
+/* Entries by what they are asked for: places in `entries` plus one, 0 for free. Open addressing, at
+ * most half full; the entry that was added last stands for all that are called the same. */
+typedef struct host_index {
+    uint32_t *by_name, *by_ordinal; /* of one allocation, `size` each */
+    size_t size;                    /* a power of two, or 0 */
+    size_t count;                   /* entries that are in it; the others are put in when needed */
+} host_index;
+
 struct ldr__host {
-    host_entry *entries; /* sorted by name once `sorted` */
+    host_entry *entries; /* in the order in which they were added */
     size_t count;
-    bool sorted;
+    host_index index;
     ldr__lock *lock; /* of all above: exports are looked for without any other */
     void *base;      /* a reserved allocation granule */
 };
 
-enum { HOST_RANGE = 0x10000 };
-
-static int compare_entries(const void *a, const void *b)
-{
-    const host_entry *left = a, *right = b;
-    int order = strcmp(left->line->name, right->line->name);
-    if (order != 0)
-        return order;
-    return left->sequence > right->sequence ? -1 : 1;
-}
+enum { HOST_RANGE = 0x10000, INDEX_MIN = 16, ENTRIES_MAX = 1 << 28 };
 
 ldr_status ldr__host_create(ldr__host **ret_host)
 {
@@ -66,8 +64,11 @@ void ldr__host_destroy(ldr__host *host)
         ldr__os_unmap(host->base, HOST_RANGE);
     ldr__os_lock_destroy(host->lock);
     ldr__os_free(host->entries);
+    ldr__os_free(host->index.by_name);
     ldr__os_free(host);
 }
+
+/* ---- Adding ---- */
 
 static ldr_status add_line(ldr__host *host, const ldr_export *line)
 {
@@ -79,21 +80,22 @@ static ldr_status add_line(ldr__host *host, const ldr_export *line)
         memcpy(copy, line->address, line->data_size);
         address = copy;
     }
-    host->entries[host->count] = (host_entry){line, address, host->count};
-    host->count++;
+    host->entries[host->count++] =
+        (host_entry){line, address, (pe_span){(const uint8_t *)line->name, strlen(line->name)}};
     return LDR_OK;
 }
 
 static ldr_status add_lines(ldr__host *host, const ldr_export *exports, size_t count)
 {
-    if (count > SIZE_MAX / sizeof(host_entry) - host->count)
+    size_t before = host->count;
+    if (count == 0)
+        return LDR_OK;
+    if (count > ENTRIES_MAX - before)
         return LDR_NO_MEMORY;
-    void *grown = ldr__os_resize(host->entries, (host->count + count) * sizeof(host_entry));
-    if (!grown && host->count + count != 0)
+    host_entry *grown = ldr__os_resize(host->entries, (before + count) * sizeof(*grown));
+    if (!grown)
         return LDR_NO_MEMORY;
     host->entries = grown;
-    host->sorted = false;
-    size_t before = host->count;
     ldr_status status = LDR_OK;
     for (size_t i = 0; i < count && status == LDR_OK; i++)
         status = add_line(host, &exports[i]);
@@ -110,59 +112,100 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
     return status;
 }
 
-/* As strcmp, for a name that has a length instead of a NUL. */
-static int compare_name(const char *entry, pe_span name)
+/* ---- The index ---- */
+
+/* What an export is asked for by. */
+typedef struct host_key {
+    pe_span name;
+    bool by_ordinal;
+    uint32_t ordinal;
+} host_key;
+
+static bool is_called(const host_entry *entry, const host_key *key)
 {
-    size_t length = strlen(entry);
-    size_t common = length < name.size ? length : (size_t)name.size;
-    int order = common != 0 ? memcmp(entry, name.data, common) : 0;
-    if (order != 0)
-        return order;
-    return (length > name.size) - (length < name.size);
+    if (key->by_ordinal)
+        return entry->line->ordinal == key->ordinal;
+    return entry->name.size == key->name.size &&
+           (key->name.size == 0 ||
+            memcmp(entry->name.data, key->name.data, (size_t)key->name.size) == 0);
 }
 
-static const void *search_name(ldr__host *host, pe_span name)
+/* The slot of a key: taken by it, or free. There is one, since half of them are. */
+static uint32_t *slot_of(const ldr__host *host, const host_key *key)
 {
-    size_t low = 0, high = host->count;
-    if (!host->sorted && host->count != 0)
-        qsort(host->entries, host->count, sizeof(*host->entries), compare_entries);
-    host->sorted = true;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_name(host->entries[middle].line->name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    uint32_t *slots = key->by_ordinal ? host->index.by_ordinal : host->index.by_name;
+    size_t mask = host->index.size - 1;
+    size_t at = (key->by_ordinal ? key->ordinal : ldr__export_hash(key->name)) & mask;
+    while (slots[at] != 0 && !is_called(&host->entries[slots[at] - 1], key))
+        at = (at + 1) & mask;
+    return &slots[at];
+}
+
+/* A larger, empty one, if this one would become more than half full. */
+static bool grow_index(ldr__host *host)
+{
+    size_t size = host->index.size != 0 ? host->index.size : INDEX_MIN;
+    while (size / 2 < host->count)
+        size *= 2;
+    if (size == host->index.size)
+        return true;
+    uint32_t *slots = ldr__os_alloc(2 * size * sizeof(*slots));
+    if (!slots)
+        return false;
+    ldr__os_free(host->index.by_name);
+    host->index = (host_index){slots, slots + size, size, 0};
+    return true;
+}
+
+static bool complete_index(ldr__host *host)
+{
+    if (host->index.count == host->count)
+        return true;
+    if (!grow_index(host))
+        return false;
+    for (size_t i = host->index.count; i < host->count; i++) {
+        const host_entry *entry = &host->entries[i];
+        const host_key name = {.name = entry->name};
+        const host_key number = {.by_ordinal = true, .ordinal = entry->line->ordinal};
+        *slot_of(host, &name) = (uint32_t)(i + 1);
+        if (number.ordinal != 0)
+            *slot_of(host, &number) = (uint32_t)(i + 1);
     }
-    bool found = low < host->count && compare_name(host->entries[low].line->name, name) == 0;
-    return found ? host->entries[low].address : NULL;
+    host->index.count = host->count;
+    return true;
+}
+
+/* ---- Finding ---- */
+
+/* For want of memory for an index. */
+static size_t search_all(const ldr__host *host, const host_key *key)
+{
+    size_t place = host->count;
+    while (place > 0 && !is_called(&host->entries[place - 1], key))
+        place--;
+    return place;
+}
+
+static const void *find(ldr__host *host, const host_key *key)
+{
+    const void *address = NULL;
+    ldr__os_lock(host->lock);
+    if (host->count != 0) {
+        size_t place = complete_index(host) ? *slot_of(host, key) : search_all(host, key);
+        address = place != 0 ? host->entries[place - 1].address : NULL;
+    }
+    ldr__os_unlock(host->lock);
+    return address;
 }
 
 const void *ldr__host_by_name(ldr__host *host, pe_span name)
 {
-    ldr__os_lock(host->lock);
-    const void *address = search_name(host, name);
-    ldr__os_unlock(host->lock);
-    return address;
+    return find(host, &(host_key){.name = name});
 }
 
-static const void *search_ordinal(const ldr__host *host, uint32_t ordinal)
+const void *ldr__host_by_ordinal(ldr__host *host, uint32_t ordinal)
 {
-    const host_entry *found = NULL;
-    for (size_t i = 0; i < host->count && ordinal != 0; i++) {
-        const host_entry *entry = &host->entries[i];
-        if (entry->line->ordinal == ordinal && (!found || entry->sequence > found->sequence))
-            found = entry;
-    }
-    return found ? found->address : NULL;
-}
-
-const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal)
-{
-    ldr__os_lock(host->lock);
-    const void *address = search_ordinal(host, ordinal);
-    ldr__os_unlock(host->lock);
-    return address;
+    return ordinal != 0 ? find(host, &(host_key){.by_ordinal = true, .ordinal = ordinal}) : NULL;
 }
 
 static bool entry_holds(const host_entry *entry, const void *address)

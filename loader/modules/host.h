@@ -16,7 +16,7 @@ ldr_status ldr__host_add(ldr__host *host, const ldr_export *exports, size_t coun
 
 /* The address of an export by name, or by ordinal (not 0). NULL if there is none. */
 const void *ldr__host_by_name(ldr__host *host, pe_span name);
-const void *ldr__host_by_ordinal(const ldr__host *host, uint32_t ordinal);
+const void *ldr__host_by_ordinal(ldr__host *host, uint32_t ordinal);
 
 /* The line of a function that starts at `address`, or of data that holds it, with its own address;
  * NULL if there is none. */

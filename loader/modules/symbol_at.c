@@ -33,10 +33,12 @@ static void describe_in_image(ldr_module *module, const void *address, ldr_symbo
     *ret_place = place;
 }
 
-static bool describe_in_host(ldr_module *module, const void *address, ldr_symbol_place *ret_place)
+/* `at` is where the line is looked for: `address`, or the start of the function around it. */
+static bool describe_in_host(ldr_module *module, const void *at, const void *address,
+                             ldr_symbol_place *ret_place)
 {
     const void *start;
-    const ldr_export *line = ldr__host_at(module->host, address, &start);
+    const ldr_export *line = module->host ? ldr__host_at(module->host, at, &start) : NULL;
     if (!line)
         return false;
     *ret_place = (ldr_symbol_place){
@@ -50,6 +52,16 @@ static bool describe_in_host(ldr_module *module, const void *address, ldr_symbol
     return true;
 }
 
+static bool describe_in_hosts(ldr_context *ctx, const void *at, const void *address,
+                              ldr_symbol_place *ret_place)
+{
+    for (ldr_module *module = ctx->first; module; module = module->next) {
+        if (describe_in_host(module, at, address, ret_place))
+            return true;
+    }
+    return false;
+}
+
 static bool describe(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)
 {
     ldr_module *module = ldr_module_at(ctx, address);
@@ -57,11 +69,10 @@ static bool describe(ldr_context *ctx, const void *address, ldr_symbol_place *re
         describe_in_image(module, address, ret_place);
         return true;
     }
-    for (module = ctx->first; module; module = module->next) {
-        if (module->host && describe_in_host(module, address, ret_place))
-            return true;
-    }
-    return false;
+    if (describe_in_hosts(ctx, address, address, ret_place))
+        return true;
+    const void *function = ldr__default_environment.function_at(ctx->environment, address);
+    return function && describe_in_hosts(ctx, function, address, ret_place);
 }
 
 ldr_status ldr_symbol_at(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)

@@ -1,7 +1,9 @@
 /* linux_pages.c: what the kernel tells about single pages. */
 #include "os/os.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #define PAGEMAP_PRESENT   (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED   (UINT64_C(1) << 62)
 #define PAGEMAP_FILE      (UINT64_C(1) << 61)
+#define PAGEMAP_UNWRITTEN (UINT64_C(1) << 57) /* of pages that are watched */
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
 #define PAGEMAP_FRAME     ((UINT64_C(1) << 55) - 1)
 #define PAGEMAP_CHUNK     512
@@ -20,14 +23,16 @@
 /*
  * A page of zero fill that was only read is present as the kernel's one zero page, which is not
  * ours; what tells it from a copy is that it is never mapped exclusively. (Nor is a copy as long as
- * a child shares it; only of zero fill the two cannot be told apart.)
+ * a child shares it; only of zero fill the two cannot be told apart.) A watched page that is not
+ * there is shown as swapped out: only what was written to since can be a copy.
  */
 static bool is_own_copy(uint64_t entry, bool of_zero_fill)
 {
     if (entry & PAGEMAP_FILE)
         return false;
-    return (entry & PAGEMAP_SWAPPED) != 0 ||
-           ((entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0));
+    if (entry & PAGEMAP_SWAPPED)
+        return (entry & PAGEMAP_UNWRITTEN) == 0;
+    return (entry & PAGEMAP_PRESENT) != 0 && (!of_zero_fill || (entry & PAGEMAP_EXCLUSIVE) != 0);
 }
 
 /* The entries of `count` pages from number `page` on. */
@@ -155,18 +160,17 @@ ldr_status ldr__os_copies_open(ldr__handle *ret_finder)
     return LDR_OK;
 }
 
-static bool scan_spans(int pagemap, uint64_t *address, uint64_t end, ldr__os_span *spans,
-                       uint32_t capacity, uint32_t *ret_count)
+/* *address becomes where the kernel has stopped. */
+static bool scan_spans(int pagemap, scan_request *request, uint64_t *address, ldr__os_span *spans,
+                       uint32_t *ret_count)
 {
-    scan_region regions[REGIONS];
-    uint32_t limit = capacity < REGIONS ? capacity : REGIONS;
-    scan_request request = request_of_copies(*address, end, regions, limit);
-    int count = ioctl(pagemap, SCAN, &request);
+    const scan_region *regions = (const scan_region *)(uintptr_t)request->regions;
+    int count = ioctl(pagemap, SCAN, request);
     if (count < 0)
         return false;
     for (int i = 0; i < count; i++)
         spans[i] = (ldr__os_span){regions[i].start, regions[i].end};
-    *address = request.walk_end;
+    *address = request->walk_end;
     *ret_count = (uint32_t)count;
     return true;
 }
@@ -198,10 +202,74 @@ static ldr_status search_spans(int pagemap, uint64_t *address, uint64_t end, ldr
 ldr_status ldr__os_copies_find(ldr__handle finder, uint64_t *address, uint64_t end,
                                ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count)
 {
+    scan_region regions[REGIONS];
     int pagemap = (int)finder.value;
-    return scan_spans(pagemap, address, end, ret_spans, capacity, ret_count)
+    scan_request request =
+        request_of_copies(*address, end, regions, capacity < REGIONS ? capacity : REGIONS);
+    return scan_spans(pagemap, &request, address, ret_spans, ret_count)
                ? LDR_OK
                : search_spans(pagemap, address, end, ret_spans, capacity, ret_count);
+}
+
+/* ---- Which are written to: Documentation/admin-guide/mm/userfaultfd.rst, Linux 6.7 ---- */
+
+/* Newer than the C library's headers. */
+#define WATCH_FEATURES ((UINT64_C(1) << 15) | (UINT64_C(1) << 13) | (UINT64_C(1) << 12))
+#define WATCH_USER     1 /* faults of the kernel need nobody's answer either */
+
+#define SCAN_WRITTEN (UINT64_C(1) << 1)
+#define SCAN_CLEAR   (UINT64_C(1) << 0) /* what is found does not count as written any more */
+
+/* The features: the kernel notes by itself, also for pages that are not there yet, of any kind. */
+ldr_status ldr__os_watch_create(ldr__handle *ret_watch)
+{
+    struct uffdio_api api = {.api = UFFD_API, .features = WATCH_FEATURES};
+    int watch = (int)syscall(SYS_userfaultfd, O_CLOEXEC | WATCH_USER);
+    if (watch < 0)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_OS_ERROR;
+    if (ioctl(watch, UFFDIO_API, &api) != 0) {
+        close(watch);
+        return LDR_OS_ERROR;
+    }
+    *ret_watch = (ldr__handle){watch};
+    return LDR_OK;
+}
+
+ldr_status ldr__os_watch_add(ldr__handle watch, ldr__handle finder, void *address, uint64_t size)
+{
+    struct uffdio_register range = {.range = {(uintptr_t)address, size},
+                                    .mode = UFFDIO_REGISTER_MODE_WP};
+    if (ioctl((int)watch.value, UFFDIO_REGISTER, &range) != 0)
+        return errno == ENOMEM ? LDR_NO_MEMORY : LDR_OS_ERROR;
+    return ldr__os_written_clear(finder, address, size);
+}
+
+static scan_request request_of_written(uint64_t start, uint64_t end, uint64_t flags)
+{
+    return (scan_request){.size = sizeof(scan_request),
+                          .flags = flags,
+                          .start = start,
+                          .end = end,
+                          .all_of = SCAN_WRITTEN,
+                          .wanted = SCAN_WRITTEN};
+}
+
+ldr_status ldr__os_written_find(ldr__handle finder, uint64_t *address, uint64_t end,
+                                ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count)
+{
+    scan_region regions[REGIONS];
+    scan_request request = request_of_written(*address, end, 0);
+    request.regions = (uintptr_t)regions;
+    request.region_count = capacity < REGIONS ? capacity : REGIONS;
+    return scan_spans((int)finder.value, &request, address, ret_spans, ret_count) ? LDR_OK
+                                                                                  : LDR_OS_ERROR;
+}
+
+ldr_status ldr__os_written_clear(ldr__handle finder, void *address, uint64_t size)
+{
+    uint64_t start = (uintptr_t)address;
+    scan_request request = request_of_written(start, start + size, SCAN_CLEAR);
+    return ioctl((int)finder.value, SCAN, &request) >= 0 ? LDR_OK : LDR_OS_ERROR;
 }
 
 /* ---- Where a page is ---- */

@@ -315,6 +315,21 @@ ldr_status ldr__os_copies_open(ldr__handle *ret_finder);
  */
 ldr_status ldr__os_copies_find(ldr__handle finder, uint64_t *address, uint64_t end,
                                ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count);
+/*
+ * What notes which pages are written to, in system calls too, until it is closed (ldr__os_close).
+ * LDR_OS_ERROR where the system does not; LDR_NO_MEMORY.
+ */
+ldr_status ldr__os_watch_create(ldr__handle *ret_watch);
+/* Private pages that are noted from now on; none of them counts as written to. LDR_OS_ERROR,
+ * LDR_NO_MEMORY. */
+ldr_status ldr__os_watch_add(ldr__handle watch, ldr__handle finder, void *address, uint64_t size);
+/* As ldr__os_copies_find, for pages that have been written to. In a child of fork, where nothing is
+ * noted, those are all, and clearing changes nothing. */
+ldr_status ldr__os_written_find(ldr__handle finder, uint64_t *address, uint64_t end,
+                                ldr__os_span *ret_spans, uint32_t capacity, uint32_t *ret_count);
+/* They do not count as written to any more. LDR_OS_ERROR. */
+ldr_status ldr__os_written_clear(ldr__handle finder, void *address, uint64_t size);
+
 /* Copies that are private become again what they are copies of, and zero-filled pages zeros; other
  * private pages stay as they are. LDR_OS_ERROR. */
 ldr_status ldr__os_drop(void *address, uint64_t size);

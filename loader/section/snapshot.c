@@ -9,8 +9,8 @@
 struct ldr__snapshot {
     const uint8_t *pages; /* by RVA; holds those that the view maps from it, the rest is zeros */
     uint64_t size;
-    ldr__runs runs;             /* what pages may do */
-    ldr__page_range writable;   /* outside of it nobody can write, unless something changes: */
+    ldr__runs runs;    /* what pages may do */
+    ldr__handle watch; /* of all writable pages, or LDR__NO_HANDLE: the system does not note it */
     uint64_t changes, openings; /* of the view, when they were looked at last */
 };
 
@@ -26,6 +26,7 @@ void ldr__snapshot_release(ldr__snapshot *snapshot)
         return;
     if (snapshot->pages != NULL)
         ldr__os_unmap((void *)(uintptr_t)snapshot->pages, snapshot->size);
+    ldr__os_close(snapshot->watch);
     ldr__os_free(snapshot->runs.items);
     ldr__os_free(snapshot);
 }
@@ -47,7 +48,7 @@ static bool is_writable(const ldr__run *run)
  */
 typedef struct draft {
     const ldr_view *view;
-    ldr__handle segment, finder; /* LDR__NO_HANDLE: the system does not tell copies */
+    ldr__handle segment, finder; /* LDR__NO_HANDLE: the system does not tell of pages */
     uint8_t *held;
 } draft;
 
@@ -180,6 +181,25 @@ static ldr_status map_reference(ldr__snapshot *snapshot, ldr__handle segment)
     return ldr__os_map_private(pages, snapshot->size, segment, 0, LDR__READ);
 }
 
+/* Without it the pages that are copies are looked for, which takes longer, the more are present. */
+static void watch_writable(const draft *self, ldr__snapshot *snapshot)
+{
+    const ldr__runs *runs = &snapshot->runs;
+    if (self->finder.value < 0 || ldr__os_watch_create(&snapshot->watch) != LDR_OK)
+        return;
+    ldr_status status = LDR_OK;
+    for (uint32_t i = 0; i < runs->count && status == LDR_OK; i++) {
+        uint64_t start = ldr__run_start(runs, i);
+        if (is_writable(&runs->items[i]))
+            status = ldr__os_watch_add(snapshot->watch, self->finder, self->view->base + start,
+                                       runs->items[i].end - start);
+    }
+    if (status == LDR_OK)
+        return;
+    ldr__os_close(snapshot->watch);
+    snapshot->watch = LDR__NO_HANDLE;
+}
+
 static ldr_status copy_list(ldr__snapshot *snapshot, const ldr__runs *runs)
 {
     ldr_status status = ldr__runs_reserve(&snapshot->runs, runs->count);
@@ -187,15 +207,6 @@ static ldr_status copy_list(ldr__snapshot *snapshot, const ldr__runs *runs)
         return status;
     memcpy(snapshot->runs.items, runs->items, runs->count * sizeof *runs->items);
     snapshot->runs.count = runs->count;
-    snapshot->writable.start = snapshot->size;
-    for (uint32_t i = 0; i < runs->count; i++) {
-        uint64_t start = ldr__run_start(runs, i);
-        if (!is_writable(&runs->items[i]))
-            continue;
-        if (start < snapshot->writable.start)
-            snapshot->writable.start = start;
-        snapshot->writable.end = runs->items[i].end;
-    }
     return LDR_OK;
 }
 
@@ -216,6 +227,8 @@ static ldr_status fill_in(ldr__snapshot *snapshot, draft *self)
         status = map_reference(snapshot, self->segment);
     if (status == LDR_OK)
         status = map_all(self, runs);
+    if (status == LDR_OK)
+        watch_writable(self, snapshot);
     ldr__os_close(self->segment);
     ldr__os_close(self->finder);
     ldr__os_free(self->held);
@@ -234,6 +247,7 @@ ldr_status ldr__snapshot_take(ldr_view *view)
     if (snapshot == NULL)
         return LDR_NO_MEMORY;
     snapshot->size = view->size;
+    snapshot->watch = LDR__NO_HANDLE;
     snapshot->changes = view->runs->changes;
     snapshot->openings = view->openings;
     status = fill_in(snapshot, &self);
@@ -265,80 +279,91 @@ static ldr_status restore_protections(const ldr_view *view)
     return status;
 }
 
-/* Pages that have not changed need not be looked at the next time; that they stay is no harm. */
-static void copy_back(const ldr_view *view, uint64_t start, uint64_t end)
+/* Pages of one run that may have changed are looked for, and brought back. */
+typedef struct search {
+    const ldr_view *view;
+    ldr__handle finder;
+    bool is_writable;
+    bool is_watched; /* those that were written to are known; else all copies are looked at */
+} search;
+
+static ldr_status find(const search *self, uint64_t *at, uint64_t end, ldr__os_span *ret_spans,
+                       uint32_t *ret_count)
 {
+    return self->is_watched
+               ? ldr__os_written_find(self->finder, at, end, ret_spans, SPANS, ret_count)
+               : ldr__os_copies_find(self->finder, at, end, ret_spans, SPANS, ret_count);
+}
+
+/* Pages that have not changed need not be looked at the next time. */
+static void leave(const search *self, uint64_t start, uint64_t end)
+{
+    uint8_t *address = self->view->base + start;
+    if (start == end)
+        return;
+    if (self->is_watched)
+        ldr__os_written_clear(self->finder, address, end - start);
+    else
+        ldr__os_drop(address, end - start);
+}
+
+/* That pages which have changed stay the view's own, and count as written to, is no harm. */
+static void copy_back(const search *self, uint64_t start, uint64_t end)
+{
+    uint8_t *base = self->view->base;
     uint64_t same = start; /* pages from here on are as they were */
     for (uint64_t rva = start; rva < end; rva += LDR__PAGE) {
-        const uint8_t *page = view->snapshot->pages + rva;
-        if (memcmp(view->base + rva, page, LDR__PAGE) == 0)
+        const uint8_t *page = self->view->snapshot->pages + rva;
+        if (memcmp(base + rva, page, LDR__PAGE) == 0)
             continue;
-        memcpy(view->base + rva, page, LDR__PAGE);
-        if (same < rva)
-            ldr__os_drop(view->base + same, rva - same);
+        memcpy(base + rva, page, LDR__PAGE);
+        leave(self, same, rva);
         same = rva + LDR__PAGE;
     }
-    if (same < end)
-        ldr__os_drop(view->base + same, end - same);
+    leave(self, same, end);
 }
 
-static ldr_status restore_span(const ldr_view *view, uint64_t start, uint64_t end)
+static ldr_status restore_span(const search *self, uint64_t start, uint64_t end)
 {
-    const ldr__runs *runs = &view->snapshot->runs;
-    ldr_status status = LDR_OK;
-    for (uint64_t rva = start; rva < end && status == LDR_OK;) {
-        const ldr__run *run = &runs->items[ldr__runs_find(runs, rva)];
-        uint64_t stop = run->end < end ? run->end : end;
-        if (is_writable(run))
-            copy_back(view, rva, stop);
-        else
-            status = ldr__os_drop(view->base + rva, stop - rva);
-        rva = stop;
-    }
-    return status;
+    if (!self->is_writable)
+        return ldr__os_drop(self->view->base + start, end - start);
+    copy_back(self, start, end);
+    return LDR_OK;
 }
 
-static ldr_status restore_found(const ldr_view *view, ldr__handle finder,
-                                const ldr__page_range *range)
+static ldr_status restore_run(const search *self, uint64_t start, uint64_t end)
 {
     ldr__os_span spans[SPANS];
-    uint64_t base = (uintptr_t)view->base;
-    uint64_t at = base + range->start;
+    uint64_t base = (uintptr_t)self->view->base;
+    uint64_t at = base + start;
     ldr_status status = LDR_OK;
-    while (at < base + range->end && status == LDR_OK) {
+    while (at < base + end && status == LDR_OK) {
         uint32_t count;
-        status = ldr__os_copies_find(finder, &at, base + range->end, spans, SPANS, &count);
+        status = find(self, &at, base + end, spans, &count);
         for (uint32_t i = 0; status == LDR_OK && i < count; i++)
-            status = restore_span(view, spans[i].start - base, spans[i].end - base);
+            status = restore_span(self, spans[i].start - base, spans[i].end - base);
     }
-    return status;
+    /* Where the system does not tell, all become again what they are copies of. */
+    return status == LDR_OK ? LDR_OK : ldr__os_drop(self->view->base + start, end - start);
 }
 
-/* Where the system does not tell copies. */
-static ldr_status drop_all(const ldr_view *view, const ldr__page_range *range)
+/* `is_opened`: pages that were not writable may have changed as well. */
+static ldr_status restore_pages(const ldr_view *view, bool is_opened)
 {
-    const ldr__runs *runs = &view->snapshot->runs;
+    const ldr__snapshot *snapshot = view->snapshot;
+    search self = {.view = view};
     ldr_status status = LDR_OK;
-    for (uint64_t rva = range->start; rva < range->end && status == LDR_OK;) {
-        const ldr__run *run = &runs->items[ldr__runs_find(runs, rva)];
-        uint64_t end = run->end < range->end ? run->end : range->end;
-        if (is_kept(run))
-            status = ldr__os_drop(view->base + rva, end - rva);
-        rva = end;
+    if (ldr__os_copies_open(&self.finder) != LDR_OK)
+        self.finder = LDR__NO_HANDLE;
+    for (uint32_t i = 0; i < snapshot->runs.count && status == LDR_OK; i++) {
+        const ldr__run *run = &snapshot->runs.items[i];
+        self.is_writable = is_writable(run);
+        self.is_watched = self.is_writable && snapshot->watch.value >= 0;
+        if (self.is_writable || (is_opened && run->protect != 0))
+            status = restore_run(&self, ldr__run_start(&snapshot->runs, i), run->end);
     }
+    ldr__os_close(self.finder);
     return status;
-}
-
-static ldr_status restore_pages(const ldr_view *view, const ldr__page_range *range)
-{
-    ldr__handle finder;
-    if (range->start >= range->end)
-        return LDR_OK;
-    if (ldr__os_copies_open(&finder) != LDR_OK)
-        return drop_all(view, range);
-    ldr_status status = restore_found(view, finder, range);
-    ldr__os_close(finder);
-    return status == LDR_OK ? LDR_OK : drop_all(view, range);
 }
 
 ldr_status ldr__snapshot_restore(ldr_view *view)
@@ -348,10 +373,9 @@ ldr_status ldr__snapshot_restore(ldr_view *view)
         return LDR_INVALID_ARGUMENT;
     bool is_changed = view->runs->changes != snapshot->changes;
     bool is_opened = is_changed || view->openings != snapshot->openings;
-    const ldr__page_range all = {0, view->size};
     ldr_status status = is_changed ? restore_protections(view) : LDR_OK;
     if (status == LDR_OK)
-        status = restore_pages(view, is_opened ? &all : &snapshot->writable);
+        status = restore_pages(view, is_opened);
     if (status != LDR_OK)
         return status;
     snapshot->changes = view->runs->changes;

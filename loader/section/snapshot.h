@@ -3,8 +3,9 @@
  *
  * The pages that the view can write to, and all those that are its own copies, are put into a
  * segment, which is mapped in their place: from then on a page that is the view's own has been
- * written to since, and the system tells which those are. Pages that are written to again and again
- * are copied back; the others are dropped, and are the segment's (or the file's) again.
+ * written to since, and the system tells which those are. Better still if it notes which pages are
+ * written to: then those need not be looked at that were written to before and have come back.
+ * Pages that are written to again and again are copied back.
  */
 #ifndef PELOAD_SNAPSHOT_H
 #define PELOAD_SNAPSHOT_H

@@ -9,6 +9,7 @@
 #include "win32/crt/tables.h"
 #include "win32/kernel32/kernel32.h"
 #include "win32/loader_data.h"
+#include "win32/seh/seh.h"
 #include "win32/seh/tables.h"
 #include "win32/state.h"
 #include "win32/tables.h"
@@ -283,6 +284,12 @@ static const void *environment_exception_address(void *state)
     return (const void *)(uintptr_t)atomic_load(&process->exception_address);
 }
 
+static const void *environment_function_at(void *state, const void *address)
+{
+    (void)state;
+    return (const void *)(uintptr_t)ldr__host_function_at((uintptr_t)address);
+}
+
 /* A program that ends while it is loaded has chosen its exit code. */
 static void environment_load_failed(void *state, uint32_t nt_status)
 {
@@ -338,6 +345,7 @@ const ldr__environment ldr__default_environment = {
     .call_entry = environment_call_entry,
     .run = environment_run,
     .exception_address = environment_exception_address,
+    .function_at = environment_function_at,
     .load_failed = environment_load_failed,
     .stub_create = environment_stub_create,
     .stubs_release = environment_stubs_release,

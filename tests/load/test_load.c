@@ -47,6 +47,18 @@ Test(load, zlib_gives_the_known_results)
     ldr_context_destroy(ctx);
 }
 
+Test(load, address_within_a_function_of_the_host_has_its_name)
+{
+    char text[64];
+    ldr_symbol_place place;
+    ldr_context *ctx = real_context();
+    const uint8_t *function = ldr_symbol(ldr_module_find(ctx, "kernel32.dll"), "LoadLibraryExW");
+    cr_assert_eq(ldr_symbol_at(ctx, function + 1, &place), LDR_OK);
+    cr_assert_str_eq(ldr_symbol_place_text(&place, text, sizeof text),
+                     "kernel32.dll!LoadLibraryExW+0x1");
+    ldr_context_destroy(ctx);
+}
+
 Test(load, zlib_with_its_base_taken_loads_elsewhere_with_the_same_results)
 {
     const char *path = corpus_file(ZLIB_FILE);

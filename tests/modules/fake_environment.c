@@ -217,6 +217,16 @@ static ldr_status env_run(void *state, ldr_module *module, void *entry, int argc
     return LDR_OK;
 }
 
+/* Stands for a function of the host, which is as long as that. */
+static const uint8_t host_function[16];
+
+static const void *env_function_at(void *state, const void *address)
+{
+    (void)state;
+    uintptr_t offset = (uintptr_t)address - (uintptr_t)host_function;
+    return offset < sizeof host_function ? host_function : NULL;
+}
+
 static const void *env_exception_address(void *state)
 {
     (void)state;
@@ -265,6 +275,7 @@ const ldr__environment ldr__default_environment = {
     .call_entry = env_call_entry,
     .run = env_run,
     .exception_address = env_exception_address,
+    .function_at = env_function_at,
     .load_failed = env_load_failed,
     .stub_create = env_stub_create,
     .stubs_release = env_stubs_release,
@@ -343,8 +354,7 @@ void folder_dll(const char *name, const char *needs)
 
 ldr_context *fake_context(void)
 {
-    static int target;
-    static const ldr_export exports[] = {{"host_fn", &target, 7, 0}};
+    static const ldr_export exports[] = {{"host_fn", host_function, 7, 0}};
     const char *folders[] = {folder_make()};
     ldr_context_options options = {
         .size = sizeof(options), .search_folders = folders, .search_folder_count = 1};

@@ -77,7 +77,7 @@ Test(symbol_at, module_without_exports_has_places_all_the_same)
     ldr_context_destroy(ctx);
 }
 
-Test(symbol_at, host_functions_are_known_by_their_start_and_data_by_all_of_it)
+Test(symbol_at, host_functions_and_data_are_known_by_all_of_their_addresses)
 {
     static const int value = 7;
     static const ldr_export exports[] = {{"variable", &value, 3, sizeof(value)}};
@@ -86,7 +86,8 @@ Test(symbol_at, host_functions_are_known_by_their_start_and_data_by_all_of_it)
     const uint8_t *function = ldr_symbol(host, "host_fn");
     ldr_symbol_place place;
     expect_place(ctx, function, "host.exe!host_fn");
-    cr_assert_eq(ldr_symbol_at(ctx, function + 1, &place), LDR_EXPORT_NOT_FOUND);
+    expect_place(ctx, function + 15, "host.exe!host_fn+0xf");
+    cr_assert_eq(ldr_symbol_at(ctx, function + 16, &place), LDR_EXPORT_NOT_FOUND);
     cr_assert_eq(ldr_host_module_add(ctx, "host.exe", exports, 1), LDR_OK);
     uint8_t *own = ldr__host_data(ctx, "host.exe", "variable");
     expect_place(ctx, own + 2, "host.exe!variable+0x2");

@@ -1,8 +1,10 @@
 /* Exports by name and ordinal, forwarders, host modules, and what ends up in the IAT. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fake_environment.h"
+#include "support/faulty_os.h"
 
 static void *at(const ldr_module *module, uint32_t rva)
 {
@@ -165,6 +167,50 @@ Test(symbols, host_exports_added_later_come_first)
     cr_assert_eq(ldr_host_module_add(ctx, "X.dll", new, 1), LDR_OK);
     cr_assert_eq(ldr_symbol(ldr_module_find(ctx, "x.dll"), "f"), &second);
     cr_assert_eq(ldr_symbol(ldr_module_find(ctx, "x.dll"), "g"), &first);
+    ldr_context_destroy(ctx);
+}
+
+enum { MANY = 3000, STEP = 500 };
+static char names[MANY][16];
+
+/* Each third has no number. */
+static void add_many(ldr_context *ctx)
+{
+    static ldr_export exports[MANY];
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "export%u", i);
+        exports[i] = (ldr_export){names[i], &names[i], i % 3 == 0 ? 0 : i << 8, 0};
+    }
+    for (size_t i = 0; i < MANY; i += STEP)
+        cr_assert_eq(ldr_host_module_add(ctx, "x.dll", exports + i, STEP), LDR_OK);
+}
+
+/* Names and numbers are found by hash: all of them, also those added when the tables are full. */
+Test(symbols, many_host_exports_are_each_found)
+{
+    ldr_context *ctx = fake_context();
+    add_many(ctx);
+    ldr_module *x = ldr_module_find(ctx, "x.dll");
+    for (uint32_t i = 0; i < MANY; i++) {
+        cr_assert_eq(ldr_symbol(x, names[i]), names[i]);
+        cr_assert_eq(ldr_symbol_ordinal(x, i << 8), i % 3 == 0 ? NULL : (void *)names[i]);
+    }
+    cr_assert_null(ldr_symbol(x, "export3000"));
+    cr_assert_null(ldr_symbol(x, ""));
+    ldr_context_destroy(ctx);
+}
+
+Test(symbols, host_exports_are_found_without_memory_for_an_index)
+{
+    ldr_context *ctx = fake_context();
+    add_many(ctx);
+    ldr_module *x = ldr_module_find(ctx, "x.dll");
+    faulty_os_without("alloc");
+    cr_expect_eq(ldr_symbol(x, names[7]), names[7]);
+    cr_expect_eq(ldr_symbol_ordinal(x, 8 << 8), (void *)names[8]);
+    cr_expect_null(ldr_symbol(x, "export3000"));
+    faulty_os_without(NULL);
+    cr_expect_eq(ldr_symbol(x, names[7]), names[7]);
     ldr_context_destroy(ctx);
 }
 

@@ -307,6 +307,50 @@ Test(memory, copies_are_told_from_what_was_only_read)
     ldr__os_close(segment);
 }
 
+static void expect_written(ldr__handle finder, void *address, uint64_t pages, uint64_t expected)
+{
+    ldr__os_span spans[8];
+    uint32_t count;
+    uint64_t at = (uintptr_t)address, found = 0;
+    cr_assert_eq(ldr__os_written_find(finder, &at, at + pages * PAGE, spans, 8, &count), LDR_OK);
+    cr_assert_eq(at, (uintptr_t)address + pages * PAGE);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint64_t page = spans[i].start; page < spans[i].end; page += PAGE)
+            found |= UINT64_C(1) << (page - (uintptr_t)address) / PAGE;
+    }
+    cr_assert_eq(found, expected, "0x%lx", (unsigned long)found);
+}
+
+/* Not on kernels before 6.7, nor where the call is refused. */
+Test(memory, pages_that_are_written_to_are_noted)
+{
+    ldr__handle segment, finder, watch;
+    void *address;
+    cr_assert_eq(ldr__os_copies_open(&finder), LDR_OK);
+    if (ldr__os_watch_create(&watch) != LDR_OK)
+        cr_skip_test("nothing is noted here");
+    cr_assert_eq(ldr__os_segment_create(4 * PAGE, &segment), LDR_OK);
+    cr_assert_eq(ldr__os_reserve(0, 8 * PAGE, PAGE, &address), LDR_OK);
+    volatile char *bytes = address;
+    int access = LDR__READ | LDR__WRITE;
+    cr_assert_eq(ldr__os_map_private(address, 4 * PAGE, segment, 0, access), LDR_OK);
+    cr_assert_eq(ldr__os_map_zero((char *)address + 4 * PAGE, 4 * PAGE, access), LDR_OK);
+    bytes[0] = bytes[4 * PAGE] = 1;
+    cr_assert_eq(bytes[PAGE] + bytes[5 * PAGE], 0);
+    cr_assert_eq(ldr__os_watch_add(watch, finder, address, 8 * PAGE), LDR_OK);
+    expect_written(finder, address, 8, 0);
+    for (uint64_t page = 0; page < 8; page += 3)
+        bytes[page * PAGE] = 2;
+    expect_written(finder, address, 8, 1 << 0 | 1 << 3 | 1 << 6);
+    cr_assert_eq(ldr__os_written_clear(finder, address, 4 * PAGE), LDR_OK);
+    expect_written(finder, address, 8, 1 << 6);
+    cr_assert_eq(bytes[0] + bytes[3 * PAGE] + bytes[6 * PAGE], 6, "nothing is lost");
+    ldr__os_unmap(address, 8 * PAGE);
+    ldr__os_close(watch);
+    ldr__os_close(segment);
+    ldr__os_close(finder);
+}
+
 Test(memory, page_that_two_addresses_show_is_one_frame)
 {
     ldr__handle segment;

@@ -104,7 +104,7 @@ Test(snapshot, page_aligned_images_come_back)
 }
 
 /* The same pages, then others, then none, and every second time. */
-Test(snapshot, each_of_many_resets_comes_back)
+static void reset_often(void)
 {
     ldr_view *view = view_of_every_kind();
     uint8_t *before = bytes_of(view);
@@ -116,10 +116,48 @@ Test(snapshot, each_of_many_resets_comes_back)
             memset(at(view, BSS), (int)i, 0x3000);
         if (i % 7 == 0)
             write_to_all(view, (int)i);
+        if (i % 31 == 0)
+            set_protection(view, BSS, LDR_PAGE_NOACCESS);
         cr_assert_eq(ldr__snapshot_restore(view), LDR_OK);
         cr_assert_eq(memcmp(at(view, 0), before, ALL), 0, "%lu", (unsigned long)i);
     }
     free(before);
+    ldr_view_unmap(view);
+}
+
+Test(snapshot, each_of_many_resets_comes_back)
+{
+    reset_often();
+}
+
+Test(snapshot, each_comes_back_where_the_system_does_not_note_writes)
+{
+    faulty_os_without("watch_create");
+    reset_often();
+}
+
+Test(snapshot, each_comes_back_where_the_system_does_not_tell_of_pages)
+{
+    faulty_os_without("copies_open");
+    reset_often();
+}
+
+/* What the kernel writes on behalf of the guest, too. */
+Test(snapshot, what_system_calls_write_comes_back)
+{
+    int ends[2];
+    ldr_view *view = view_of_every_kind();
+    uint8_t *before = bytes_of(view);
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(ldr__snapshot_take(view), LDR_OK);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(write(ends[1], "written by the kernel", 21), 21);
+        cr_assert_eq(read(ends[0], at(view, BSS + 0x2FF8), 21), 21);
+        cr_assert_eq(ldr__snapshot_restore(view), LDR_OK);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    expect_bytes(view, before);
     ldr_view_unmap(view);
 }
 

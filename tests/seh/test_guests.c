@@ -134,6 +134,11 @@ Test(try_blocks, unhandled_exception_comes_back_from_the_call)
     cr_assert_eq(call("seh_except", CODE), CODE, "and the guest still works");
 }
 
+Test(try_blocks, handlers_that_raise_without_end_use_up_the_stack)
+{
+    cr_assert_eq(call_raises("seh_endless", CODE), 0xC00000FD); /* STATUS_STACK_OVERFLOW */
+}
+
 Test(try_blocks, unhandled_exception_of_a_direct_call_aborts, .signal = SIGABRT)
 {
     void(LDR_WINAPI * function)(uint64_t) =

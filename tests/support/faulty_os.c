@@ -14,6 +14,7 @@ static struct {
     unsigned reads;
     void (*call_hook)(unsigned call);
     bool noexec;
+    const char *missing; /* the function that always fails, or NULL */
 } os;
 
 void faulty_os_fail_at(unsigned call, bool and_all_later)
@@ -69,6 +70,11 @@ void faulty_os_on_call(void (*hook)(unsigned call))
     atomic_store(&os.calls, 0);
 }
 
+void faulty_os_without(const char *name)
+{
+    os.missing = name;
+}
+
 void faulty_os_noexec(void)
 {
     os.noexec = true;
@@ -82,7 +88,7 @@ bool faulty_os_call(const char *name)
     bool now = os.armed && (call == os.fail_at || (os.and_all_later && call > os.fail_at));
     if (now)
         note_failure(name);
-    return now;
+    return now || (os.missing != NULL && strcmp(os.missing, name) == 0);
 }
 
 static bool fails(const char *name)
@@ -134,6 +140,15 @@ FORWARD(copies_find, LDR_OS_ERROR,
         (ldr__handle finder, uint64_t *address, uint64_t end, ldr__os_span *ret_spans,
          uint32_t capacity, uint32_t *ret_count),
         (finder, address, end, ret_spans, capacity, ret_count))
+FORWARD(watch_add, LDR_NO_MEMORY,
+        (ldr__handle watch, ldr__handle finder, void *address, uint64_t size),
+        (watch, finder, address, size))
+FORWARD(written_find, LDR_OS_ERROR,
+        (ldr__handle finder, uint64_t *address, uint64_t end, ldr__os_span *ret_spans,
+         uint32_t capacity, uint32_t *ret_count),
+        (finder, address, end, ret_spans, capacity, ret_count))
+FORWARD(written_clear, LDR_OS_ERROR, (ldr__handle finder, void *address, uint64_t size),
+        (finder, address, size))
 FORWARD(detach, LDR_NO_MEMORY, (void *address, uint64_t size, int access), (address, size, access))
 FORWARD(debugger_add, LDR_NO_MEMORY,
         (const void *object, uint64_t size, ldr__debugger_entry **ret_entry),
@@ -266,6 +281,13 @@ ldr_status WRAP(copies_open)(ldr__handle *ret_finder);
 ldr_status WRAP(copies_open)(ldr__handle *ret_finder)
 {
     return count_handle(fails("copies_open") ? LDR_OS_ERROR : REAL(copies_open)(ret_finder));
+}
+
+ldr_status REAL(watch_create)(ldr__handle *ret_watch);
+ldr_status WRAP(watch_create)(ldr__handle *ret_watch);
+ldr_status WRAP(watch_create)(ldr__handle *ret_watch)
+{
+    return count_handle(fails("watch_create") ? LDR_OS_ERROR : REAL(watch_create)(ret_watch));
 }
 
 ldr_status REAL(registry_create)(const ldr__registry_key *key, uint64_t size, ldr__handle *ret);

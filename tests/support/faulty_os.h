@@ -42,6 +42,10 @@ void faulty_os_on_call(void (*hook)(unsigned call));
 /* From now on files are on a file system mounted noexec, as far as the library is told. */
 void faulty_os_noexec(void);
 
+/* From now on the function of that name fails each time: older kernels and sandboxes lack some.
+ * NULL: each is there again. */
+void faulty_os_without(const char *name);
+
 /* What the library holds: blocks of memory, open files and segments, reserved bytes. */
 typedef struct faulty_os_held {
     long blocks, handles, bytes;

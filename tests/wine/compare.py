@@ -10,13 +10,13 @@ cases, each row must explain one. Exit status 77 without Wine or images.
 import collections
 import itertools
 import os
-import subprocess
 import sys
 import tempfile
 
 import differences
 import views
 from headers import PAGE, Image
+from images import found_images, written_cases
 from wine import Wine, find
 
 SHOWN = 100  # failures
@@ -89,21 +89,6 @@ class Comparison:
 def first_difference(rva, ours, theirs):
     return next((f", at {rva + at:#x} {a:02x} and {b:02x}"
                  for at, (a, b) in enumerate(zip(ours, theirs)) if a != b), "")
-
-
-def written_cases(program, folder):
-    os.mkdir(folder)
-    subprocess.run([program, folder], check=True)
-    return sorted(entry.path for entry in os.scandir(folder))
-
-
-def found_images(folder):
-    paths = sorted(os.path.join(place, name) for place, _, names in os.walk(folder)
-                   for name in names)
-    for path in paths:
-        with open(path, "rb") as file:
-            if file.read(2) == b"MZ":
-                yield path
 
 
 def report(comparison, count, every_row):

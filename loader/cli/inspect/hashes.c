@@ -4,18 +4,39 @@
 #include <string.h>
 #include <strings.h>
 
+/* What an import hash is made of, as it grows. */
+typedef struct hash_text {
+    char *bytes;
+    size_t size, capacity;
+    bool has_failed; /* out of memory */
+} hash_text;
+
+static bool make_room(hash_text *text, size_t size)
+{
+    enum { CAPACITY_MIN = 4096 };
+    size_t capacity = text->capacity != 0 ? text->capacity : CAPACITY_MIN;
+    while (capacity - text->size < size)
+        capacity *= 2;
+    if (capacity == text->capacity)
+        return true;
+    char *grown = realloc(text->bytes, capacity);
+    text->has_failed = grown == NULL;
+    if (grown == NULL)
+        return false;
+    text->bytes = grown;
+    text->capacity = capacity;
+    return true;
+}
+
 /* Letters of ASCII in lower case, other bytes as they are. */
-static void put_lower(FILE *text, const void *bytes, size_t size)
+static void put_lower(hash_text *text, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
-    char piece[64];
-    for (size_t start = 0, length; start < size; start += length) {
-        length = size - start < sizeof piece ? size - start : sizeof piece;
-        for (size_t i = 0; i < length; i++) {
-            uint8_t letter = at[start + i];
-            piece[i] = (char)(letter >= 'A' && letter <= 'Z' ? letter + 0x20 : letter);
-        }
-        fwrite(piece, 1, length, text);
+    if (text->has_failed || !make_room(text, size))
+        return;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t letter = at[i];
+        text->bytes[text->size++] = (char)(letter >= 'A' && letter <= 'Z' ? letter + 0x20 : letter);
     }
 }
 
@@ -31,23 +52,25 @@ static size_t stem_length(pe_span dll)
     return size;
 }
 
-static void put_function(FILE *text, pe_span dll, const pe_import *import)
+static void put_function(hash_text *text, pe_span dll, const pe_import *import)
 {
+    char number[16];
     const char *name = import->by_ordinal ? cli_ordinal_name(dll, import->ordinal) : NULL;
-    if (ftell(text) > 0)
-        fputc(',', text);
+    int length = snprintf(number, sizeof number, "ord%u", import->ordinal);
+    if (text->size > 0)
+        put_lower(text, ",", 1);
     put_lower(text, dll.data, stem_length(dll));
-    fputc('.', text);
+    put_lower(text, ".", 1);
     if (name != NULL)
         put_lower(text, name, strlen(name));
     else if (import->by_ordinal)
-        fprintf(text, "ord%u", import->ordinal);
+        put_lower(text, number, (size_t)length);
     else
         put_lower(text, import->name.data, (size_t)import->name.size);
 }
 
 /* Writes what is hashed; PE_END for imports that could be read to their end. */
-static pe_status put_imports(inspect_report *report, FILE *text)
+static pe_status put_imports(inspect_report *report, hash_text *text)
 {
     pe_import_iter dlls;
     pe_import_dll dll;
@@ -75,18 +98,13 @@ static pe_status put_imports(inspect_report *report, FILE *text)
  */
 static bool import_hash(inspect_report *report, cli_hash *ret_hash)
 {
-    char *bytes = NULL;
-    size_t size = 0;
+    hash_text text = {0};
     if (pe_directory_at(report->image, PE_DIRECTORY_IMPORT).rva.value == 0)
         return false;
-    FILE *text = open_memstream(&bytes, &size);
-    if (text == NULL)
-        return false;
-    pe_status status = put_imports(report, text);
-    bool is_whole = fclose(text) == 0 && status == PE_END;
-    pe_span whole = {(const uint8_t *)bytes, size};
-    bool is_hashed = is_whole && size > 0 && cli_digest("MD5", &whole, 1, ret_hash);
-    free(bytes);
+    bool is_whole = put_imports(report, &text) == PE_END && !text.has_failed;
+    pe_span whole = {(const uint8_t *)text.bytes, text.size};
+    bool is_hashed = is_whole && text.size > 0 && cli_digest("MD5", &whole, 1, ret_hash);
+    free(text.bytes);
     return is_hashed;
 }
 

@@ -1,10 +1,10 @@
 #include "cli/cli.h"
+#include "cli/system.h"
 
 #include "report.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Items and bytes of names shown in all: what a hostile table could repeat without end. */
 enum { BUDGET = 1 << 24 };
@@ -174,7 +174,7 @@ void inspect_write(cli_json *json, const char *path, pe_span bytes, const inspec
 static bool wants_colour(void)
 {
     const char *no_color = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == '\0');
+    return cli_is_terminal(stdout) && (no_color == NULL || no_color[0] == '\0');
 }
 
 int cli_inspect(int argc, char **argv)

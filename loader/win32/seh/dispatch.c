@@ -5,7 +5,10 @@
 /* RaiseException clears this bit of a code: it is reserved for the system. */
 #define RESERVED_CODE_BIT 0x10000000u
 
-enum { MAX_PARAMETERS = 15 };
+enum {
+    MAX_PARAMETERS = 15,
+    STACK_LEAST = 0x8000, /* what one exception and a handler that is ours may take */
+};
 
 typedef enum search_result { CONTINUE, NOT_HANDLED, BROKEN_STACK } search_result;
 
@@ -134,10 +137,22 @@ static _Noreturn void pass_fault(exception *raised)
     ldr__seh_pass_fault(&raised->origin, raised->extended);
 }
 
+/* Handlers that raise exceptions themselves, each time, use up the stack: a fault in our own code
+ * would be the host's. */
+static bool is_stack_spent(void)
+{
+    const ldr__thread *thread = ldr__thread_self();
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t lowest = (uintptr_t)thread->teb.stack_limit;
+    return here >= lowest && here - lowest < STACK_LEAST;
+}
+
 /* Tells everyone in turn, and ends the guest if nobody wants to go on with it. */
 static _Noreturn void dispatch(exception *raised)
 {
     EXCEPTION_POINTERS pointers = {raised->record, raised->context};
+    if (is_stack_spent())
+        ldr__seh_abandon(STATUS_STACK_OVERFLOW);
     ldr__trace_exception(raised->record->code, raised->origin.rip);
     if (ldr__seh_call_vectored(LDR__VECTORED_EXCEPTION, &pointers, &raised->origin))
         continue_execution(raised);

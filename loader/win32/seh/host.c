@@ -329,12 +329,17 @@ static uint64_t function_pc(const CONTEXT *context)
     return (context->flags & LDR__CONTEXT_AT_FAULT) != 0 ? context->rip : context->rip - 1;
 }
 
-uint64_t ldr__host_function(const CONTEXT *context)
+uint64_t ldr__host_function_at(uint64_t pc)
 {
     struct dwarf_eh_bases bases;
-    if (_Unwind_Find_FDE((void *)(uintptr_t)function_pc(context), &bases) == NULL)
+    if (_Unwind_Find_FDE((void *)(uintptr_t)pc, &bases) == NULL)
         return 0;
     return (uintptr_t)bases.function;
+}
+
+uint64_t ldr__host_function(const CONTEXT *context)
+{
+    return ldr__host_function_at(function_pc(context));
 }
 
 bool ldr__unwind_host(ldr__stack_range stack, CONTEXT *context)

@@ -134,6 +134,8 @@ bool ldr__unwind_host(ldr__stack_range stack, CONTEXT *context);
 
 /* Where the host function that the context's rip is in begins; 0 when it is no host code. */
 uint64_t ldr__host_function(const CONTEXT *context);
+/* The same for the address of an instruction. */
+uint64_t ldr__host_function_at(uint64_t pc);
 
 /* ---- Host code that calls the guest (seh/call.c) ---- */
 

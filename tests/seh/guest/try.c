@@ -283,6 +283,20 @@ static int vectored_continue(pointers *exception)
 }
 
 /* Both handlers in order, no filter; without the second one, the filter (3). */
+static int vectored_raise(pointers *exception)
+{
+    RaiseException(exception->record->code, 0, 0, 0);
+    return 0;
+}
+
+/* Never gets to an end by itself; `code` as the first. */
+EXPORT u64 seh_endless(u32 code)
+{
+    AddVectoredExceptionHandler(1, vectored_raise);
+    RaiseException(code, 0, 0, 0);
+    return 0;
+}
+
 EXPORT u64 seh_vectored(void)
 {
     events = 0;

@@ -1,4 +1,4 @@
-#include "cli.h"
+#include "cli/cli.h"
 
 #ifdef PELOAD_HAVE_LIBCRYPTO
 
