@@ -34,8 +34,9 @@ typedef struct ldr__environment {
     void (*destroy)(void *state);
 
     /* Calls `visit` with the host's path of each folder of the guest's PATH, until one says true.
-       NULL: there is no PATH. */
-    void (*path_folders)(void *state, bool (*visit)(void *user, const char *folder), void *user);
+       LDR_NO_MEMORY when not all could be told. NULL: there is no PATH. */
+    ldr_status (*path_folders)(void *state, bool (*visit)(void *user, const char *folder),
+                               void *user);
     /* The host's path ("a/b", "/a/b", "./a") for a guest's ("a\b", "Z:\a\b", "Z:a"), allocated
        with ldr__os_alloc. LDR_FILE_NOT_FOUND (no such drive), LDR_NO_MEMORY. */
     ldr_status (*host_path)(void *state, const char *guest_path, char **ret_path);

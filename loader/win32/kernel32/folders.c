@@ -21,19 +21,21 @@ static DWORD error_of(ldr_status status)
 /* ---- PATH ---- */
 
 /* PATH as a guest sets it, with ';' and drives, or as the host has set it, with ':'. */
-void ldr__path_folders_each(ldr__process *process, bool (*visit)(void *user, const char *folder),
-                            void *user)
+ldr_status ldr__path_folders_each(ldr__process *process,
+                                  bool (*visit)(void *user, const char *folder), void *user)
 {
     char *list = ldr__environment_get(process, "PATH"), *rest = NULL;
     const char *separator = list && strpbrk(list, ";\\") ? ";" : ":";
-    bool done = false;
-    for (char *folder = list ? strtok_r(list, separator, &rest) : NULL; folder && !done;
-         folder = strtok_r(NULL, separator, &rest)) {
+    bool done = false, has_memory = list != NULL || errno != ENOMEM;
+    for (char *folder = list ? strtok_r(list, separator, &rest) : NULL;
+         folder && !done && has_memory; folder = strtok_r(NULL, separator, &rest)) {
         char *host = ldr__path_to_host(folder);
+        has_memory = host != NULL || errno != ENOMEM;
         done = host != NULL && visit(user, host);
         free(host);
     }
     free(list);
+    return has_memory ? LDR_OK : LDR_NO_MEMORY;
 }
 
 /* ---- SetDllDirectory ---- */
