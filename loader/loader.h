@@ -58,7 +58,8 @@ typedef enum ldr_trace_kind {
     LDR_TRACE_ENTRY,     /* DllMain or a TLS callback is called: module, base, address,
                             is_tls_callback, reason, arguments */
     LDR_TRACE_ENTRY_END, /* and has come back: call, result or exception */
-    LDR_TRACE_CALL,      /* a call through an import: module, dll, function, ordinal, provider,
+    LDR_TRACE_CALL,      /* a call through an import, or of what GetProcAddress has found: module
+                            (NULL: the host, of the latter), dll, function, ordinal, provider,
                             address, arguments, real_arguments, return_address, values */
     LDR_TRACE_RETURN,    /* and has returned: the same, call, result, real_result, values (of the
                             result: one or none) instead of arguments */
@@ -103,7 +104,8 @@ typedef struct ldr_trace_event {
     size_t module_size;
     const char *asked_by; /* the module that imports or forwards from it; NULL: ldr_load and the
                              like, LoadLibrary */
-    const char *dll;      /* as the import names it, also `function`: NULL for `ordinal` */
+    const char *dll;      /* as the import names it (GetProcAddress: the module that was asked), also
+                             `function`: NULL for `ordinal` */
     const char *function;
     uint32_t ordinal;
     const char *provider; /* the module that has it, behind all forwarders; or NULL */
@@ -274,12 +276,12 @@ typedef struct ldr_context_options {
      * functions of the context.
      *
      * Without it code calls code directly. With it each import slot of a function holds a thunk of
-     * its own, so that a function's address that a module has imported is not the one that
-     * GetProcAddress gives (functions found that way are called untold), and functions find the
-     * tracer's return address on their stack in place of the caller's; debuggers and profilers do
-     * not see beyond it. A call that is left by an exception, a long jump or the end of its thread
-     * has no LDR_TRACE_RETURN, nor have those of setjmp, RtlCaptureContext and others that look at
-     * their caller. Arguments in ymm registers are cut to 128 bits.
+     * its own, and GetProcAddress gives another, always the same for a function: no module is at
+     * such an address, and those of different importers differ. Functions find the tracer's return
+     * address on their stack in place of the caller's; debuggers and profilers do not see beyond
+     * it. A call that is left by an exception, a long jump or the end of its thread has no
+     * LDR_TRACE_RETURN, nor have those of setjmp, RtlCaptureContext and others that look at their
+     * caller. Arguments in ymm registers are cut to 128 bits.
      */
     void (*trace)(void *user, const ldr_trace_event *event);
     void *trace_user;

@@ -16,11 +16,15 @@ typedef struct ldr__tls_template {
     size_t zero_size; /* bytes of zeros after them */
 } ldr__tls_template;
 
-/* An import that is traced: who calls what through it. */
+/*
+ * An import that is traced: who calls what through it. Or, without an importer, a function that
+ * GetProcAddress has found, which everybody calls in the same way.
+ */
 typedef struct ldr__trace_site {
-    ldr_module *importer;
+    const ldr_module *importer; /* NULL also once it has gone */
     const char *importer_name;
-    const char *dll, *function; /* as in the import; function NULL: by ordinal */
+    const ldr_module *target;   /* that has the function; or NULL */
+    const char *dll, *function; /* as in the import, or asked for; function NULL: by ordinal */
     uint32_t ordinal;
     const char *provider; /* or NULL */
     const void *address;
@@ -107,12 +111,14 @@ typedef struct ldr__environment {
 
     /*
      * Tracing; all three may be NULL. A function that tells of the call (ldr__trace_emit) and goes
-     * on to the site's address, NULL when out of memory; the site is copied. trace_release releases
-     * those of an importer, which nobody will call any more; calls under way still return through
-     * them. trace_depth: traced calls that the calling thread is in.
+     * on to the site's address, NULL when out of memory; the site is copied. For sites without an
+     * importer of the same address it is always the same. trace_release is for a module that goes:
+     * those of its functions are released, which nobody will call any more (calls under way still
+     * return through them), and those of its imports once that is true of them too. trace_depth:
+     * traced calls that the calling thread is in.
      */
     void *(*trace_create)(void *state, const ldr__trace_site *site);
-    void (*trace_release)(void *state, ldr_module *importer);
+    void (*trace_release)(void *state, const ldr_module *module);
     uint32_t (*trace_depth)(void *state);
 } ldr__environment;
 
@@ -243,6 +249,14 @@ bool ldr__trace_is_on(const ldr_context *ctx);
  */
 void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const char *dll,
                         const char *function, uint32_t ordinal, const void **address);
+
+/*
+ * What the guest gets for the address of an export that it has asked `module` for: if somebody
+ * listens and it is a function, a thunk, the same for everybody; without memory for one, and in all
+ * other cases, `address`. `function` is NULL for an ordinal.
+ */
+const void *ldr__trace_found(ldr_module *module, const char *function, uint32_t ordinal,
+                             const void *address);
 
 /* For who has asked that: fills in size, sequence number, time and thread, and tells. The sequence
  * number. */

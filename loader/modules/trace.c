@@ -80,9 +80,9 @@ static const ldr_module *host_with(const ldr_context *ctx, const void *address, 
     return module;
 }
 
-/* Who really has what an import leads to: forwarders lead on. */
-static const ldr_module *owner_of(ldr_context *ctx, const ldr_module *asked, const void *address,
-                                  bool *ret_is_data)
+/* The table is locked. */
+static const ldr_module *find_owner(ldr_context *ctx, const ldr_module *asked, const void *address,
+                                    bool *ret_is_data)
 {
     const ldr_module *owner = ldr_module_at(ctx, address);
     uintptr_t offset = owner ? (uintptr_t)address - (uintptr_t)ldr_module_base(owner) : 0;
@@ -93,6 +93,16 @@ static const ldr_module *owner_of(ldr_context *ctx, const ldr_module *asked, con
         owner = asked;
     else if (asked != NULL)
         owner = host_with(ctx, address, ret_is_data);
+    return owner;
+}
+
+/* Who really has what an import leads to: forwarders lead on. It stays as long as `asked` does. */
+static const ldr_module *owner_of(ldr_context *ctx, const ldr_module *asked, const void *address,
+                                  bool *ret_is_data)
+{
+    ldr__table_lock(ctx);
+    const ldr_module *owner = find_owner(ctx, asked, address, ret_is_data);
+    ldr__table_unlock(ctx);
     return owner;
 }
 
@@ -113,6 +123,7 @@ static ldr_status bind(ldr_module *importer, const ldr_module *asked, ldr__trace
     bool is_data = false;
     ldr_context *ctx = importer->ctx;
     const ldr_module *owner = owner_of(ctx, asked, *address, &is_data);
+    site->target = owner;
     site->provider = owner != NULL ? owner->name : NULL;
     emit(ctx, &(ldr_trace_event){.kind = LDR_TRACE_BIND,
                                  .module = importer->name,
@@ -157,9 +168,25 @@ void ldr__trace_delayed(ldr_module *importer, const ldr_module *provider, const 
     if (importer == NULL || !ldr__trace_is_on(importer->ctx))
         return;
     site.importer_name = importer->name;
-    ldr__loader_lock(importer->ctx);
     bind(importer, provider, &site, address);
-    ldr__loader_unlock(importer->ctx);
+}
+
+const void *ldr__trace_found(ldr_module *module, const char *function, uint32_t ordinal,
+                             const void *address)
+{
+    bool is_data = false;
+    if (!ldr__trace_is_on(module->ctx) || address == NULL)
+        return address;
+    const ldr_module *owner = owner_of(module->ctx, module, address, &is_data);
+    const ldr__trace_site site = {.target = owner,
+                                  .dll = module->name,
+                                  .function = function,
+                                  .ordinal = ordinal,
+                                  .provider = owner != NULL ? owner->name : NULL,
+                                  .address = address};
+    if (owner != NULL && !is_data)
+        wrap(module->ctx, &site, &address);
+    return address;
 }
 
 /* ---- Entry points ---- */

@@ -19,7 +19,7 @@ void ldr__trace_unload(const ldr_module *module);
 /*
  * An import is bound to *address, which `provider` was asked for (NULL: nobody has it, it is a
  * stub). A function's address becomes that of a thunk, which tells of each call; it lasts until the
- * importer is released. LDR_NO_MEMORY.
+ * module that has the function is released, of a stub until the importer is. LDR_NO_MEMORY.
  */
 ldr_status ldr__trace_bind(ldr_module *importer, const ldr_module *provider,
                            const pe_import_dll *dll, const pe_import *import, const void **address);

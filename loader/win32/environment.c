@@ -315,9 +315,9 @@ static void *environment_trace_create(void *state, const ldr__trace_site *site)
     return ldr__trace_create(state, site);
 }
 
-static void environment_trace_release(void *state, ldr_module *importer)
+static void environment_trace_release(void *state, const ldr_module *module)
 {
-    ldr__trace_release(state, importer);
+    ldr__trace_release(state, module);
 }
 
 /* Host modules are added before any thread has entered. */

@@ -97,7 +97,8 @@ typedef struct ldr__process {
     struct ldr__strings *strings;          /* kernel32/environment.c: variables and command line */
     struct ldr__stub *stubs;               /* stubs.c: list */
     struct ldr__stub_block *stub_blocks;   /* stubs.c: list */
-    struct ldr__traced *traced;            /* trace/thunks.c: list */
+    struct ldr__traced *traced;            /* trace/thunks.c: list, of those with an importer */
+    struct ldr__traced *traced_alone;      /* trace/thunks.c: list, of the others */
     struct ldr__trace_block *trace_blocks; /* trace/thunks.c: list */
     locale_t locale;                       /* kernel32/locale.c: character kinds of Unicode */
     _Atomic(HANDLE) standard[3];           /* input, output, error */

@@ -1,6 +1,6 @@
 # peload deps: where each DLL comes from, what is missing, and that nothing is run.
 . "$(dirname "$0")/lib.sh"
-need "$zlib" "$zlib32" "$guests/dependent.dll"
+need "$zlib" "$zlib32" "$guests/dependent.dll" "$cli_guests/chained.dll"
 
 peload deps "$zlib"
 same "zlib: exit status" 0 "$status"
@@ -91,6 +91,23 @@ peload deps --dot "$work/late/late.dll"
 has "delay: dot" "style=dashed" "$out"
 peload deps --no-delay "$work/late/late.dll"
 same "--no-delay" "" "$(grep far "$work/out")"
+
+# Forwarders: a chain as long as the loader follows, one that goes round, and one to nowhere that only
+# a delay load follows, through a module that is needed anyway.
+mkdir "$work/chain"
+cp "$cli_guests/chain.dll" "$cli_guests/chained.dll" "$work/chain"
+peload deps --functions "$work/chain/chained.dll"
+same "chain: exit status" 0 "$status"
+same "chain: functions missing" "" "$(grep 'chain.dll!' "$work/out")"
+peload call --ret int "$work/chain/chained.dll" last_step
+same "chain: as loaded" 40 "$out"
+python3 "$folder/add_delay.py" "$work/chain/chained.dll" "$work/chain/round.dll" chain.dll round
+peload deps --functions "$work/chain/round.dll"
+has "chain: one that goes round" "  chain.dll!round, for round.dll [delay]" "$out"
+python3 "$folder/add_delay.py" "$work/chain/chained.dll" "$work/chain/gone.dll" chain.dll gone
+peload deps "$work/chain/gone.dll"
+has "chain: to nowhere" "absent [forwarder absent.absent_one]: NOT FOUND" "$out"
+same "chain: to nowhere when called: exit status" 0 "$status"
 
 # System modules of Wine for three machines, beside a loader in Python.
 wine=$corpus/deb/libwine/usr/lib/x86_64-linux-gnu/wine/x86_64-windows

@@ -1,5 +1,6 @@
 /* What a debugger is told of modules: an object that binutils can read. */
 #include "real.h"
+#include "support/image_builder.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -115,4 +116,87 @@ Test(debug, objects_of_large_dlls_are_well_formed, .timeout = 120)
             cr_expect_gt(lines_of_readelf(e, "--debug-dump=frames", " FDE "), 50);
     }
     ldr_context_destroy(ctx);
+}
+
+/* ---- Unwind tables made by hand ---- */
+
+/* A DLL with a section of code and `count` functions in it, all with the same unwind codes. */
+static img_image image_with_functions(uint32_t count, uint8_t frame_register, const uint16_t *codes,
+                                      uint32_t code_count)
+{
+    enum { FUNCTION = 12, HEADER = 4 };
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.characteristics |= PE_FILE_DLL;
+    uint32_t text = img_add_section(&builder, ".text", IMG_RX, NULL, count, 0);
+    const uint8_t header[HEADER] = {1, 0xFF, (uint8_t)code_count, frame_register};
+    uint32_t unwind = img_add_section(&builder, ".xdata", IMG_RO, NULL, 0x400, 0);
+    uint32_t table = img_add_section(&builder, ".pdata", IMG_RO, NULL, count * FUNCTION, 0);
+    img_put(&builder, unwind, header, sizeof header);
+    img_put(&builder, unwind + HEADER, codes, code_count * sizeof *codes);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t function[] = {text + i, text + i + 1, unwind};
+        img_put(&builder, table + i * FUNCTION, function, sizeof function);
+    }
+    img_set_directory(&builder, PE_DIRECTORY_EXCEPTION, table, count * FUNCTION);
+    return img_finish(&builder);
+}
+
+static void load_made(ldr_context *ctx, const img_image *image)
+{
+    ldr_module *module;
+    const ldr_load_options options = {.size = sizeof options, .no_initialise = true};
+    cr_assert_eq(
+        ldr_load_memory(ctx, "made.dll", image->bytes, image->size, &options, &module, NULL),
+        LDR_OK);
+    cr_assert_not_null(__jit_debug_descriptor.first);
+}
+
+/* mov [rsp + 0x10], rbx (5 bytes); sub rsp, 0x20 (4 bytes). */
+Test(debug, register_in_the_home_space_is_above_the_frame)
+{
+    enum { ALLOC_0x20 = 0x3209, RBX_SAVED = 0x3405, AT_0x30 = 0x30 / 8 };
+    const uint16_t codes[] = {ALLOC_0x20, RBX_SAVED, AT_0x30};
+    skip_without_readelf();
+    img_image image = image_with_functions(1, 0, codes, 3);
+    ldr_context *ctx = debug_context();
+    load_made(ctx, &image);
+    cr_expect_eq(
+        lines_of_readelf(__jit_debug_descriptor.first, "--debug-dump=frames", "r3 (rbx) at cfa+8"),
+        1);
+    ldr_context_destroy(ctx);
+    img_free(&image);
+}
+
+/* push rbp; mov rbp, rsp; sub rsp, 0x20; mov [rbp + 0x10], rbx. */
+Test(debug, register_is_saved_above_the_frame_register)
+{
+    enum { RBP = 5, RBX_SAVED = 0x340C, AT_0x10 = 0x10 / 8, ALLOC_0x20 = 0x3208 };
+    enum { SET_FRAME = 0x0304, PUSH_RBP = 0x5001 };
+    const uint16_t codes[] = {RBX_SAVED, AT_0x10, ALLOC_0x20, SET_FRAME, PUSH_RBP};
+    skip_without_readelf();
+    img_image image = image_with_functions(1, RBP, codes, 5);
+    ldr_context *ctx = debug_context();
+    load_made(ctx, &image);
+    cr_expect_eq(
+        lines_of_readelf(__jit_debug_descriptor.first, "--debug-dump=frames", "r3 (rbx) at cfa+0"),
+        1);
+    ldr_context_destroy(ctx);
+    img_free(&image);
+}
+
+/* 255 codes shared by all functions would make 2 KB of frames for each line of 12 bytes. */
+Test(debug, functions_that_share_long_codes_make_a_bounded_object)
+{
+    enum { COUNT = 50000, CODES = 255, PUSH_RBX = 0x30, TIMES = 8, FIXED = 1 << 19 };
+    uint16_t codes[CODES];
+    for (uint32_t i = 0; i < CODES; i++)
+        codes[i] = (uint16_t)(PUSH_RBX << 8 | (CODES - i));
+    img_image image = image_with_functions(COUNT, 0, codes, CODES);
+    ldr_context *ctx = debug_context();
+    load_made(ctx, &image);
+    cr_expect_gt(__jit_debug_descriptor.first->size, image.size);
+    cr_expect_lt(__jit_debug_descriptor.first->size, TIMES * image.size + FIXED);
+    ldr_context_destroy(ctx);
+    img_free(&image);
 }

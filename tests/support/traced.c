@@ -12,7 +12,7 @@ static void check(void *user, const ldr_trace_event *event)
     if (event->size != sizeof *event || event->sequence == 0 || event->thread == 0)
         abort();
     if (event->kind == LDR_TRACE_CALL || event->kind == LDR_TRACE_RETURN) {
-        if (event->module == NULL || event->dll == NULL || event->address == NULL)
+        if (event->dll == NULL || event->address == NULL)
             abort();
         if (event->kind == LDR_TRACE_RETURN && event->call == 0)
             abort();

@@ -3,8 +3,9 @@
     trace.py WHAT PELOAD FOLDER SAMPLES
 
 schema: each line is what loader/cli/trace.schema.json says. calls: calls.exe, in FOLDER, is told as
-it is. untouched: guests print and return the same traced or not. relay: Wine's relay log has the
-same calls in the same order.
+it is. delayed: so are delay imports, whoever binds them; SAMPLES is tests/delay's folder.
+untouched: guests print and return the same traced or not. relay: Wine's relay log has the same
+calls in the same order.
 """
 import collections
 import json
@@ -117,6 +118,7 @@ def check_values(events):
     lengths = [len(e["values"]["text"]) for e in events
                if e["event"] == "call" and e["function"] == "lstrlenA" and "values" in e]
     data = first(events, "bind", "counter")
+    found = first(events, "call", "lstrlenW")
     return sum([
         same("a format", "%g\n", [e["values"]["format"] for e in events if e["event"] == "call"
                                   and e["function"] == "printf"][1]),
@@ -133,12 +135,21 @@ def check_values(events):
         same("data", (True, "provider.dll"), (data["is_data"], data["provider"])),
         same("calls of data", [], [e for e in events if e["event"] == "call"
                                    and e["function"] == "counter"]),
-        same("recursion", 31, sum(e["event"] == "call" and e["function"] == "count_down"
-                                  for e in events)),
+        same("recursion", 31 + 2, sum(e["event"] == "call" and e["function"] == "count_down"
+                                      for e in events)),
         same("depth of it", 30, max(e["depth"] for e in events if e.get("function") == "count_down")),
+        same("depth across stacks", [0, 1, 2],
+             [e["depth"] for e in events if e["event"] == "call"
+              and e["function"] in ("count_down", "length_of")][-3:]),
+        same("a function found by name", ("calls.exe", "kernel32.dll", "kernel32.dll"),
+             (found["module"], found["dll"], found["provider"])),
+        same("its argument", {"text": "found"}, found["values"]),
+        same("who has imported what is given away", {"giver.dll"},
+             {e["module"] for e in events if e.get("values") == {"text": "given"}}),
+        same("its return", "0x5", first(events, "return", "lstrlenW")["result"]),
         same("threads", 5, len({e["thread"] for e in events if e["event"] == "call"
                                 and e["function"] in ("printf", "scale")})),
-        same("who asked", [("calls.exe", None), ("provider.dll", "calls.exe")],
+        same("who asked", [("calls.exe", None), ("provider.dll", "calls.exe")] + 2 * [("giver.dll", None)],
              [(e["module"], e["asked_by"]) for e in events if e["event"] == "load"]),
         same("entry points of provider.dll in the first thread", ["DLL_PROCESS_ATTACH"] * 1,
              [e["reason"] for e in events if e["event"] == "entry" and e["what"] == "DllMain"
@@ -149,6 +160,20 @@ def check_values(events):
 def check_calls(peload, folder, _samples):
     events = trace(peload, os.path.join(folder, "calls.exe"))
     return check_order(events) + check_values(events)
+
+
+def check_delayed(peload, _folder, guests):
+    failures = 0
+    for name in ["dlltool.exe", "lld.exe", "system.exe"]:
+        path = os.path.join(guests, name)
+        if not os.path.exists(path):
+            print(f"{name} is missing")
+            continue
+        called = {(e["event"], e["module"], e["function"] or e["ordinal"]) for e in trace(peload, path)
+                  if e["event"] in ("call", "return") and e["dll"].lower() == "target.dll"}
+        failures += same(f"calls of {name}", set(), {(event, name, function) for event in ("call", "return")
+                                                    for function in ("target_add", 10)} - called)
+    return failures
 
 
 def check_untouched(peload, folder, samples):
@@ -193,7 +218,7 @@ def told(events):
     base = int(module["base"], 16)
     threads = collections.defaultdict(list)
     for event in events:
-        if event["event"] == "call" and event["provider"] != "provider.dll":
+        if event["event"] == "call" and event["provider"] not in ("provider.dll", "giver.dll"):
             if base <= int(event["return_address"], 16) < base + module["size"]:
                 threads[event["thread"]].append(event["function"])
     return threads.values()
@@ -230,8 +255,8 @@ def main(what, peload, folder, samples):
     if not os.path.exists(os.path.join(folder, "calls.exe")):
         print("SKIPPED: calls.exe is missing (needs mingw-w64)")
         return 77
-    checks = {"schema": check_schema, "calls": check_calls, "untouched": check_untouched,
-              "relay": check_relay}
+    checks = {"schema": check_schema, "calls": check_calls, "delayed": check_delayed,
+              "untouched": check_untouched, "relay": check_relay}
     result = checks[what](peload, folder, samples)
     return result if result == 77 else result != 0
 

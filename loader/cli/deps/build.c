@@ -5,8 +5,9 @@
 
 #include "cli/deps/deps.h"
 
-/* What the loader follows at most (FORWARDER_LIMIT in modules/symbol.c). */
-enum { FORWARDER_LIMIT = 32 };
+/* Of forwarders as many are followed as the loader follows in one load (modules/symbol.c): as long
+ * a chain as it likes, while the steps of long ones are not too many in all. */
+enum { FORWARDERS_MAX = 1 << 17, FORWARDERS_FREE = 16 };
 
 /* A module being gone through. */
 typedef struct importer {
@@ -265,11 +266,31 @@ static bool follow(deps_graph *graph, pe_span text, size_t *index, pe_import *im
     return true;
 }
 
+/* A walk along forwarders. */
+typedef struct chain {
+    const void *landmark; /* a forwarder passed before: to meet it again is to go round */
+    uint32_t steps, next_landmark;
+} chain;
+
+/* Whether one more forwarder is to be followed: landmarks are set at growing distances (Brent). */
+static bool goes_on(deps_graph *graph, chain *self, const void *forwarder)
+{
+    if (forwarder == self->landmark ||
+        (self->steps >= FORWARDERS_FREE && graph->forwarders++ >= FORWARDERS_MAX))
+        return false;
+    if (self->steps++ == self->next_landmark) {
+        self->landmark = forwarder;
+        self->next_landmark = 2 * self->next_landmark + 1;
+    }
+    return true;
+}
+
 /* Whether module `index` has what `import` asks for; of what is not there nothing can be said. */
 static bool has_function(deps_graph *graph, size_t index, pe_import import)
 {
     pe_export found;
-    for (int depth = 0; depth <= FORWARDER_LIMIT; depth++) {
+    chain walked = {0};
+    for (;;) {
         const deps_node *node = graph->nodes[index];
         if (node->provider == DEPS_HOST)
             return host_has(graph, node, &import);
@@ -279,10 +300,10 @@ static bool has_function(deps_graph *graph, size_t index, pe_import import)
             return false;
         if (!found.is_forwarder)
             return true;
-        if (!follow(graph, found.forwarder, &index, &import))
+        if (!goes_on(graph, &walked, found.forwarder.data) ||
+            !follow(graph, found.forwarder, &index, &import))
             return false;
     }
-    return false;
 }
 
 /* ---- Imports ---- */

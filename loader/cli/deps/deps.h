@@ -67,6 +67,7 @@ typedef struct deps_graph {
     size_t count, capacity;
     deps_names *names;
     bool no_delay, in_delay;
+    uint32_t forwarders; /* long chains' steps that have been followed */
     size_t cycle_count;
     bool no_memory;
 } deps_graph;

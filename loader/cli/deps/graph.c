@@ -115,7 +115,9 @@ bool deps_breaks(const deps_graph *graph, const deps_node *node, const deps_edge
 {
     const deps_node *to = graph->nodes[edge->to];
     bool is_there = to->provider == DEPS_FILE || to->provider == DEPS_HOST;
-    return node->is_eager && edge->kind != DEPS_DELAY && (!is_there || edge->missing_count != 0);
+    /* A delay load may have followed a forwarder of a module that is needed anyway. */
+    bool is_needed = node->is_eager && to->is_eager && edge->kind != DEPS_DELAY;
+    return is_needed && (!is_there || edge->missing_count != 0);
 }
 
 const char *deps_provider_name(deps_provider provider)

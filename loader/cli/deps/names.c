@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "cli/deps/deps.h"
 
@@ -10,6 +11,7 @@ typedef struct entry {
 } entry;
 
 struct deps_names {
+    uint64_t seed; /* so that nobody can choose names that are slow to find */
     entry *entries;
     size_t size, count; /* size is a power of two, and at most half is used */
 };
@@ -21,9 +23,9 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static uint64_t hash_of(char kind, const char *key)
+static uint64_t hash_of(const deps_names *names, char kind, const char *key)
 {
-    uint64_t hash = (uint64_t)(unsigned char)kind + 1;
+    uint64_t hash = names->seed ^ (unsigned char)kind;
     for (; *key != '\0'; key++) {
         hash = (hash ^ (unsigned char)lower(*key)) * UINT64_C(0x9E3779B97F4A7C15);
         hash ^= hash >> 32;
@@ -56,6 +58,8 @@ deps_names *deps_names_create(void)
     deps_names *names = calloc(1, sizeof *names);
     if (names == NULL)
         return NULL;
+    if (getrandom(&names->seed, sizeof names->seed, GRND_NONBLOCK) < 0)
+        names->seed = (uintptr_t)names;
     names->size = FIRST_SIZE;
     names->entries = calloc(names->size, sizeof *names->entries);
     if (names->entries == NULL) {
@@ -77,7 +81,7 @@ void deps_names_destroy(deps_names *names)
 
 bool deps_names_get(const deps_names *names, char kind, const char *key, size_t *ret_value)
 {
-    const entry *found = find(names, kind, key, hash_of(kind, key));
+    const entry *found = find(names, kind, key, hash_of(names, kind, key));
     if (found->key == NULL)
         return false;
     *ret_value = found->value;
@@ -86,7 +90,7 @@ bool deps_names_get(const deps_names *names, char kind, const char *key, size_t 
 
 static bool grow(deps_names *names)
 {
-    deps_names larger = {.size = names->size * 2, .count = names->count};
+    deps_names larger = {.seed = names->seed, .size = names->size * 2, .count = names->count};
     larger.entries = calloc(larger.size, sizeof *larger.entries);
     if (larger.entries == NULL)
         return false;
@@ -102,7 +106,7 @@ static bool grow(deps_names *names)
 
 bool deps_names_add(deps_names *names, char kind, const char *key, size_t value)
 {
-    uint64_t hash = hash_of(kind, key);
+    uint64_t hash = hash_of(names, kind, key);
     size_t length = strlen(key);
     char *copy = malloc(length + 2);
     if (copy == NULL || (2 * names->count >= names->size && !grow(names))) {

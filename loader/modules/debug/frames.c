@@ -111,7 +111,7 @@ typedef struct frame {
     pe_x64_code codes[PE_X64_MAX_SLOTS];
     uint32_t count;
     uint64_t depth;    /* bytes from RSP to the CFA */
-    uint64_t final;    /* the same when the prolog is over */
+    uint64_t base;     /* from where registers are saved to the CFA: see is_base */
     uint32_t location; /* bytes from the start of the function */
     bool has_register; /* the CFA goes by a frame register */
 } frame;
@@ -124,6 +124,12 @@ static bool moves_stack(const pe_x64_code *code, uint64_t *ret_size)
            code->operation == PE_X64_ALLOC_SMALL;
 }
 
+/* Registers are saved above what RSP is where the frame register is set, else after the prolog. */
+static bool is_base(const pe_x64_unwind *unwind, const pe_x64_code *code)
+{
+    return code->operation == PE_X64_SET_FPREG && unwind->frame_register != 0;
+}
+
 /* Codes are stored last first; false for those that cannot be told. */
 static bool read_codes(const pe_x64_unwind *unwind, frame *self)
 {
@@ -131,15 +137,17 @@ static bool read_codes(const pe_x64_unwind *unwind, frame *self)
     pe_x64_code code;
     pe_status status;
     uint64_t size;
-    *self = (frame){.depth = 8, .final = 8};
+    *self = (frame){.depth = 8, .base = 8};
     pe_x64_codes(unwind, &iter);
     while ((status = pe_x64_code_next(&iter, &code)) == PE_OK) {
         if (code.operation == PE_X64_PUSH_MACHFRAME || self->count == PE_X64_MAX_SLOTS)
             return false;
         if (code.operation == PE_X64_EPILOG)
             continue;
+        if (is_base(unwind, &code))
+            self->base = 8;
         if (moves_stack(&code, &size))
-            self->final += size;
+            self->base += size;
         self->codes[self->count++] = code;
     }
     return status == PE_END;
@@ -154,17 +162,18 @@ static void advance(ldr__bytes *bytes, frame *self, uint32_t to)
     self->location = to;
 }
 
-/* A register lies so many bytes below the CFA. */
-static void add_saved(ldr__bytes *bytes, uint32_t column, uint64_t below)
+/* A register lies so many bytes below the CFA, or above it: in the home space of the caller. */
+static void add_saved(ldr__bytes *bytes, uint32_t column, int64_t below)
 {
     add_byte(bytes, DW_CFA_OFFSET_EXTENDED_SF);
     add_uleb(bytes, column);
-    add_sleb(bytes, (int64_t)(below / 8));
+    add_sleb(bytes, below / 8);
 }
 
 static void add_code(ldr__bytes *bytes, frame *self, const pe_x64_code *code)
 {
     uint64_t size;
+    int64_t below = (int64_t)self->base - (int64_t)code->value;
     if (moves_stack(code, &size)) {
         self->depth += size;
         if (!self->has_register) {
@@ -173,11 +182,11 @@ static void add_code(ldr__bytes *bytes, frame *self, const pe_x64_code *code)
         }
     }
     if (code->operation == PE_X64_PUSH_NONVOL)
-        add_saved(bytes, columns[code->info & 15], self->depth);
+        add_saved(bytes, columns[code->info & 15], (int64_t)self->depth);
     else if (code->operation == PE_X64_SAVE_NONVOL || code->operation == PE_X64_SAVE_NONVOL_FAR)
-        add_saved(bytes, columns[code->info & 15], self->final - code->value);
+        add_saved(bytes, columns[code->info & 15], below);
     else if (code->operation == PE_X64_SAVE_XMM128 || code->operation == PE_X64_SAVE_XMM128_FAR)
-        add_saved(bytes, XMM_COLUMN + (code->info & 15u), self->final - code->value);
+        add_saved(bytes, XMM_COLUMN + (code->info & 15u), below);
 }
 
 /* The frame register is that many bytes above what RSP is at this place. */
@@ -195,7 +204,7 @@ static void add_codes(ldr__bytes *bytes, frame *self, const pe_x64_unwind *unwin
         const pe_x64_code *code = &self->codes[i];
         if (!at_once)
             advance(bytes, self, code->prolog_offset);
-        if (code->operation == PE_X64_SET_FPREG && unwind->frame_offset <= self->depth)
+        if (is_base(unwind, code) && unwind->frame_offset <= self->depth)
             add_register(bytes, self, unwind);
         else
             add_code(bytes, self, code);
@@ -224,6 +233,13 @@ static bool add_chain(ldr__bytes *bytes, const pe_image *image, const pe_x64_fun
     return true;
 }
 
+/* Functions may share codes, whose frames are longer than they. */
+static bool pays(const pe_image *image, const pe_x64_function *function, uint64_t size)
+{
+    enum { COST_BYTE = 4 };
+    return pe_charge(image, function->begin, COST_BYTE * size) == PE_OK;
+}
+
 static void add_function(ldr__bytes *bytes, const ldr_module *module, const pe_image *image,
                          const pe_x64_function *function)
 {
@@ -232,21 +248,23 @@ static void add_function(ldr__bytes *bytes, const ldr_module *module, const pe_i
     ldr__bytes_number(bytes, 0, 4); /* the CIE is the first entry of the section */
     ldr__bytes_number(bytes, (uintptr_t)ldr_module_base(module) + function->begin.value, 8);
     ldr__bytes_number(bytes, function->end.value - function->begin.value, 8);
-    if (add_chain(bytes, image, function))
+    bool is_told = add_chain(bytes, image, function);
+    if (is_told)
         end_entry(bytes, start);
-    else if (!bytes->has_failed)
+    if (!bytes->has_failed && !(is_told && pays(image, function, bytes->size - start)))
         bytes->size = start;
 }
 
 void ldr__frames_make(const ldr_module *module, ldr__bytes *bytes)
 {
-    const pe_image *image = ldr_view_image(ldr_module_view(module));
+    pe_budget budget;
+    pe_image image = ldr__debug_image(module, &budget);
     pe_x64_function_iter iter;
     pe_x64_function function;
     add_common(bytes);
-    pe_x64_functions(image, &iter);
+    pe_x64_functions(&image, &iter);
     while (!bytes->has_failed && pe_x64_function_next(&iter, &function) == PE_OK) {
         if (function.begin.value < function.end.value)
-            add_function(bytes, module, image, &function);
+            add_function(bytes, module, &image, &function);
     }
 }

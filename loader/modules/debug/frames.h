@@ -17,7 +17,8 @@ void ldr__bytes_number(ldr__bytes *bytes, uint64_t value, uint32_t size); /* lit
 /*
  * The contents of a section .debug_frame for the functions of a module: what their prologs do, code
  * by code. Epilogs are not described: there is no frame in them. Functions whose unwind data is
- * broken, or chained beyond what is followed, are left out.
+ * broken, or chained beyond what is followed, are left out, and those that a hostile image has too
+ * many of (ldr__debug_image).
  */
 void ldr__frames_make(const ldr_module *module, ldr__bytes *bytes);
 

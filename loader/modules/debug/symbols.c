@@ -5,8 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of hostile tables no more is read: real images have 180,000 functions at the most. */
+#include "section/object.h"
+
+/* Real images have 180,000 functions at the most. */
 enum { SYMBOLS_MAX = 1 << 20, NAME_MAX_SIZE = 512 };
+
+pe_image ldr__debug_image(const ldr_module *module, pe_budget *ret_budget)
+{
+    pe_image image = *ldr_view_image(module->view);
+    *ret_budget = pe_budget_for(module->view->section->file_size);
+    image.budget = ret_budget;
+    return image;
+}
 
 /* What an unnamed function has for a name until all are known. */
 #define UNNAMED 0
@@ -187,18 +197,19 @@ static void join_all(ldr__code_symbols *symbols, const pe_image *image)
 
 ldr_status ldr__code_symbols_make(const ldr_module *module, ldr__code_symbols *ret_symbols)
 {
-    const pe_image *image = ldr_view_image(ldr_module_view(module));
+    pe_budget budget;
+    pe_image image = ldr__debug_image(module, &budget);
     uint32_t empty;
     *ret_symbols = (ldr__code_symbols){0};
     ldr_status status = add_name(ret_symbols, "", &empty);
     if (status == LDR_OK)
-        status = add_functions(ret_symbols, image);
+        status = add_functions(ret_symbols, &image);
     if (status == LDR_OK)
-        status = add_exports(ret_symbols, module, image);
+        status = add_exports(ret_symbols, module, &image);
     if (status != LDR_OK)
         return status;
     if (ret_symbols->count > 0)
         qsort(ret_symbols->items, ret_symbols->count, sizeof *ret_symbols->items, compare);
-    join_all(ret_symbols, image);
+    join_all(ret_symbols, ldr_view_image(module->view));
     return name_rest(ret_symbols, module);
 }

@@ -17,6 +17,9 @@ typedef struct ldr__code_symbols {
     uint32_t names_size, names_capacity;
 } ldr__code_symbols;
 
+/* The module's image, whose tables are read as far as `ret_budget` pays for: one for its file. */
+pe_image ldr__debug_image(const ldr_module *module, pe_budget *ret_budget);
+
 /*
  * Exports of code, "zlib1!crc32", and functions that only the unwind table knows, "zlib1!+0x1230".
  * How long an export is says the unwind table; else it goes up to the next. Characters that are not

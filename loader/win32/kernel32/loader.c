@@ -148,11 +148,16 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
         return STATUS_DLL_NOT_FOUND;
     if (name != NULL && (copy = strndup(name->buffer, name->length)) == NULL)
         return STATUS_NO_MEMORY;
-    ldr_status status = ldr_symbol_find(module, copy, ordinal, ret_address, NULL);
+    void *found = NULL;
+    ldr_status status = ldr_symbol_find(module, copy, ordinal, &found, NULL);
+    const void *address = found;
+    if (status == LDR_OK)
+        address = ldr__trace_found(module, copy, copy != NULL ? 0 : ordinal, found);
     free(copy);
     ldr__thread_continue_exit();
     if (status != LDR_OK)
         return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_PROCEDURE_NOT_FOUND;
+    *ret_address = (void *)(uintptr_t)address;
     return STATUS_SUCCESS;
 }
 

@@ -240,19 +240,19 @@ static DWORD missing_error(ldr_status status)
 static void *LDR_WINAPI guest_GetProcAddress(void *base, const char *name)
 {
     ldr_module *module = base ? module_from(base) : program();
+    bool by_name = (uintptr_t)name >= ORDINALS_END;
+    uint32_t ordinal = by_name ? 0 : (uint32_t)(uintptr_t)name;
     if (module == NULL)
         return NULL;
     /* Names are this long at the most. To look here, before anything is locked, lets a guest that
      * gave a bad pointer go on after the exception. */
-    if ((uintptr_t)name >= ORDINALS_END && strlen(name) > UINT16_MAX)
+    if (by_name && strlen(name) > UINT16_MAX)
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
-    const bool by_ordinal = (uintptr_t)name < ORDINALS_END;
     void *address = NULL;
-    ldr_status status = ldr_symbol_find(module, by_ordinal ? NULL : name,
-                                        by_ordinal ? (uint32_t)(uintptr_t)name : 0, &address, NULL);
+    ldr_status status = ldr_symbol_find(module, by_name ? name : NULL, ordinal, &address, NULL);
     if (status != LDR_OK)
-        ldr__set_last_error(missing_error(status));
-    return address;
+        return ldr__set_last_error(missing_error(status)), NULL;
+    return (void *)(uintptr_t)ldr__trace_found(module, by_name ? name : NULL, ordinal, address);
 }
 
 /* ---- File names ---- */

@@ -1,4 +1,4 @@
-/* trace/thunks.c: a thunk for each import slot. */
+/* trace/thunks.c: a thunk for each import slot, and for what GetProcAddress has found. */
 #include "win32/trace/trace.h"
 
 #include <stdlib.h>
@@ -116,20 +116,25 @@ static block *block_with_room(ldr__process *process)
     return b;
 }
 
-/* The thunk, NULL when out of memory; the process is locked. */
-static void *take_slot(ldr__process *process, ldr__traced *traced)
+static void *thunk_of(const ldr__traced *traced)
+{
+    return traced->block->code + (traced->slot - slots_of(traced->block)) * CODE_SIZE;
+}
+
+/* False when out of memory; the process is locked. */
+static bool take_slot(ldr__process *process, ldr__traced *traced)
 {
     block *b = block_with_room(process);
     unsigned index = 0;
     if (b == NULL)
-        return NULL;
+        return false;
     while (slots_of(b)[index] != NULL)
         index++;
     traced->slot = &slots_of(b)[index];
     *traced->slot = traced;
     traced->block = b;
     b->used++;
-    return b->code + index * CODE_SIZE;
+    return true;
 }
 
 /* ---- Sites ---- */
@@ -162,6 +167,7 @@ static ldr__traced *traced_new(const ldr__trace_site *site)
         return NULL;
     atomic_init(&traced->references, 1);
     traced->site.importer = site->importer;
+    traced->site.target = site->target;
     traced->site.ordinal = site->ordinal;
     traced->site.address = site->address;
     bool is_copied = copy(site->importer_name, &traced->site.importer_name);
@@ -177,43 +183,122 @@ static ldr__traced *traced_new(const ldr__trace_site *site)
     return traced;
 }
 
-void *ldr__trace_create(ldr__process *process, const ldr__trace_site *site)
+/* ---- Lists: the process is locked ---- */
+
+static bool is_same_text(const char *a, const char *b)
 {
-    ldr__traced *traced = traced_new(site);
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Whether calls are told in the same way. GetProcAddress gives one address whatever the name. */
+static bool is_same_site(const ldr__trace_site *a, const ldr__trace_site *b)
+{
+    if (a->address != b->address || !is_same_text(a->importer_name, b->importer_name))
+        return false;
+    return a->importer_name == NULL ||
+           (is_same_text(a->dll, b->dll) && is_same_text(a->function, b->function) &&
+            a->ordinal == b->ordinal && is_same_text(a->provider, b->provider));
+}
+
+/* The link to it, or to the end of the list. */
+static ldr__traced **find(ldr__traced **list, const ldr__trace_site *site)
+{
+    while (*list != NULL && !is_same_site(&(*list)->site, site))
+        list = &(*list)->next;
+    return list;
+}
+
+static void move(ldr__traced **from, ldr__traced **to)
+{
+    ldr__traced *traced = *from;
+    *from = traced->next;
+    traced->next = *to;
+    *to = traced;
+}
+
+/* Whatever was loaded again gets the thunk that it had. */
+static void *take_again(ldr__process *process, const ldr__trace_site *site)
+{
+    ldr__traced **known = find(&process->traced_alone, site), *traced = *known;
     if (traced == NULL)
         return NULL;
+    traced->site.importer = site->importer;
+    traced->site.target = site->target;
+    if (site->importer != NULL)
+        move(known, &process->traced);
+    return thunk_of(traced);
+}
+
+/* The thunk of `traced`, which the list takes over; NULL when out of memory. */
+static void *add(ldr__process *process, ldr__traced *traced)
+{
+    ldr__traced **list = traced->site.importer != NULL ? &process->traced : &process->traced_alone;
+    if (!take_slot(process, traced))
+        return NULL;
+    traced->next = *list;
+    *list = traced;
+    return thunk_of(traced);
+}
+
+void *ldr__trace_create(ldr__process *process, const ldr__trace_site *site)
+{
     pthread_mutex_lock(&process->lock);
-    void *thunk = take_slot(process, traced);
-    if (thunk != NULL) {
-        traced->next = process->traced;
-        process->traced = traced;
-    }
+    void *thunk = take_again(process, site);
+    ldr__traced *traced = thunk == NULL ? traced_new(site) : NULL;
+    if (traced != NULL)
+        thunk = add(process, traced);
     pthread_mutex_unlock(&process->lock);
-    if (thunk == NULL)
+    if (thunk == NULL && traced != NULL)
         ldr__traced_leave(traced);
     return thunk;
 }
 
-void ldr__trace_release(ldr__process *process, const ldr_module *importer)
+static void release(ldr__traced **link)
+{
+    ldr__traced *traced = *link;
+    *link = traced->next;
+    *traced->slot = NULL;
+    traced->block->used--;
+    ldr__traced_leave(traced);
+}
+
+/* An import of a module that goes, or of one that stays; the link to the next one. */
+static ldr__traced **release_import(ldr__process *process, ldr__traced **link,
+                                    const ldr_module *module)
+{
+    ldr__trace_site *site = &(*link)->site;
+    if (site->target == module)
+        site->target = NULL;
+    if (site->importer != module)
+        return &(*link)->next;
+    site->importer = NULL;
+    if (site->target != NULL)
+        move(link, &process->traced_alone);
+    else
+        release(link);
+    return link;
+}
+
+void ldr__trace_release(ldr__process *process, const ldr_module *module)
 {
     pthread_mutex_lock(&process->lock);
-    for (ldr__traced **at = &process->traced; *at != NULL;) {
-        ldr__traced *traced = *at;
-        if (importer != NULL && traced->site.importer != importer) {
-            at = &traced->next;
-            continue;
-        }
-        *at = traced->next;
-        *traced->slot = NULL;
-        traced->block->used--;
-        ldr__traced_leave(traced);
+    for (ldr__traced **link = &process->traced; *link != NULL;)
+        link = release_import(process, link, module);
+    for (ldr__traced **link = &process->traced_alone; *link != NULL;) {
+        if ((*link)->site.target == module)
+            release(link);
+        else
+            link = &(*link)->next;
     }
     pthread_mutex_unlock(&process->lock);
 }
 
 void ldr__trace_destroy(ldr__process *process)
 {
-    ldr__trace_release(process, NULL);
+    while (process->traced != NULL)
+        release(&process->traced);
+    while (process->traced_alone != NULL)
+        release(&process->traced_alone);
     while (process->trace_blocks != NULL) {
         block *b = process->trace_blocks;
         process->trace_blocks = b->next;

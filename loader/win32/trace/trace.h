@@ -1,7 +1,8 @@
 /*
  * trace/trace.h: calls through imports, told as they happen.
  *
- *   trace/thunks.c      one thunk for each import slot, which leads to
+ *   trace/thunks.c      one thunk for each import slot, and for each function that GetProcAddress
+ *                       has found, which leads to
  *   trace/entry.S       what saves the registers, and what takes the place of a return address
  *   trace/calls.c       the calls that a thread is in, and their events
  *   trace/values.c      arguments and results by their types
@@ -19,7 +20,11 @@
 
 typedef struct ldr__prototype ldr__prototype;
 
-/* An import slot. It lives as long as its importer, and as calls through it are under way. */
+/*
+ * An import slot, or a function found by GetProcAddress. It lives as long as the module that has
+ * the function, since an importer may have given away the address that it has got; and as calls
+ * through it are under way.
+ */
 typedef struct ldr__traced {
     struct ldr__traced *next;
     atomic_uint references;
@@ -44,7 +49,7 @@ _Static_assert(sizeof(ldr__trace_registers) == 144, "trace/entry.S");
 /* ---- thunks.c: as in ldr__environment ---- */
 
 void *ldr__trace_create(ldr__process *process, const ldr__trace_site *site);
-void ldr__trace_release(ldr__process *process, const ldr_module *importer);
+void ldr__trace_release(ldr__process *process, const ldr_module *module);
 void ldr__trace_destroy(ldr__process *process);
 /* One call less is under way. */
 void ldr__traced_leave(ldr__traced *traced);

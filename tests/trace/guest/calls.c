@@ -83,6 +83,91 @@ static void give_odd_texts(void)
     free(long_text);
 }
 
+/* ---- Found by GetProcAddress ---- */
+
+typedef int WINAPI text_length(const WCHAR *);
+
+static void *found(const char *dll, const char *function)
+{
+    return (void *)GetProcAddress(GetModuleHandleA(dll), function);
+}
+
+static void find(void)
+{
+    text_length *length = (text_length *)found("kernel32.dll", "lstrlenW");
+    int *data = found("provider.dll", "counter");
+    printf("found: %d, the same again: %d, data: %d\n", length(L"found"),
+           (void *)length == found("kernel32.dll", "lstrlenW"), data == &counter);
+}
+
+/* ---- Given away ---- */
+
+typedef int WINAPI narrow_length(const char *);
+
+/* What giver.dll has imported; it is gone by then. */
+static narrow_length *given(void)
+{
+    HMODULE giver = LoadLibraryA("giver.dll");
+    void *(*give)(void) = (void *(*)(void))(void *)GetProcAddress(giver, "give");
+    narrow_length *length = (narrow_length *)give();
+    FreeLibrary(giver);
+    return length;
+}
+
+static void take(void)
+{
+    narrow_length *first = given(), *second = given();
+    printf("given: %d, the same again: %d\n", first("given"), first == second);
+}
+
+/* ---- Stacks ---- */
+
+enum { STACK_SIZE = 1 << 16 };
+
+static _Alignas(16) char stack[STACK_SIZE];
+static char *first_stack; /* a place on it that is free */
+
+/* Calls `function` with the stack at `top`. */
+void call_on(void *top, void (*function)(void));
+__asm__(".globl call_on\n"
+        "call_on: push %rbp\n mov %rsp, %rbp\n mov %rcx, %rsp\n sub $32, %rsp\n"
+        " call *%rdx\n mov %rbp, %rsp\n pop %rbp\n ret");
+
+static void on_first_stack(void)
+{
+    printf("on the first stack: %d\n", length_of("first"));
+}
+
+static int go_back(int from)
+{
+    call_on(first_stack, on_first_stack);
+    return from;
+}
+
+static void on_second_stack(void)
+{
+    printf("on the second stack: %d\n", count_down(3, go_back));
+}
+
+static int go_there(int from)
+{
+    char here[STACK_SIZE];
+    first_stack = here + STACK_SIZE - (size_t)(here + STACK_SIZE) % 16 - 4096;
+    call_on(stack + STACK_SIZE, on_second_stack);
+    return from;
+}
+
+/* As coroutines do: calls on one stack return when those on another are under way. */
+static void change_stacks(void)
+{
+    printf("stacks: %d\n", count_down(8, go_there));
+}
+
+/* make_room moves its return address down. */
+int call_make_room(void);
+__asm__(".globl call_make_room\n"
+        "call_make_room: sub $8, %rsp\n call *__imp_make_room(%rip)\n add $72, %rsp\n ret");
+
 int main(void)
 {
     printf("%d %s %g %c %d %g %s %d %d %d %g %d %d %d %d %d %d %d %s %d\n", 1, "two", 3.5, '4', 5,
@@ -97,5 +182,9 @@ int main(void)
     jump();
     start_threads();
     give_odd_texts();
+    find();
+    take();
+    change_stacks();
+    printf("room: %d\n", call_make_room());
     return 5;
 }

@@ -1,0 +1,5 @@
+/* chain.dll: see chain.def. */
+int step_40(void)
+{
+    return 40;
+}
