@@ -38,8 +38,9 @@ typedef struct ldr__environment {
     void (*destroy)(void *state);
 
     /* Calls `visit` with the host's path of each folder of the guest's PATH, until one says true.
-       NULL: there is no PATH. */
-    void (*path_folders)(void *state, bool (*visit)(void *user, const char *folder), void *user);
+       LDR_NO_MEMORY when not all could be told. NULL: there is no PATH. */
+    ldr_status (*path_folders)(void *state, bool (*visit)(void *user, const char *folder),
+                               void *user);
     /* The host's path ("a/b", "/a/b", "./a") for a guest's ("a\b", "Z:\a\b", "Z:a"), allocated
        with ldr__os_alloc. LDR_FILE_NOT_FOUND (no such drive), LDR_NO_MEMORY. */
     ldr_status (*host_path)(void *state, const char *guest_path, char **ret_path);
@@ -158,9 +159,10 @@ typedef enum ldr__keep {
 /*
  * GetModuleHandleEx: the module that a load by this name would find loaded, or that has this path;
  * nothing is looked for in folders. One that is being unloaded is there for its own DllMain. Found
- * and kept in one step. Waits for no DllMain. Borrowed, NULL if there is none.
+ * and kept in one step. Waits for no DllMain. Borrowed. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY.
  */
-ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how);
+ldr_status ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how,
+                             ldr_module **ret_module);
 
 /* SetDefaultDllDirectories. LDR_INVALID_ARGUMENT. */
 ldr_status ldr__guest_set_default_flags(ldr_context *ctx, uint32_t flags);

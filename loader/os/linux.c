@@ -77,6 +77,9 @@ static ldr_status status_of_open(void)
         return LDR_NOT_A_FILE;
     case ENOMEM:
         return LDR_NO_MEMORY;
+    case EMFILE:
+    case ENFILE:
+        return LDR_OS_ERROR;
     default:
         return LDR_IO_ERROR;
     }

@@ -46,6 +46,9 @@ static ldr_status status_of_file(int error)
         return LDR_TOO_BIG;
     case ENOMEM:
         return LDR_NO_MEMORY;
+    case EMFILE:
+    case ENFILE:
+        return LDR_OS_ERROR;
     default:
         return LDR_IO_ERROR;
     }

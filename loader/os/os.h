@@ -65,7 +65,7 @@ uint64_t ldr__os_thread_id(void);
 
 /*
  * Opens a regular file for reading. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE (folder, device, pipe: never
- * blocks on one), LDR_IO_ERROR, LDR_NO_MEMORY.
+ * blocks on one), LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR (no descriptor).
  */
 ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
                              ldr__file_id *ret_id);
@@ -86,7 +86,7 @@ bool ldr__os_file_executable(ldr__handle file);
 /*
  * Opens a regular file for reading, and for writing as well with `writes`. *ret_created: it was
  * made. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_EXISTS (LDR_CREATE_NEW), LDR_ACCESS_DENIED,
- * LDR_IO_ERROR, LDR_NO_MEMORY.
+ * LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR (no descriptor).
  */
 ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr_disposition disposition,
                                  ldr__handle *ret_file, bool *ret_created);

@@ -119,6 +119,8 @@ uint32_t ldr__nt_status_of(ldr_status status)
         return PE_NT_OBJECT_NAME_COLLISION;
     case LDR_NAME_NOT_FOUND:
         return PE_NT_OBJECT_NAME_NOT_FOUND;
+    case LDR_OS_ERROR: /* descriptors, threads or the like are short */
+        return PE_NT_INSUFFICIENT_RESOURCES;
     default:
         return PE_NT_UNSUCCESSFUL;
     }

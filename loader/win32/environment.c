@@ -150,10 +150,10 @@ static ldr_status environment_create(ldr_context *ctx, const ldr_context_options
     return LDR_OK;
 }
 
-static void environment_path_folders(void *state, bool (*visit)(void *user, const char *folder),
-                                     void *user)
+static ldr_status
+environment_path_folders(void *state, bool (*visit)(void *user, const char *folder), void *user)
 {
-    ldr__path_folders_each(state, visit, user);
+    return ldr__path_folders_each(state, visit, user);
 }
 
 /* "Z:a" is relative to the current folder, and no bare name. */

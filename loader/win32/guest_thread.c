@@ -265,7 +265,6 @@ static void *guest_thread_main(void *user)
     if (request.program != NULL && request.process->start != NULL)
         take_known_id(thread);
     ldr__gs_set((uint64_t)(uintptr_t)thread);
-    ldr__fault_thread_begin(thread);
     run_guest_thread(thread, &request);
     ldr__fault_thread_end(thread);
     finish_thread(thread);

@@ -41,8 +41,8 @@ static DWORD error_of(ldr_status status)
         return ERROR_FILE_NOT_FOUND;
     case LDR_NO_MEMORY:
         return ERROR_NOT_ENOUGH_MEMORY;
-    default:
-        return ERROR_GEN_FAILURE;
+    default: /* descriptors are short; the name's lock is not to be had */
+        return ERROR_NO_SYSTEM_RESOURCES;
     }
 }
 

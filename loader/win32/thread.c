@@ -33,18 +33,24 @@ void ldr__gs_set(uint64_t base)
 
 /* ---- Thread blocks ---- */
 
-static void set_stack_bounds(ldr__teb *teb)
+/*
+ * False when memory or descriptors are short. A host that does not tell (of the first thread it
+ * does in /proc) has threads whose exceptions find no handler.
+ */
+static bool set_stack_bounds(ldr__teb *teb)
 {
     pthread_attr_t attributes;
     void *lowest = NULL;
     size_t size = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return;
+    int failed = pthread_getattr_np(pthread_self(), &attributes);
+    if (failed != 0)
+        return failed != ENOMEM && failed != EMFILE && failed != ENFILE;
     pthread_attr_getstack(&attributes, &lowest, &size);
     pthread_attr_destroy(&attributes);
     teb->stack_base = (char *)lowest + size;
     teb->stack_limit = lowest;
     teb->deallocation_stack = lowest;
+    return true;
 }
 
 static void thread_release(ldr__thread *thread)
@@ -74,7 +80,6 @@ static void fill_thread(ldr__thread *thread, ldr__process *process)
     thread->teb.process_id = (uint64_t)getpid();
     thread->teb.thread_id = (uint64_t)thread->host_id;
     thread->object->id = (DWORD)thread->host_id;
-    set_stack_bounds(&thread->teb);
 }
 
 /* Static TLS and the list: one step, so that a TLS slot added meanwhile reaches the thread. */
@@ -89,6 +94,14 @@ static bool thread_list(ldr__thread *thread)
     }
     pthread_mutex_unlock(&process->lock);
     return listed;
+}
+
+/* The thread can be used, and found: all that needs memory. */
+static bool thread_begin(ldr__thread *thread)
+{
+    return set_stack_bounds(&thread->teb) &&
+           (!thread->made_by_guest || ldr__fault_thread_begin(thread)) &&
+           ldr__live_thread_add(thread) && thread_list(thread);
 }
 
 ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
@@ -106,8 +119,10 @@ ldr__thread *ldr__thread_new(ldr__process *process, ldr__thread_object *object)
     thread->object = object;
     thread->made_by_guest = made_by_guest;
     fill_thread(thread, process);
-    if (ldr__live_thread_add(thread) && thread_list(thread))
+    if (thread_begin(thread))
         return thread;
+    if (made_by_guest)
+        ldr__fault_thread_end(thread);
     thread_release(thread);
     return NULL;
 }

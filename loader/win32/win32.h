@@ -239,6 +239,7 @@ enum {
     ERROR_INVALID_ADDRESS = 487,
     ERROR_DLL_INIT_FAILED = 1114,
     ERROR_NO_UNICODE_TRANSLATION = 1113,
+    ERROR_NO_SYSTEM_RESOURCES = 1450,
     ERROR_TIMEOUT = 1460,
 };
 
@@ -441,8 +442,9 @@ bool ldr__seh_call(void *function, void *a, uint64_t b, void *c, uint64_t *ret_r
  * once. What faults in a guest is an exception of the guest from now on.
  */
 void ldr__faults_install(void);
-/* fault/stack.c. The first and the last that a guest thread does with its stack. */
-void ldr__fault_thread_begin(ldr__thread *thread);
+/* fault/stack.c. The first and the last that a guest thread does with its stack; false when memory
+ * is short, and the last is due then too. */
+bool ldr__fault_thread_begin(ldr__thread *thread);
 void ldr__fault_thread_end(ldr__thread *thread);
 /*
  * Whether `address` is in the last pages of the thread's stack, which nobody could use before:

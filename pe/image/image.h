@@ -104,6 +104,7 @@ PE_API const char *pe_status_text(pe_status status);
     X(INVALID_IMAGE_FORMAT, 0xC000007Bu)        \
     X(DISK_FULL, 0xC000007Fu)                   \
     X(NOT_MAPPED_DATA, 0xC0000088u)             \
+    X(INSUFFICIENT_RESOURCES, 0xC000009Au)      \
     X(INVALID_PARAMETER_3, 0xC00000F1u)         \
     X(INVALID_PARAMETER_4, 0xC00000F2u)         \
     X(INVALID_PARAMETER_5, 0xC00000F3u)         \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "support/image_builder.h"
+#include "support/traced.h"
 
 const char *const made_names[MADE_DLLS] = {"m0.dll",  "m1.dll",  "m2.dll",  "m3.dll",  "m4.dll",
                                            "m5.dll",  "m6.dll",  "m7.dll",  "m8.dll",  "m9.dll",
@@ -88,11 +89,21 @@ static bool provide(void *user, const char *name, ldr_bundle_file *ret_file)
     return false;
 }
 
+ldr_status made_context_create(ldr_context **ret_ctx)
+{
+    const ldr_context_options *traced = traced_options();
+    ldr_context_options options = {.size = sizeof options, .bundle = provide};
+    if (traced != NULL) {
+        options.trace = traced->trace;
+        options.trace_user = traced->trace_user;
+    }
+    return ldr_context_create(&options, ret_ctx);
+}
+
 ldr_context *made_context(void)
 {
-    const ldr_context_options options = {.size = sizeof options, .bundle = provide};
     ldr_context *ctx;
-    cr_assert_eq(ldr_context_create(&options, &ctx), LDR_OK);
+    cr_assert_eq(made_context_create(&ctx), LDR_OK);
     return ctx;
 }
 

@@ -16,8 +16,10 @@ extern const char *const made_names[MADE_DLLS];
 void made_build(void);
 void made_free(void);
 
-/* A context whose DLLs all come from the graph, through the bundle. */
-ldr_context *made_context(void);
+/* A context whose DLLs all come from the graph, through the bundle; traced as traced_options says.
+ */
+ldr_status made_context_create(ldr_context **ret_ctx);
+ldr_context *made_context(void); /* the test fails when there is none */
 
 /* The calling thread's TLS counter of a DLL: 1000 times its number, one more for each call of its
  * TLS callback and of its DllMain on that thread. */

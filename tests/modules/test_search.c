@@ -675,6 +675,14 @@ Test(search, find_says_where_and_loads_nothing)
     img_free(&files.image);
 }
 
+static ldr_module *guest_module(ldr_context *ctx, const char *name)
+{
+    ldr_module *module = NULL;
+    ldr_status status = ldr__guest_module(ctx, name, LDR__KEEP_NOT, &module);
+    cr_assert_eq(status, module != NULL ? LDR_OK : LDR_DLL_NOT_FOUND);
+    return module;
+}
+
 Test(search, guest_asks_for_loaded_modules_by_name_path_and_contract)
 {
     ldr_context *ctx = context_of(LDR_POLICY_PLUGIN, NULL);
@@ -683,17 +691,17 @@ Test(search, guest_asks_for_loaded_modules_by_name_path_and_contract)
     folder_with("b", "y", "");
     ldr_module *first = folder_load(ctx, "a/y.dll"), *second = folder_load(ctx, "b/y.dll");
     ldr_module *host = ldr_module_find(ctx, "kernel32.dll");
-    cr_assert_eq(ldr__guest_module(ctx, "Y", LDR__KEEP_NOT), first);
-    cr_assert_eq(ldr__guest_module(ctx, "y.dll.", LDR__KEEP_NOT), first);
-    cr_assert_null(ldr__guest_module(ctx, "y.", LDR__KEEP_NOT));
-    cr_assert_eq(ldr__guest_module(ctx, "b\\Y", LDR__KEEP_NOT), second);
-    cr_assert_eq(ldr__guest_module(ctx, folder_path("B/Y"), LDR__KEEP_NOT), second);
-    cr_assert_null(ldr__guest_module(ctx, "c\\y", LDR__KEEP_NOT));
-    cr_assert_null(ldr__guest_module(ctx, "/y.dll", LDR__KEEP_NOT));
-    cr_assert_null(ldr__guest_module(ctx, "C:\\y.dll", LDR__KEEP_NOT));
-    cr_assert_eq(ldr__guest_module(ctx, "api-ms-win-core-file-l1-2-2", LDR__KEEP_NOT), host);
-    cr_assert_eq(ldr__guest_module(ctx, "KernelBase", LDR__KEEP_NOT), host);
-    cr_assert_null(ldr__guest_module(ctx, "api-ms-win-core-nothing-l1-2-2", LDR__KEEP_NOT));
+    cr_assert_eq(guest_module(ctx, "Y"), first);
+    cr_assert_eq(guest_module(ctx, "y.dll."), first);
+    cr_assert_null(guest_module(ctx, "y."));
+    cr_assert_eq(guest_module(ctx, "b\\Y"), second);
+    cr_assert_eq(guest_module(ctx, folder_path("B/Y")), second);
+    cr_assert_null(guest_module(ctx, "c\\y"));
+    cr_assert_null(guest_module(ctx, "/y.dll"));
+    cr_assert_null(guest_module(ctx, "C:\\y.dll"));
+    cr_assert_eq(guest_module(ctx, "api-ms-win-core-file-l1-2-2"), host);
+    cr_assert_eq(guest_module(ctx, "KernelBase"), host);
+    cr_assert_null(guest_module(ctx, "api-ms-win-core-nothing-l1-2-2"));
     ldr_context_destroy(ctx);
 }
 

@@ -8,7 +8,7 @@ static struct {
     unsigned fail_at;
     atomic_uint calls;
     const char *failed;
-    const char *ever_failed[32];
+    const char *ever_failed[64];
     atomic_long blocks, handles, bytes;
     void (*read_hook)(unsigned read, void *bytes, size_t *count);
     unsigned reads;
@@ -80,7 +80,7 @@ void faulty_os_noexec(void)
     os.noexec = true;
 }
 
-static bool fails(const char *name)
+bool faulty_os_call(const char *name)
 {
     unsigned call = atomic_fetch_add(&os.calls, 1);
     if (os.call_hook != NULL)
@@ -89,6 +89,11 @@ static bool fails(const char *name)
     if (now)
         note_failure(name);
     return now || (os.missing != NULL && strcmp(os.missing, name) == 0);
+}
+
+static bool fails(const char *name)
+{
+    return faulty_os_call(name);
 }
 
 /* `--wrap=f` sends calls of f to __wrap_f, and calls of __real_f to f. */

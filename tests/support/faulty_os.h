@@ -15,6 +15,9 @@
  * too. Calls that cannot fail (free, close, unmap, lock, unlock) are not counted. */
 void faulty_os_fail_at(unsigned call, bool and_all_later);
 
+/* Counts a call of something else that can fail, and says whether it has to. */
+bool faulty_os_call(const char *name);
+
 /* No call fails any more. Returns how many there were since faulty_os_fail_at. */
 unsigned faulty_os_stop(void);
 

@@ -162,11 +162,13 @@ static ldr_module *find_dying(const ldr_context *ctx, const char *name)
     return module;
 }
 
-ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how)
+ldr_status ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how,
+                             ldr_module **ret_module)
 {
     char *file = NULL;
-    if (ldr__search_file_name(ctx, name, &file) != LDR_OK)
-        return NULL;
+    ldr_status status = ldr__search_file_name(ctx, name, &file);
+    if (status != LDR_OK)
+        return status == LDR_FILE_NOT_FOUND ? LDR_DLL_NOT_FOUND : status;
     ldr__table_lock(ctx);
     ldr_module *module = strchr(file, '/') ? with_path(ctx, file) : with_name(ctx, file);
     if (!module)
@@ -175,7 +177,10 @@ ldr_module *ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how)
         ldr__module_keep_as(module, how);
     ldr__table_unlock(ctx);
     ldr__os_free(file);
-    return module;
+    if (!module)
+        return LDR_DLL_NOT_FOUND;
+    *ret_module = module;
+    return LDR_OK;
 }
 
 /* The host's path of a file: among modules of its name, whatever links lead there. */

@@ -174,9 +174,11 @@ static bool look_in_path_folder(void *user, const char *folder)
 static ldr_status look_in_path(search *self)
 {
     path_walk walk = {.self = self, .status = LDR_FILE_NOT_FOUND};
+    ldr_status status = LDR_OK;
     if (ldr__default_environment.path_folders)
-        ldr__default_environment.path_folders(self->ctx->environment, look_in_path_folder, &walk);
-    return walk.status;
+        status = ldr__default_environment.path_folders(self->ctx->environment, look_in_path_folder,
+                                                       &walk);
+    return status == LDR_OK ? walk.status : status;
 }
 
 static ldr_status look_in_known(search *self)

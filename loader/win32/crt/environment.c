@@ -96,16 +96,14 @@ static void remove_entry(ldr__crt_strings *strings, size_t index)
     memmove(strings->wide + index, strings->wide + index + 1, rest * sizeof(WCHAR *));
 }
 
-/* Puts "NAME=value" at `index`, the count of variables to append. Takes over both strings. */
-static bool put_entry(ldr__crt_strings *strings, size_t index, char *narrow, WCHAR *wide)
+/* Puts "NAME=value" at `index`, the count of variables to append, where there is room. Takes over
+ * both strings. */
+static void put_entry(ldr__crt_strings *strings, size_t index, char *narrow, WCHAR *wide)
 {
-    if (!strings->narrow[index] && !reserve(strings, index + 1, index))
-        return false;
     free(strings->narrow[index]);
     free(strings->wide[index]);
     strings->narrow[index] = narrow;
     strings->wide[index] = wide;
-    return true;
 }
 
 /* GetEnvironmentVariable knows what the runtime sets; the other way round it does not. */
@@ -114,37 +112,60 @@ static bool tell_process(ldr__crt *crt, const char *name, size_t name_length, co
     char *copy = strndup(name, name_length);
     DWORD error = ERROR_NOT_ENOUGH_MEMORY;
     if (copy)
-        error = ldr__environment_set(crt->process, copy, *value ? value : NULL);
+        error = ldr__environment_set(crt->process, copy, value);
     free(copy);
     return error == ERROR_SUCCESS || error == ERROR_ENVVAR_NOT_FOUND;
 }
 
-static int set_variable(ldr__crt *crt, const char *name, size_t name_length, const char *value)
+static bool remove_variable(ldr__crt *crt, const char *name, size_t name_length)
 {
-    if (!tell_process(crt, name, name_length, value))
-        return ldr__crt_set_errno(ENOMEM);
+    if (!tell_process(crt, name, name_length, NULL))
+        return false;
     ldr__crt_lock(crt);
     size_t index = find(&crt->environment, name, name_length);
-    bool done = true;
-    if (*value) {
-        size_t size = name_length + strlen(value) + 2;
-        char *narrow = malloc(size);
-        if (narrow) {
-            memcpy(narrow, name, name_length);
-            narrow[name_length] = '=';
-            strcpy(narrow + name_length + 1, value);
-        }
-        WCHAR *wide = narrow ? ldr__utf16_from(narrow) : NULL;
-        done = wide && put_entry(&crt->environment, index, narrow, wide);
-        if (!done) {
-            free(narrow);
-            free(wide);
-        }
-    } else if (crt->environment.narrow[index]) {
+    if (crt->environment.narrow[index])
         remove_entry(&crt->environment, index);
-    }
     ldr__crt_environment_publish(crt);
     ldr__crt_unlock(crt);
+    return true;
+}
+
+/* Takes over both strings if it succeeds, and else has changed nothing: the process, which can
+ * fail, is told when nothing else can. */
+static bool put_variable(ldr__crt *crt, size_t name_length, char *narrow, WCHAR *wide)
+{
+    ldr__crt_strings *strings = &crt->environment;
+    ldr__crt_lock(crt);
+    size_t index = find(strings, narrow, name_length);
+    bool has_room = strings->narrow[index] || reserve(strings, index + 1, index);
+    bool done = has_room && tell_process(crt, narrow, name_length, narrow + name_length + 1);
+    if (done)
+        put_entry(strings, index, narrow, wide);
+    ldr__crt_environment_publish(crt);
+    ldr__crt_unlock(crt);
+    return done;
+}
+
+static bool add_variable(ldr__crt *crt, const char *name, size_t name_length, const char *value)
+{
+    char *narrow = malloc(name_length + strlen(value) + 2);
+    if (narrow) {
+        memcpy(narrow, name, name_length);
+        narrow[name_length] = '=';
+        strcpy(narrow + name_length + 1, value);
+    }
+    WCHAR *wide = narrow ? ldr__utf16_from(narrow) : NULL;
+    if (wide && put_variable(crt, name_length, narrow, wide))
+        return true;
+    free(narrow);
+    free(wide);
+    return false;
+}
+
+static int set_variable(ldr__crt *crt, const char *name, size_t name_length, const char *value)
+{
+    bool done = *value ? add_variable(crt, name, name_length, value)
+                       : remove_variable(crt, name, name_length);
     return done ? 0 : ldr__crt_set_errno(ENOMEM);
 }
 

@@ -92,7 +92,9 @@ static int errno_of(ldr_status status)
     case LDR_DISK_FULL:
         return ENOSPC;
     case LDR_IO_ERROR:
-        return EMFILE; /* what else an open fails of */
+        return EIO;
+    case LDR_OS_ERROR:
+        return EMFILE;
     default:
         return EACCES;
     }

@@ -1,6 +1,7 @@
 /* crt/state.c: the state of the C runtimes, made and released. */
 #include "win32/crt/state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -50,7 +51,8 @@ ldr_status ldr__crt_create(ldr__process *process)
     process->crt = crt;
     crt->start_milliseconds = milliseconds_now();
     crt->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    ldr_status status = make_locks(crt);
+    /* A host without that locale has to do with ASCII. */
+    ldr_status status = !crt->unicode && errno == ENOMEM ? LDR_NO_MEMORY : make_locks(crt);
     if (status == LDR_OK)
         status = ldr__crt_descriptors_create(crt);
     if (status == LDR_OK)

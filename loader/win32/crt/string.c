@@ -129,7 +129,10 @@ static char *LDR_WINAPI guest_strtok_s(char *text, const char *delimiters, char 
 
 static char *LDR_WINAPI guest__strdup(const char *text)
 {
-    return text ? strdup(text) : NULL;
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
+        ldr__crt_set_errno(ENOMEM);
+    return copy;
 }
 
 static char *LDR_WINAPI guest__strrev(char *text)

@@ -101,6 +101,8 @@ static WCHAR *LDR_WINAPI guest__wcsdup(const WCHAR *text)
 {
     size_t size = text ? (ldr__wcslen(text) + 1) * sizeof *text : 0;
     WCHAR *copy = text ? malloc(size) : NULL;
+    if (text && !copy)
+        ldr__crt_set_errno(ENOMEM);
     return copy ? memcpy(copy, text, size) : NULL;
 }
 

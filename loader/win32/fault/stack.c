@@ -12,18 +12,19 @@ enum {
 };
 
 /* One that is there already is a sanitizer's, and does as well. */
-static void add_alternate_stack(ldr__thread *thread)
+static bool add_alternate_stack(ldr__thread *thread)
 {
     stack_t present;
     if (sigaltstack(NULL, &present) != 0 || (present.ss_flags & SS_DISABLE) == 0)
-        return;
+        return true;
     void *stack = mmap(NULL, ALTERNATE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED)
-        return;
+        return false;
     if (sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = ALTERNATE}, NULL) == 0)
         thread->alternate_stack = stack;
     else
         munmap(stack, ALTERNATE);
+    return thread->alternate_stack != NULL;
 }
 
 static void remove_alternate_stack(ldr__thread *thread)
@@ -38,6 +39,8 @@ static void remove_alternate_stack(ldr__thread *thread)
 static bool close_reserve(ldr__thread *thread)
 {
     char *lowest = thread->teb.deallocation_stack;
+    if (lowest == NULL) /* not known */
+        return true;
     if (mprotect(lowest, RESERVE, PROT_NONE) != 0)
         return false;
     thread->stack_reserve_closed = true;
@@ -54,13 +57,13 @@ static bool open_reserve(ldr__thread *thread)
     return true;
 }
 
-void ldr__fault_thread_begin(ldr__thread *thread)
+bool ldr__fault_thread_begin(ldr__thread *thread)
 {
-    add_alternate_stack(thread);
-    close_reserve(thread);
+    return add_alternate_stack(thread) && close_reserve(thread);
 }
 
-/* The C library uses a thread's stack again for another thread. */
+/* The C library uses a thread's stack again for another thread. That pages are again as their
+ * neighbours are does not fail: the system has fewer ranges to keep, and had counted the memory. */
 void ldr__fault_thread_end(ldr__thread *thread)
 {
     if (thread->stack_reserve_closed)

@@ -202,13 +202,16 @@ static DWORD LDR_WINAPI guest_GetEnvironmentVariableW(const WCHAR *name, WCHAR *
     return result;
 }
 
-/* Writes `text` with its %NAME% replaced; what is no variable stays as it is. */
-static void expand(ldr__process *process, const char *text, FILE *out)
+/* Writes `text` with its %NAME% replaced; what is no variable stays as it is. False when out of
+ * memory. */
+static bool expand(ldr__process *process, const char *text, FILE *out)
 {
-    while (*text != 0) {
+    bool known = true;
+    while (*text != 0 && known) {
         const char *end = *text == '%' ? strchr(text + 1, '%') : NULL;
         char *name = end ? strndup(text + 1, (size_t)(end - text - 1)) : NULL;
         char *value = name ? ldr__environment_get(process, name) : NULL;
+        known = value != NULL || (name != NULL ? errno != ENOMEM : end == NULL);
         if (value != NULL)
             fputs(value, out);
         else
@@ -217,6 +220,7 @@ static void expand(ldr__process *process, const char *text, FILE *out)
         free(name);
         free(value);
     }
+    return known;
 }
 
 static DWORD LDR_WINAPI guest_ExpandEnvironmentStringsA(const char *text, char *ret_text,
@@ -225,12 +229,13 @@ static DWORD LDR_WINAPI guest_ExpandEnvironmentStringsA(const char *text, char *
     char *full = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&full, &length);
-    if (out != NULL) {
-        expand(ldr__process_self(), text, out);
-        fclose(out);
-    }
-    if (full == NULL)
+    bool done = out != NULL && expand(ldr__process_self(), text, out);
+    if (out != NULL && fclose(out) != 0)
+        done = false;
+    if (!done) {
+        free(full);
         return (DWORD)ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
+    }
     DWORD result = ldr__answer_text(full, ret_text, size);
     free(full);
     return result < size ? result + 1 : result;

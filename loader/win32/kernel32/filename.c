@@ -299,12 +299,11 @@ static DWORD LDR_WINAPI guest_GetFullPathNameW(const WCHAR *name, DWORD size, WC
                                                WCHAR **ret_file)
 {
     char *narrow = name ? ldr__utf8_from(name) : NULL;
-    if (narrow == NULL || narrow[0] == 0) {
+    if (name == NULL || name[0] == 0) {
         free(narrow);
-        ldr__set_last_error(name ? ERROR_INVALID_NAME : ERROR_INVALID_PARAMETER);
-        return 0;
+        return (DWORD)ldr__win_error(name ? ERROR_INVALID_NAME : ERROR_INVALID_PARAMETER);
     }
-    char *full = ldr__path_full(narrow);
+    char *full = narrow ? ldr__path_full(narrow) : NULL;
     free(narrow);
     if (full == NULL)
         return (DWORD)ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);

@@ -115,20 +115,20 @@ static find *find_new(char *path)
     return NULL;
 }
 
-static bool fill(const find *search, const char *name, WIN32_FIND_DATAW *ret_data)
+static DWORD fill(const find *search, const char *name, WIN32_FIND_DATAW *ret_data)
 {
     ldr__file_facts facts;
     size_t size = strlen(search->folder_path) + strlen(name) + 2;
     char *path = malloc(size);
     if (path == NULL)
-        return false;
+        return ERROR_NOT_ENOUGH_MEMORY;
     strcpy(path, search->folder_path);
     strcat(path, "/");
     strcat(path, name);
     bool known = ldr__file_facts_get(-1, path, &facts);
     free(path);
     if (!known)
-        return false; /* gone meanwhile, or a link to nothing */
+        return ERROR_FILE_NOT_FOUND; /* gone meanwhile, or a link to nothing */
     memset(ret_data, 0, sizeof *ret_data);
     ret_data->head = (find_head){.attributes = facts.attributes,
                                  .created = facts.created,
@@ -137,20 +137,21 @@ static bool fill(const find *search, const char *name, WIN32_FIND_DATAW *ret_dat
                                  .size_high = (DWORD)(facts.size >> 32),
                                  .size_low = (DWORD)facts.size};
     ldr__utf8_to_utf16(name, strlen(name), ret_data->name, NAME_CAPACITY - 1);
-    return true;
+    return ERROR_SUCCESS;
 }
 
-/* The next file that the pattern matches. */
-static bool find_next(find *search, WIN32_FIND_DATAW *ret_data)
+/* The next file that the pattern matches; ERROR_FILE_NOT_FOUND when there is none. */
+static DWORD find_next(find *search, WIN32_FIND_DATAW *ret_data)
 {
+    DWORD error = ERROR_FILE_NOT_FOUND;
     const struct dirent *entry;
-    while ((entry = readdir(search->folder)) != NULL) {
+    while (error == ERROR_FILE_NOT_FOUND && (entry = readdir(search->folder)) != NULL) {
         WCHAR name[NAME_CAPACITY] = {0};
         ldr__utf8_to_utf16(entry->d_name, strlen(entry->d_name), name, NAME_CAPACITY - 1);
-        if (matches(search->pattern, name) && fill(search, entry->d_name, ret_data))
-            return true;
+        if (matches(search->pattern, name))
+            error = fill(search, entry->d_name, ret_data);
     }
-    return false;
+    return error;
 }
 
 static HANDLE find_first(char *path, WIN32_FIND_DATAW *ret_data)
@@ -158,9 +159,10 @@ static HANDLE find_first(char *path, WIN32_FIND_DATAW *ret_data)
     find *search = path ? find_new(path) : NULL;
     if (search == NULL)
         return INVALID_HANDLE_VALUE;
-    if (!find_next(search, ret_data)) {
+    DWORD error = find_next(search, ret_data);
+    if (error != ERROR_SUCCESS) {
         find_destroy(&search->object);
-        ldr__set_last_error(ERROR_FILE_NOT_FOUND);
+        ldr__set_last_error(error);
         return INVALID_HANDLE_VALUE;
     }
     HANDLE handle = ldr__handle_new(ldr__process_self(), &search->object);
@@ -192,9 +194,11 @@ static BOOL LDR_WINAPI guest_FindNextFileW(HANDLE handle, WIN32_FIND_DATAW *ret_
     find *search = (find *)ldr__handle_get(ldr__process_self(), handle, LDR__OBJECT_FIND);
     if (search == NULL)
         return ldr__win_error(ERROR_INVALID_HANDLE);
-    bool found = find_next(search, ret_data);
+    DWORD error = find_next(search, ret_data);
     ldr__object_release(&search->object);
-    return found ? true : ldr__win_error(ERROR_NO_MORE_FILES);
+    if (error == ERROR_SUCCESS)
+        return true;
+    return ldr__win_error(error == ERROR_FILE_NOT_FOUND ? ERROR_NO_MORE_FILES : error);
 }
 
 static void narrow_data(const WIN32_FIND_DATAW *wide, WIN32_FIND_DATAA *ret_data)

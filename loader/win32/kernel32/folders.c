@@ -21,19 +21,21 @@ static DWORD error_of(ldr_status status)
 /* ---- PATH ---- */
 
 /* PATH as a guest sets it, with ';' and drives, or as the host has set it, with ':'. */
-void ldr__path_folders_each(ldr__process *process, bool (*visit)(void *user, const char *folder),
-                            void *user)
+ldr_status ldr__path_folders_each(ldr__process *process,
+                                  bool (*visit)(void *user, const char *folder), void *user)
 {
     char *list = ldr__environment_get(process, "PATH"), *rest = NULL;
     const char *separator = list && strpbrk(list, ";\\") ? ";" : ":";
-    bool done = false;
-    for (char *folder = list ? strtok_r(list, separator, &rest) : NULL; folder && !done;
-         folder = strtok_r(NULL, separator, &rest)) {
+    bool done = false, has_memory = list != NULL || errno != ENOMEM;
+    for (char *folder = list ? strtok_r(list, separator, &rest) : NULL;
+         folder && !done && has_memory; folder = strtok_r(NULL, separator, &rest)) {
         char *host = ldr__path_to_host(folder);
+        has_memory = host != NULL || errno != ENOMEM;
         done = host != NULL && visit(user, host);
         free(host);
     }
     free(list);
+    return has_memory ? LDR_OK : LDR_NO_MEMORY;
 }
 
 /* ---- SetDllDirectory ---- */
@@ -85,12 +87,14 @@ static bool is_absolute(const char *path)
     return rest[0] == '\\' || rest[0] == '/';
 }
 
-static bool exists(const char *host_path)
+static DWORD check_exists(const char *host_path)
 {
     char *absolute = NULL;
-    bool found = ldr__os_path_absolute(host_path, &absolute) == LDR_OK;
+    ldr_status status = ldr__os_path_absolute(host_path, &absolute);
     ldr__os_free(absolute);
-    return found;
+    if (status == LDR_NO_MEMORY)
+        return ERROR_NOT_ENOUGH_MEMORY;
+    return status == LDR_OK ? ERROR_SUCCESS : ERROR_FILE_NOT_FOUND;
 }
 
 static void *add_folder(const char *folder)
@@ -99,10 +103,13 @@ static void *add_folder(const char *folder)
     if (!is_absolute(folder))
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
     char *host = ldr__path_to_host(folder);
-    if (host == NULL || !exists(host))
-        ldr__set_last_error(host ? ERROR_FILE_NOT_FOUND : ERROR_PATH_NOT_FOUND);
-    else if (ldr__guest_add_folder(own_context(), host, &cookie) != LDR_OK)
-        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+    DWORD error = host              ? check_exists(host)
+                  : errno == ENOMEM ? ERROR_NOT_ENOUGH_MEMORY
+                                    : ERROR_PATH_NOT_FOUND;
+    if (error == ERROR_SUCCESS && ldr__guest_add_folder(own_context(), host, &cookie) != LDR_OK)
+        error = ERROR_NOT_ENOUGH_MEMORY;
+    if (error != ERROR_SUCCESS)
+        ldr__set_last_error(error);
     free(host);
     return cookie;
 }

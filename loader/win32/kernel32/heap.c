@@ -104,14 +104,21 @@ static HANDLE LDR_WINAPI guest_GetProcessHeap(void)
     return own_heap();
 }
 
+/* Microsoft documents no last error, and ntdll sets this one. */
+static void *no_memory(void)
+{
+    ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+    return NULL;
+}
+
 static void *LDR_WINAPI guest_HeapAlloc(struct ldr__heap *heap, DWORD flags, size_t size)
 {
     if (size > SIZE_MAX - sizeof(block))
-        return NULL;
+        return no_memory();
     block *entry =
         flags & HEAP_ZERO_MEMORY ? calloc(1, sizeof *entry + size) : malloc(sizeof *entry + size);
     if (entry == NULL)
-        return NULL; /* HeapAlloc sets no last error */
+        return no_memory();
     entry->size = size;
     entry->heap = heap;
     pthread_mutex_lock(&heap->lock);
@@ -156,7 +163,7 @@ static void *LDR_WINAPI guest_HeapReAlloc(struct ldr__heap *heap, DWORD flags, v
     }
     size_t old = entry->size;
     if (size > SIZE_MAX - sizeof *entry || ((flags & HEAP_REALLOC_IN_PLACE_ONLY) && size > old))
-        return NULL;
+        return no_memory();
     if (flags & HEAP_REALLOC_IN_PLACE_ONLY) {
         entry->size = size;
         return memory;
@@ -170,7 +177,7 @@ static void *LDR_WINAPI guest_HeapReAlloc(struct ldr__heap *heap, DWORD flags, v
     pthread_mutex_unlock(&heap->lock);
     if (grown != NULL && (flags & HEAP_ZERO_MEMORY) && size > old)
         memset((char *)(grown + 1) + old, 0, size - old);
-    return grown ? grown + 1 : NULL;
+    return grown ? grown + 1 : no_memory();
 }
 
 void *ldr__heap_alloc(ldr__process *process, size_t size)
@@ -224,10 +231,7 @@ static void *LDR_WINAPI guest_LocalAlloc(DWORD flags, size_t size)
         ldr__set_last_error(ERROR_NOT_SUPPORTED);
         return NULL;
     }
-    void *memory = guest_HeapAlloc(own_heap(), flags & LMEM_ZEROINIT ? HEAP_ZERO_MEMORY : 0, size);
-    if (memory == NULL)
-        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
-    return memory;
+    return guest_HeapAlloc(own_heap(), flags & LMEM_ZEROINIT ? HEAP_ZERO_MEMORY : 0, size);
 }
 
 /* NULL is success; a block that is none comes back. */

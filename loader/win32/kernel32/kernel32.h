@@ -30,7 +30,6 @@ enum {
     ERROR_NOT_FOUND = 1168,
     ERROR_USER_MAPPED_FILE = 1224,
     ERROR_PRIVILEGE_NOT_HELD = 1314,
-    ERROR_NO_SYSTEM_RESOURCES = 1450,
     ERROR_WORKING_SET_QUOTA = 1453,
     ERROR_COMMITMENT_LIMIT = 1455,
 };
@@ -84,9 +83,9 @@ DWORD ldr__environment_set(ldr__process *process, const char *name, const char *
  * out of memory. */
 char *ldr__environment_block(ldr__process *process);
 /* kernel32/folders.c: calls `visit` with the host's path of each folder of PATH, until one says
- * true. */
-void ldr__path_folders_each(ldr__process *process, bool (*visit)(void *user, const char *folder),
-                            void *user);
+ * true. LDR_NO_MEMORY when not all could be told. */
+ldr_status ldr__path_folders_each(ldr__process *process,
+                                  bool (*visit)(void *user, const char *folder), void *user);
 /* kernel32/filename.c: "Z:\folder\name" for a guest's path, allocated (free); NULL when out of
  * memory. */
 char *ldr__path_full(const char *path);

@@ -106,11 +106,14 @@ static NTSTATUS LDR_WINAPI guest_LdrGetDllHandleEx(DWORD flags, const WCHAR *pat
     char *narrow = narrow_from(name);
     if (narrow == NULL)
         return STATUS_NO_MEMORY;
-    ldr_module *module = ldr__module_wanted(narrow, how);
+    ldr_module *module = NULL;
+    ldr_status status = ldr__module_wanted(narrow, how, &module);
     free(narrow);
     if (ret_base != NULL)
         *ret_base = module != NULL ? ldr_module_base(module) : NULL;
-    return module != NULL ? STATUS_SUCCESS : STATUS_DLL_NOT_FOUND;
+    if (status != LDR_OK)
+        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_DLL_NOT_FOUND;
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrGetDllHandle(const WCHAR *path, const DWORD *characteristics,
@@ -147,11 +150,13 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
         return STATUS_NO_MEMORY;
     void *found = NULL;
     ldr_status status = ldr__guest_symbol(module, copy, ordinal, &found, NULL);
-    const void *address = ldr__trace_found(module, copy, copy != NULL ? 0 : ordinal, found);
+    const void *address = found;
+    if (status == LDR_OK)
+        address = ldr__trace_found(module, copy, copy != NULL ? 0 : ordinal, found);
     free(copy);
     ldr__thread_continue_exit();
     if (status != LDR_OK)
-        return STATUS_PROCEDURE_NOT_FOUND;
+        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_PROCEDURE_NOT_FOUND;
     *ret_address = (void *)(uintptr_t)address;
     return STATUS_SUCCESS;
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ ldr_status ldr__locale_create(ldr__process *process)
 {
     /* The "C" locale knows ASCII only; a host without C.UTF-8 has to do with it. */
     locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
-    if (locale == NULL)
+    if (locale == NULL && errno != ENOMEM)
         locale = newlocale(LC_CTYPE_MASK, "C", NULL);
     process->locale = locale;
     return locale ? LDR_OK : LDR_NO_MEMORY;

@@ -45,6 +45,8 @@ static section *section_new(ldr__process *process)
 
 static DWORD error_of(const ldr_diag *diag)
 {
+    if (diag->status == LDR_BUSY) /* the name's lock is not to be had */
+        return ERROR_NO_SYSTEM_RESOURCES;
     return ldr__error_from_nt_status(diag->why.nt_status);
 }
 

@@ -82,8 +82,10 @@ static char *system_message(DWORD error)
             continue;
         size_t length = strlen(messages[i].text);
         char *text = malloc(length + sizeof "\r\n");
-        if (text == NULL)
-            break;
+        if (text == NULL) {
+            ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
+            return NULL;
+        }
         memcpy(text, messages[i].text, length);
         memcpy(text + length, "\r\n", sizeof "\r\n");
         return text;

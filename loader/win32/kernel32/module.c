@@ -144,15 +144,25 @@ static ldr_module *program(void)
     return ldr__module_main(own_context());
 }
 
-ldr_module *ldr__module_wanted(const char *name, ldr__keep how)
+static ldr_status module_at(const void *address, bool only_base, ldr__keep how,
+                            ldr_module **ret_module)
+{
+    ldr_module *module = ldr__guest_find_at(own_context(), address, only_base, how);
+    if (module == NULL)
+        return LDR_DLL_NOT_FOUND;
+    *ret_module = module;
+    return LDR_OK;
+}
+
+ldr_status ldr__module_wanted(const char *name, ldr__keep how, ldr_module **ret_module)
 {
     ldr_module *main = name ? NULL : program();
     if (name != NULL)
-        return ldr__guest_module(own_context(), name, how);
-    return main ? ldr__guest_find_at(own_context(), ldr_module_base(main), true, how) : NULL;
+        return ldr__guest_module(own_context(), name, how, ret_module);
+    return main ? module_at(ldr_module_base(main), true, how, ret_module) : LDR_DLL_NOT_FOUND;
 }
 
-static ldr_module *find_module(const char *name, DWORD flags)
+static ldr_status find_module(const char *name, DWORD flags, ldr_module **ret_module)
 {
     ldr__keep how = LDR__KEEP_REFERENCE;
     if (flags & GET_MODULE_HANDLE_EX_FLAG_PIN)
@@ -160,8 +170,8 @@ static ldr_module *find_module(const char *name, DWORD flags)
     else if (flags & GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT)
         how = LDR__KEEP_NOT;
     if (name != NULL && flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS)
-        return ldr__guest_find_at(own_context(), name, false, how);
-    return ldr__module_wanted(name, how);
+        return module_at(name, false, how, ret_module);
+    return ldr__module_wanted(name, how, ret_module);
 }
 
 /* All of them known, and not two that contradict each other. */
@@ -179,10 +189,12 @@ static BOOL LDR_WINAPI guest_GetModuleHandleExA(DWORD flags, const char *name, v
         *ret_base = NULL;
     if (ret_base == NULL || !are_handle_flags(flags))
         return ldr__win_error(ERROR_INVALID_PARAMETER);
-    ldr_module *module = find_module(name, flags);
-    *ret_base = module ? ldr_module_base(module) : NULL;
-    if (module == NULL)
-        return ldr__win_error(ERROR_MOD_NOT_FOUND);
+    ldr_module *module;
+    ldr_status status = find_module(name, flags, &module);
+    if (status != LDR_OK)
+        return ldr__win_error(status == LDR_NO_MEMORY ? ERROR_NOT_ENOUGH_MEMORY
+                                                      : ERROR_MOD_NOT_FOUND);
+    *ret_base = ldr_module_base(module);
     return true;
 }
 
@@ -212,6 +224,19 @@ static void *LDR_WINAPI guest_GetModuleHandleW(const WCHAR *name)
     return base;
 }
 
+/* Why there is no such function: for whatever reason, unless the way to it could not be gone. */
+static DWORD missing_error(ldr_status status)
+{
+    switch (status) {
+    case LDR_NO_MEMORY:
+        return ERROR_NOT_ENOUGH_MEMORY;
+    case LDR_OS_ERROR:
+        return ERROR_NO_SYSTEM_RESOURCES;
+    default:
+        return ERROR_PROC_NOT_FOUND;
+    }
+}
+
 static void *LDR_WINAPI guest_GetProcAddress(void *base, const char *name)
 {
     ldr_module *module = base ? module_from(base) : program();
@@ -224,8 +249,9 @@ static void *LDR_WINAPI guest_GetProcAddress(void *base, const char *name)
     if (by_name && strlen(name) > UINT16_MAX)
         return ldr__win_error(ERROR_INVALID_PARAMETER), NULL;
     void *address = NULL;
-    if (ldr__guest_symbol(module, by_name ? name : NULL, ordinal, &address, NULL) != LDR_OK)
-        return ldr__set_last_error(ERROR_PROC_NOT_FOUND), NULL;
+    ldr_status status = ldr__guest_symbol(module, by_name ? name : NULL, ordinal, &address, NULL);
+    if (status != LDR_OK)
+        return ldr__set_last_error(missing_error(status)), NULL;
     return (void *)(uintptr_t)ldr__trace_found(module, by_name ? name : NULL, ordinal, address);
 }
 
@@ -273,8 +299,10 @@ static DWORD LDR_WINAPI guest_GetModuleFileNameW(void *base, WCHAR *ret_path, DW
     char *path = module_path(base);
     WCHAR *wide = path ? ldr__utf16_from(path) : NULL;
     free(path);
-    if (wide == NULL)
+    if (path == NULL)
         return 0;
+    if (wide == NULL)
+        return (DWORD)ldr__win_error(ERROR_NOT_ENOUGH_MEMORY);
     size_t length = ldr__wcslen(wide);
     DWORD result = cut_to_size(length, size);
     if (size != 0) {

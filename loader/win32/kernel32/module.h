@@ -10,8 +10,8 @@
  * Allocated (free); NULL with errno (ENOENT, ENOMEM). */
 char *ldr__name_to_load(const char *name);
 
-/* GetModuleHandle's module: NULL is the program. */
-ldr_module *ldr__module_wanted(const char *name, ldr__keep how);
+/* GetModuleHandle's module: NULL is the program. LDR_DLL_NOT_FOUND, LDR_NO_MEMORY. */
+ldr_status ldr__module_wanted(const char *name, ldr__keep how, ldr_module **ret_module);
 
 /* LOAD_LIBRARY_AS_DATAFILE, _AS_IMAGE_RESOURCE, _AS_DATAFILE_EXCLUSIVE, and the bits by which a
  * handle of such a file tells. */

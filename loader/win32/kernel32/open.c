@@ -162,8 +162,11 @@ static DWORD open_other(const char *path, const open_request *request, HANDLE *r
     int fd = open(path, access | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return ldr__error_from_errno(errno);
-    *ret_handle = ldr__handle_from_fd(ldr__process_self(), fd, false, path);
-    return *ret_handle ? ERROR_SUCCESS : ERROR_NOT_ENOUGH_MEMORY;
+    HANDLE handle = ldr__handle_from_fd(ldr__process_self(), fd, false, path);
+    if (handle == NULL)
+        return ERROR_NOT_ENOUGH_MEMORY;
+    *ret_handle = handle;
+    return ERROR_SUCCESS;
 }
 
 /* ---- The call ---- */

@@ -403,8 +403,10 @@ static bool add_dynamic(const ldr__dynamic_table *table)
 {
     ldr__seh *seh = ldr__process_self()->seh;
     ldr__dynamic_table *copy = malloc(sizeof *copy);
-    if (copy == NULL)
+    if (copy == NULL) {
+        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
         return false;
+    }
     memcpy(copy, table, sizeof *copy);
     pthread_mutex_lock(&seh->lock);
     atomic_store(&copy->next, atomic_load(&seh->dynamic));

@@ -89,8 +89,10 @@ static void *add_handler(uint32_t list, DWORD first, ldr__seh_filter function)
 {
     ldr__seh *seh = ldr__process_self()->seh;
     ldr__vectored_handler *handler = malloc(sizeof *handler);
-    if (handler == NULL)
+    if (handler == NULL) {
+        ldr__set_last_error(ERROR_NOT_ENOUGH_MEMORY);
         return NULL;
+    }
     *handler = (ldr__vectored_handler){.function = function};
     pthread_mutex_lock(&seh->lock);
     ldr__vectored_handler **link = &seh->vectored[list];
