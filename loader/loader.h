@@ -105,8 +105,8 @@ typedef struct ldr_trace_event {
     size_t module_size;
     const char *asked_by; /* the module that imports or forwards from it; NULL: ldr_load and the
                              like, LoadLibrary */
-    const char *dll;      /* as the import names it (GetProcAddress: the module that was asked), also
-                             `function`: NULL for `ordinal` */
+    const char *dll; /* as the import names it (GetProcAddress: the module that was asked), also
+                        `function`: NULL for `ordinal` */
     const char *function;
     uint32_t ordinal;
     const char *provider; /* the module that has it, behind all forwarders; or NULL */
