@@ -153,13 +153,15 @@ static ldr_module *with_name(ldr_context *ctx, const char *name)
     return module;
 }
 
-/* One that is being unloaded is still there for its own DllMain. */
+/* One that is being unloaded is still there for its own DllMain: the first in load order. */
 static ldr_module *find_dying(const ldr_context *ctx, const char *name)
 {
-    ldr_module *module = ctx->first;
-    while (module && !(module->state == LDR__DYING && ldr__same_name(module->name, name)))
-        module = module->next;
-    return module;
+    ldr_module *found = NULL;
+    for (ldr_module *m = ctx->dying.first; m; m = m->set_after) {
+        if (ldr__same_name(m->name, name) && (!found || m->listed_number < found->listed_number))
+            found = m;
+    }
+    return found;
 }
 
 ldr_status ldr__guest_module(ldr_context *ctx, const char *name, ldr__keep how,
