@@ -8,16 +8,12 @@
 #include "win32/loader_data.h"
 
 enum {
-    STATUS_SUCCESS = 0,
     STATUS_NO_MORE_ENTRIES = 0x8000001A,
 };
-#define STATUS_INVALID_PARAMETER   0xC000000Du
-#define STATUS_NO_MEMORY           0xC0000017u
 #define STATUS_PROCEDURE_NOT_FOUND 0xC000007Au
 #define STATUS_INVALID_PARAMETER_1 0xC00000EFu
 #define STATUS_INVALID_PARAMETER_2 0xC00000F0u
 #define STATUS_INVALID_PARAMETER_3 0xC00000F1u
-#define STATUS_DLL_NOT_FOUND       0xC0000135u
 
 static ldr_context *own_context(void)
 {
@@ -58,24 +54,24 @@ static NTSTATUS LDR_WINAPI guest_LdrLoadDll(const WCHAR *path, const DWORD *char
     int error = narrow != NULL ? errno : ENOMEM;
     free(narrow);
     if (wanted == NULL)
-        return error == ENOENT ? STATUS_DLL_NOT_FOUND : STATUS_NO_MEMORY;
+        return error == ENOENT ? PE_NT_DLL_NOT_FOUND : PE_NT_NO_MEMORY;
     ldr_status status = ldr__guest_load(own_context(), wanted, 0, &module, &diag);
     free(wanted);
     ldr__thread_continue_exit();
     if (status != LDR_OK)
-        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : diag.why.nt_status;
+        return status == LDR_NO_MEMORY ? PE_NT_NO_MEMORY : diag.why.nt_status;
     *ret_base = ldr_module_base(module);
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrUnloadDll(const void *base)
 {
     ldr_module *module = module_of(base, LDR__KEEP_NOT);
     if (module == NULL)
-        return STATUS_DLL_NOT_FOUND;
+        return PE_NT_DLL_NOT_FOUND;
     ldr__guest_unload(module);
     ldr__thread_continue_exit();
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 /* ---- Keeping ---- */
@@ -86,8 +82,8 @@ static NTSTATUS LDR_WINAPI guest_LdrAddRefDll(DWORD flags, const void *base)
 {
     ldr__keep how = flags & LDR_ADDREF_DLL_PIN ? LDR__KEEP_PINNED : LDR__KEEP_REFERENCE;
     if ((flags & ~(DWORD)LDR_ADDREF_DLL_PIN) != 0)
-        return STATUS_INVALID_PARAMETER;
-    return module_of(base, how) != NULL ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+        return PE_NT_INVALID_PARAMETER;
+    return module_of(base, how) != NULL ? PE_NT_SUCCESS : PE_NT_INVALID_PARAMETER;
 }
 
 enum { GET_UNCHANGED = 1, GET_PIN = 2 };
@@ -100,20 +96,20 @@ static NTSTATUS LDR_WINAPI guest_LdrGetDllHandleEx(DWORD flags, const WCHAR *pat
     (void)path;
     (void)characteristics;
     if (flags > GET_PIN)
-        return STATUS_INVALID_PARAMETER;
+        return PE_NT_INVALID_PARAMETER;
     if (flags != 0)
         how = flags == GET_PIN ? LDR__KEEP_PINNED : LDR__KEEP_NOT;
     char *narrow = narrow_from(name);
     if (narrow == NULL)
-        return STATUS_NO_MEMORY;
+        return PE_NT_NO_MEMORY;
     ldr_module *module = NULL;
     ldr_status status = ldr__module_wanted(narrow, how, &module);
     free(narrow);
     if (ret_base != NULL)
         *ret_base = module != NULL ? ldr_module_base(module) : NULL;
     if (status != LDR_OK)
-        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_DLL_NOT_FOUND;
-    return STATUS_SUCCESS;
+        return status == LDR_NO_MEMORY ? PE_NT_NO_MEMORY : PE_NT_DLL_NOT_FOUND;
+    return PE_NT_SUCCESS;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrGetDllHandle(const WCHAR *path, const DWORD *characteristics,
@@ -126,9 +122,9 @@ static NTSTATUS LDR_WINAPI guest_LdrDisableThreadCalloutsForDll(const void *base
 {
     ldr_module *module = module_of(base, LDR__KEEP_NOT);
     if (module == NULL || ldr__module_has_tls(module))
-        return STATUS_DLL_NOT_FOUND; /* rule F16 */
+        return PE_NT_DLL_NOT_FOUND; /* rule F16 */
     ldr__module_no_thread_calls(module);
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 /* ---- Functions ---- */
@@ -145,9 +141,9 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
     ldr_module *module = module_of(base, LDR__KEEP_NOT);
     char *copy = NULL;
     if (module == NULL)
-        return STATUS_DLL_NOT_FOUND;
+        return PE_NT_DLL_NOT_FOUND;
     if (name != NULL && (copy = strndup(name->buffer, name->length)) == NULL)
-        return STATUS_NO_MEMORY;
+        return PE_NT_NO_MEMORY;
     void *found = NULL;
     ldr_status status = ldr__guest_symbol(module, copy, ordinal, &found, NULL);
     const void *address = found;
@@ -156,9 +152,9 @@ static NTSTATUS LDR_WINAPI guest_LdrGetProcedureAddress(const void *base, const 
     free(copy);
     ldr__thread_continue_exit();
     if (status != LDR_OK)
-        return status == LDR_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_PROCEDURE_NOT_FOUND;
+        return status == LDR_NO_MEMORY ? PE_NT_NO_MEMORY : STATUS_PROCEDURE_NOT_FOUND;
     *ret_address = (void *)(uintptr_t)address;
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 /* ---- The loader lock ---- */
@@ -188,7 +184,7 @@ static NTSTATUS LDR_WINAPI guest_LdrLockLoaderLock(DWORD flags, DWORD *ret_dispo
     if (ret_disposition != NULL)
         *ret_disposition = entered ? LOCK_ENTERED : LOCK_NOT_ENTERED;
     *ret_cookie = entered ? COOKIE : 0;
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrUnlockLoaderLock(DWORD flags, uintptr_t cookie)
@@ -196,12 +192,12 @@ static NTSTATUS LDR_WINAPI guest_LdrUnlockLoaderLock(DWORD flags, uintptr_t cook
     if ((flags & ~(DWORD)LOCK_RAISE) != 0)
         return STATUS_INVALID_PARAMETER_1;
     if (cookie == 0)
-        return STATUS_SUCCESS;
+        return PE_NT_SUCCESS;
     if (cookie != COOKIE)
         return STATUS_INVALID_PARAMETER_2;
     ldr__guest_unlock(own_context());
     ldr__thread_continue_exit();
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 /* ---- Entries ---- */
@@ -214,7 +210,7 @@ static NTSTATUS LDR_WINAPI guest_LdrEnumerateLoadedModules(DWORD reserved, see_e
     ldr__process *process = ldr__process_self();
     uint8_t stop = 0;
     if (reserved != 0 || see == NULL)
-        return STATUS_INVALID_PARAMETER;
+        return PE_NT_INVALID_PARAMETER;
     ldr__guest_lock(process->ctx, true);
     ldr__list_entry *head = ldr__loader_data_list(process);
     for (ldr__list_entry *link = head->next; link != head && !stop;) {
@@ -223,7 +219,7 @@ static NTSTATUS LDR_WINAPI guest_LdrEnumerateLoadedModules(DWORD reserved, see_e
         link = next;
     }
     ldr__guest_unlock(process->ctx);
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrFindEntryForAddress(const void *address,
@@ -234,7 +230,7 @@ static NTSTATUS LDR_WINAPI guest_LdrFindEntryForAddress(const void *address,
     if (entry == NULL)
         return STATUS_NO_MORE_ENTRIES;
     *ret_entry = entry;
-    return STATUS_SUCCESS;
+    return PE_NT_SUCCESS;
 }
 
 /* ---- Notices ---- */
@@ -243,15 +239,15 @@ static NTSTATUS LDR_WINAPI guest_LdrRegisterDllNotification(DWORD flags, ldr__dl
                                                             void *context, void **ret_cookie)
 {
     if (flags != 0 || function == NULL || ret_cookie == NULL)
-        return STATUS_INVALID_PARAMETER;
+        return PE_NT_INVALID_PARAMETER;
     *ret_cookie = ldr__loader_data_notify(ldr__process_self(), function, context);
-    return *ret_cookie != NULL ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    return *ret_cookie != NULL ? PE_NT_SUCCESS : PE_NT_NO_MEMORY;
 }
 
 static NTSTATUS LDR_WINAPI guest_LdrUnregisterDllNotification(void *cookie)
 {
-    return ldr__loader_data_forget(ldr__process_self(), cookie) ? STATUS_SUCCESS
-                                                                : STATUS_DLL_NOT_FOUND;
+    return ldr__loader_data_forget(ldr__process_self(), cookie) ? PE_NT_SUCCESS
+                                                                : PE_NT_DLL_NOT_FOUND;
 }
 
 static const ldr_export lines[] = {
