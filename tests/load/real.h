@@ -23,7 +23,6 @@ void occupy_base_of(const char *path);
 enum { MAPPINGS_SIZE = 1 << 19 };
 const char *read_mappings(char text[MAPPINGS_SIZE]);
 size_t count_mappings(void);
-size_t count_descriptors(void);
 /* Bytes in use in the heap; 0 where a sanitizer has replaced the heap. */
 size_t heap_bytes(void);
 

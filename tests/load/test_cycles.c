@@ -3,11 +3,11 @@
 #include "made.h"
 #include "real.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 #include "support/sanitizer.h"
 #include "support/traced.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -45,17 +45,6 @@ static size_t resident_bytes(void)
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static size_t count_threads(void)
-{
-    size_t count = 0;
-    DIR *folder = opendir("/proc/self/task");
-    cr_assert_not_null(folder);
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
 typedef struct footprint {
     size_t mappings, descriptors, threads, heap, resident;
     long blocks;
@@ -64,8 +53,8 @@ typedef struct footprint {
 
 static footprint measure(void)
 {
-    return (footprint){count_mappings(), count_descriptors(),  count_threads(),  heap_bytes(),
-                       resident_bytes(), faulty_libc_blocks(), faulty_os_holds()};
+    return (footprint){count_mappings(), process_descriptors(), process_threads(), heap_bytes(),
+                       resident_bytes(), faulty_libc_blocks(),  faulty_os_holds()};
 }
 
 /* Blocks are counted exactly; what is let pass of the heap is what malloc keeps of them. A

@@ -8,6 +8,7 @@
 #include "made.h"
 #include "real.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 #include "support/sanitizer.h"
 #include "support/traced.h"
 
@@ -33,7 +34,7 @@ typedef struct footprint {
 static footprint measure(void)
 {
     size_t mappings = WITH_ASAN ? 0 : count_mappings(); /* a sanitizer's come and go */
-    size_t descriptors = count_descriptors();
+    size_t descriptors = process_descriptors();
     return (footprint){mappings, descriptors, faulty_libc_blocks(), faulty_os_holds()};
 }
 

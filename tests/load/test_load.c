@@ -1,6 +1,7 @@
 /* Real DLLs, loaded and called; what is left when they are gone or could not be loaded. */
 #include "real.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 #include "support/sanitizer.h"
 
 #include <criterion/criterion.h>
@@ -196,7 +197,7 @@ Test(load, fixed_dll_with_its_base_taken_is_refused_and_leaves_nothing)
     ldr_diag diag;
     occupy_base_of(path);
     cr_assert_eq(ldr_load(ctx, path, NULL, &module, &diag), LDR_NOT_RELOCATABLE);
-    size_t descriptors = count_descriptors();
+    size_t descriptors = process_descriptors();
     faulty_os_held held = faulty_os_holds();
     read_mappings(before);
     cr_assert_eq(ldr_load(ctx, path, NULL, &module, &diag), LDR_NOT_RELOCATABLE);
@@ -205,7 +206,7 @@ Test(load, fixed_dll_with_its_base_taken_is_refused_and_leaves_nothing)
     if (!WITH_ASAN) /* whose own mappings come and go */
         cr_assert_str_eq(read_mappings(after), before);
     cr_assert_eq(faulty_os_holds().bytes, held.bytes);
-    cr_assert_eq(count_descriptors(), descriptors);
+    cr_assert_eq(process_descriptors(), descriptors);
     ldr_context_destroy(ctx);
 }
 
@@ -219,7 +220,7 @@ typedef struct footprint {
 
 static footprint measure(void)
 {
-    return (footprint){count_mappings(), count_descriptors(), heap_bytes(), faulty_os_holds()};
+    return (footprint){count_mappings(), process_descriptors(), heap_bytes(), faulty_os_holds()};
 }
 
 /*
@@ -312,7 +313,7 @@ Test(load, what_is_no_image_is_refused_and_leaves_nothing)
         cr_assert_eq(ldr_load(ctx, files[i].path, NULL, &module, &diag), files[i].status, "%s",
                      files[i].path);
         cr_assert_neq(diag.why.nt_status, PE_NT_SUCCESS);
-        cr_assert_eq(count_descriptors(), before.descriptors);
+        cr_assert_eq(process_descriptors(), before.descriptors);
         cr_assert_eq(faulty_os_holds().bytes, held.bytes);
     }
     ldr_context_destroy(ctx);

@@ -1,4 +1,5 @@
 #include "section/demand.h"
+#include "support/process.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -169,20 +170,9 @@ uint64_t demand_segment_bytes(void)
     return bytes;
 }
 
-long demand_threads(void)
+void demand_expect_threads(size_t count)
 {
-    long count = -2; /* the folder itself, and the one above it */
-    DIR *folder = opendir("/proc/self/task");
-    cr_assert_not_null(folder);
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
-void demand_expect_threads(long count)
-{
-    for (int i = 0; i < 1000 && demand_threads() != count; i++)
+    for (int i = 0; i < 1000 && process_threads() != count; i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    cr_expect_eq(demand_threads(), count);
+    cr_expect_eq(process_threads(), count);
 }

@@ -51,11 +51,8 @@ bool demand_page_is_right(const demand_case *c, uint64_t rva);
 /* Bytes of memory in the segments of this process. */
 uint64_t demand_segment_bytes(void);
 
-/* Threads of this process. */
-long demand_threads(void);
-
-/* Fails the test unless there are so many, at once or a moment later: the kernel counts one that
- * has ended a little longer than those do who have waited for its end. */
-void demand_expect_threads(long count);
+/* Fails the test unless this process has so many threads, at once or a moment later: the kernel
+ * counts one that has ended a little longer than those do who have waited for its end. */
+void demand_expect_threads(size_t count);
 
 #endif

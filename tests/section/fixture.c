@@ -1,9 +1,9 @@
 #include "section/fixture.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 #include "support/sanitizer.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,21 +121,10 @@ static char *take_mappings(void)
     return text;
 }
 
-static long count_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    cr_assert_not_null(folder);
-    long count = 0;
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
 fixture_state fixture_state_take(void)
 {
     faulty_os_held held = faulty_os_holds();
-    long descriptors = count_descriptors();
+    size_t descriptors = process_descriptors();
     return (fixture_state){take_mappings(), descriptors, held.blocks, held.handles, held.bytes};
 }
 

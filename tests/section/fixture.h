@@ -36,7 +36,8 @@ void fixture_access(const void *address, char ret_access[5]);
  */
 typedef struct fixture_state {
     char *mappings;
-    long descriptors, blocks, handles, bytes;
+    size_t descriptors;
+    long blocks, handles, bytes;
 } fixture_state;
 
 fixture_state fixture_state_take(void);

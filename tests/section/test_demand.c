@@ -1,6 +1,7 @@
 /* Pages that are filled when they are first touched: which, with what, and for whom. */
 #include "section/demand.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 #include "support/sanitizer.h"
 
 #include <criterion/criterion.h>
@@ -411,7 +412,7 @@ Test(demand, thread_lives_from_the_first_view_to_the_last)
     ldr_section *section = demand_section(path, NULL);
     ldr_view *views[2];
     ldr_diag diag;
-    long before = demand_threads();
+    size_t before = process_threads();
     cr_assert_eq(ldr_view_map(section, NULL, &views[0], &diag), LDR_OK);
     cr_assert_eq(ldr_view_map(section, NULL, &views[1], &diag), LDR_OK);
     demand_expect_threads(before + 1);

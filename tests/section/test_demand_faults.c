@@ -1,6 +1,7 @@
 /* Every call to the operating system fails once while pages are filled on demand. */
 #include "section/demand.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ Test(demand_faults, each_call_fails_once_and_is_a_status, .timeout = 60)
     faulty_os_fail_at(UINT32_MAX, false);
     cr_assert_eq(work(c.path, LDR_FILL_ON_DEMAND), LDR_OK);
     unsigned calls = faulty_os_stop();
-    long threads = demand_threads();
+    size_t threads = process_threads();
     cr_assert_gt(calls, 30u);
     for (unsigned call = 0; call < calls; call++) {
         fixture_state before = fixture_state_take();

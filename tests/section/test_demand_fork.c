@@ -1,6 +1,7 @@
 /* Pages that are filled on demand, and children. */
 #include "section/demand.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -56,13 +57,13 @@ Test(demand_fork, child_and_parent_map_further_views_on_demand, .timeout = 60)
     ldr_diag diag;
     ldr_view_options options = {.size = sizeof options, .base = DEMAND_BASE + 0x8000000};
     bool is_good = ldr_view_map(section, &options, &c.view, &diag) == LDR_OK &&
-                   ldr_view_relocate(c.view, &diag) == LDR_OK && demand_threads() > 1 &&
+                   ldr_view_relocate(c.view, &diag) == LDR_OK && process_threads() > 1 &&
                    all_pages_are_right(&c);
     ldr_view_unmap(old);
     ldr_section_close(section);
     if (child == 0) {
         ldr_view_unmap(c.view);
-        _exit(is_good && demand_threads() == 1 ? 0 : 1);
+        _exit(is_good && process_threads() == 1 ? 0 : 1);
     }
     cr_expect(is_good);
     cr_expect_eq(wait_for(child), 0);

@@ -1,6 +1,7 @@
 /* Pages that are filled on demand, touched by many threads at once and while views go. */
 #include "section/demand.h"
 #include "support/faulty_os.h"
+#include "support/process.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -88,7 +89,7 @@ static void *use_views(void *argument)
 
 Test(demand_threads, views_of_one_section_come_and_go, .timeout = 60)
 {
-    long before = demand_threads();
+    size_t before = process_threads();
     img_image image = demand_image();
     char *path = fixture_file(image.bytes, image.size);
     ldr_section *section = demand_section(path, NULL);
@@ -166,7 +167,7 @@ static void *unmap(void *view)
 /* The view is unmapped by one thread while another waits for a page of it. */
 Test(demand_threads, view_goes_while_a_thread_waits_for_its_page, .timeout = 60)
 {
-    long before = demand_threads();
+    size_t before = process_threads();
     demand_case c = demand_case_make();
     pthread_t unmapper;
     faulty_os_on_read(hold_read);
@@ -189,7 +190,7 @@ Test(demand_threads, view_goes_while_a_thread_waits_for_its_page, .timeout = 60)
 /* At random moments, without a hook. */
 Test(demand_threads, view_goes_at_any_moment_of_a_fault, .timeout = 120)
 {
-    long before = demand_threads();
+    size_t before = process_threads();
     img_image image = demand_image();
     char *path = fixture_file(image.bytes, image.size);
     for (long round = 0; round < 300; round++) {
