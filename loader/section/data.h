@@ -35,8 +35,8 @@ void ldr__data_release(ldr_section *section);
 ldr_status ldr__data_view_map(ldr_section *section, const ldr_view_options *options,
                               ldr_view **ret_view, ldr_diag *diag);
 
-/* Nobody commits for the view any more: before it is unmapped. */
-void ldr__data_view_leave(ldr_view *view);
+/* Nobody commits for the view any more, and it is unmapped. */
+void ldr__data_view_unmap(ldr_view *view);
 
 /* As ldr_view_query. */
 ldr_status ldr__data_view_query(const ldr_view *view, uint64_t offset, ldr_region *ret_region);

@@ -54,16 +54,6 @@ ldr_status ldr__pages_list(ldr_view *view)
 
 /* ---- Changing ---- */
 
-static ldr_status map_as(const ldr_view *view, uint64_t start, uint64_t end, bool is_private,
-                         int access)
-{
-    const ldr_section *section = view->section;
-    ldr__handle source = section->is_data ? section->data.backing : section->shared;
-    uint64_t offset = (section->is_data ? view->offset : 0) + start;
-    return is_private ? ldr__os_map_private(view->base + start, end - start, source, offset, access)
-                      : ldr__os_map_shared(view->base + start, end - start, source, offset, access);
-}
-
 static ldr__run changed(const ldr__run *run, uint32_t protect)
 {
     return (ldr__run){.end = run->end,
@@ -77,7 +67,7 @@ static ldr_status turn(const ldr_view *view, uint64_t start, const ldr__run *fro
 {
     int access = ldr__protect_mapping(to->protect);
     if (from->is_private != to->is_private)
-        return map_as(view, start, to->end, to->is_private, access);
+        return ldr__pages_map(view, start, to->end, to->is_private, access);
     return ldr__os_protect(view->base + start, to->end - start, access);
 }
 

@@ -11,6 +11,11 @@ ldr_status ldr__pages_list(ldr_view *view);
  * noted. LDR_NO_MEMORY. */
 ldr_status ldr__pages_own(const ldr_view *view, uint64_t start, uint64_t end);
 
+/* Maps pages of data, or of PE sections that are SHARED, anew: so that writing copies them, or
+ * changes what all see. LDR_NO_MEMORY, LDR_OS_ERROR. */
+ldr_status ldr__pages_map(const ldr_view *view, uint64_t start, uint64_t end, bool is_private,
+                          int access);
+
 /*
  * Gives pages of a view that has its list a protection; where writing makes a copy, READWRITE
  * becomes WRITECOPY, and where it does not, WRITECOPY makes it so from now on. `only_reserved`:

@@ -17,6 +17,14 @@ static inline const char *ldr__view_name(const ldr_view *view)
 }
 
 /*
+ * The pages of a new view of an image, with the protections of the plan: sets `base` and `size`.
+ * `base` is as in ldr_view_options. LDR_ADDRESS_BUSY, LDR_INVALID_ARGUMENT, LDR_NO_MEMORY,
+ * LDR_OS_ERROR; then nothing stays mapped.
+ */
+ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag);
+void ldr__image_view_unmap(ldr_view *view);
+
+/*
  * Makes the pages of [rva, rva + size) writable until ldr__view_write_end is called for the same
  * range. Code among them cannot run in between; pages that are writable anyway keep their rights.
  * LDR_INVALID_ARGUMENT when part of the range is outside the view or reserved only; LDR_NO_MEMORY,

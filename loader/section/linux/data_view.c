@@ -149,6 +149,17 @@ static void list_pages(ldr_view *view, const request *wanted)
 
 /* Others commit for the view from now on. What has been committed is opened; then what the caller
  * wants to have committed. */
+static void leave(ldr_view *view)
+{
+    ldr__data *data = &view->section->data;
+    ldr__os_lock(data->lock);
+    ldr_view **at = &data->views;
+    while (*at != view)
+        at = &(*at)->next;
+    *at = view->next;
+    ldr__os_unlock(data->lock);
+}
+
 static ldr_status join(ldr_view *view, uint64_t commit_size)
 {
     ldr__data *data = &view->section->data;
@@ -163,7 +174,7 @@ static ldr_status join(ldr_view *view, uint64_t commit_size)
         return status;
     status = ldr_view_commit(view, 0, commit_size, 0, NULL);
     if (status != LDR_OK)
-        ldr__data_view_leave(view);
+        leave(view);
     return status;
 }
 
@@ -220,15 +231,10 @@ ldr_status ldr__data_view_map(ldr_section *section, const ldr_view_options *opti
     return LDR_OK;
 }
 
-void ldr__data_view_leave(ldr_view *view)
+void ldr__data_view_unmap(ldr_view *view)
 {
-    ldr__data *data = &view->section->data;
-    ldr__os_lock(data->lock);
-    ldr_view **at = &data->views;
-    while (*at != view)
-        at = &(*at)->next;
-    *at = view->next;
-    ldr__os_unlock(data->lock);
+    leave(view);
+    ldr__os_unmap(view->base, view->size);
 }
 
 /* ---- What its pages are ---- */
