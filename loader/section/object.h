@@ -91,6 +91,9 @@ struct ldr_section {
     uint32_t access;       /* LDR_SECTION_*, of the caller */
     uint64_t maximum_size; /* of an image, if the caller has set one (A0.8) */
     ldr__data data;
+    ldr__handle native;   /* the system's own section object, on Windows: native.h; else
+                             LDR__NO_HANDLE */
+    bool is_native_image; /* which is of SEC_IMAGE; else memory that a copy of the image is in */
     ldr__handle descriptor_segment; /* named and reserved sections have one */
     ldr__descriptor *descriptor;    /* mapped, or NULL */
     ldr__registry_mark mark;        /* the name, or LDR__NO_MARK */

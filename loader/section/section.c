@@ -12,6 +12,7 @@ ldr_section *ldr__section_new(const char *name)
     atomic_init(&section->fill, LDR_FILL_EAGER);
     section->file = section->segment = section->shared = LDR__NO_HANDLE;
     section->data.backing = section->descriptor_segment = LDR__NO_HANDLE;
+    section->native = LDR__NO_HANDLE;
     section->mark = LDR__NO_MARK;
     section->access = LDR_SECTION_ALL_ACCESS;
     section->shared_mark = LDR__NO_MARK;
@@ -29,6 +30,7 @@ void ldr__section_release(ldr_section *section)
     ldr__os_close(section->file);
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);
+    ldr__os_close(section->native);
     ldr__relocated_release(atomic_load(&section->relocated));
     ldr__os_free(section->plan.subsections);
     ldr__os_free(section->headers);

@@ -179,7 +179,7 @@ static ldr_status read_part(const ldr__source *source, const ldr__headers *heade
 }
 
 ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *headers,
-                             const ldr__plan *plan, bool with_file, uint64_t start, uint64_t end,
+                             const ldr__plan *plan, bool with_others, uint64_t start, uint64_t end,
                              uint8_t *ret_bytes)
 {
     ldr_status status = LDR_OK;
@@ -187,7 +187,8 @@ ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *head
         const ldr__subsection *s = &plan->subsections[i];
         if (s->rva >= end)
             break;
-        if (s->backing == LDR_BACKING_SEGMENT || (with_file && s->backing == LDR_BACKING_FILE))
+        bool is_other = s->backing == LDR_BACKING_FILE || s->backing == LDR_BACKING_SHARED;
+        if (s->backing == LDR_BACKING_SEGMENT || (with_others && is_other))
             status = read_part(source, headers, s, start, end, ret_bytes);
     }
     return status;

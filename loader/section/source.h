@@ -35,12 +35,12 @@ ldr_status ldr__source_read(const ldr__source *source, uint64_t offset, void *re
 ldr_status ldr__source_headers(const ldr__source *source, ldr__headers *ret_headers, pe_diag *why);
 
 /*
- * The pages [start, end) of SEGMENT subsections, and `with_file` of FILE subsections, as they are
- * before anything is done to them; those of other backings are not written to. LDR_IO_ERROR, also
- * when the headers are no longer those that were judged.
+ * The pages [start, end) of SEGMENT subsections, and `with_others` of FILE and SHARED ones, as they
+ * are before anything is done to them; those of other backings are not written to. LDR_IO_ERROR,
+ * also when the headers are no longer those that were judged.
  */
 ldr_status ldr__source_pages(const ldr__source *source, const ldr__headers *headers,
-                             const ldr__plan *plan, bool with_file, uint64_t start, uint64_t end,
+                             const ldr__plan *plan, bool with_others, uint64_t start, uint64_t end,
                              uint8_t *ret_bytes);
 
 /*

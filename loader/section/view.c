@@ -6,16 +6,6 @@
 #include "section/rights.h"
 #include "section/snapshot.h"
 
-static ldr_status map_view(ldr_view *view, uint64_t base, ldr_diag *diag)
-{
-    ldr_section *section = view->section;
-    ldr_status status = ldr__image_view_map(view, base, diag);
-    if (status != LDR_OK)
-        return status;
-    view->image = pe_image_mapped(&section->image, (pe_span){view->base, view->size});
-    return LDR_OK;
-}
-
 /* What of the options is for data has no effect on an image, but for the right to the section. */
 static ldr_status judge(const ldr_section *section, const ldr_view_options *options, ldr_diag *diag)
 {
@@ -40,7 +30,7 @@ static ldr_status map_image(ldr_section *section, const ldr_view_options *option
         return ldr__fail(diag, LDR_NO_MEMORY, PE_NT_NO_MEMORY, section->name);
     view->section = section;
     view->machine = options->machine != section->image.file.machine ? options->machine : 0;
-    status = map_view(view, options->base, diag);
+    status = ldr__image_view_map(view, options->base, diag);
     if (status != LDR_OK) {
         ldr__os_free(view);
         return status;

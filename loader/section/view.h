@@ -17,8 +17,8 @@ static inline const char *ldr__view_name(const ldr_view *view)
 }
 
 /*
- * The pages of a new view of an image, with the protections of the plan: sets `base` and `size`.
- * `base` is as in ldr_view_options. LDR_ADDRESS_BUSY, LDR_INVALID_ARGUMENT, LDR_NO_MEMORY,
+ * The pages of a new view of an image, with the protections of the plan: sets `base`, `size` and
+ * `image`. `base` is as in ldr_view_options. LDR_ADDRESS_BUSY, LDR_INVALID_ARGUMENT, LDR_NO_MEMORY,
  * LDR_OS_ERROR; then nothing stays mapped.
  */
 ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag);
@@ -62,5 +62,17 @@ typedef struct ldr__page_state {
 
 /* `rva` is that of a page of the view. LDR_OS_ERROR when the system does not tell. */
 ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_state *ret_state);
+
+/* What the pages from an RVA on may do, all of them alike. */
+typedef struct ldr__page_rights {
+    uint64_t end;                         /* RVA */
+    uint32_t protect, allocation_protect; /* LDR_PAGE_*, as if none were this view's own copy */
+    bool is_committed;
+    ldr_backing backing; /* of those that are no such copy */
+    uint32_t type;       /* LDR_MEM_* */
+} ldr__page_rights;
+
+/* `rva` is that of a page of the view. LDR_OS_ERROR. */
+ldr_status ldr__view_page_rights(const ldr_view *view, uint64_t rva, ldr__page_rights *ret_rights);
 
 #endif

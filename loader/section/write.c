@@ -107,10 +107,13 @@ static ldr_status own_page(ldr_view *view, uint64_t rva)
     return status == LDR_OK ? ldr__view_own(view, rva, LDR__PAGE) : status;
 }
 
+/* Where the system maps what is SHARED, the loader writes to it for all, as on Windows. */
 static ldr_status own_pages(ldr_view *view, uint64_t start, uint64_t end)
 {
     const ldr__plan *plan = &view->section->plan;
     ldr_status status = LDR_OK;
+    if (view->section->native.value >= 0)
+        return LDR_OK;
     for (uint64_t rva = start; rva < end && status == LDR_OK;) {
         const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, rva)];
         uint64_t next = subsection->rva + subsection->size;

@@ -71,8 +71,10 @@ ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag)
     view->base = address;
     view->size = section->plan.size;
     status = map_subsections(view);
-    if (status == LDR_OK)
-        return LDR_OK;
-    ldr__image_view_unmap(view);
-    return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
+    if (status != LDR_OK) {
+        ldr__image_view_unmap(view);
+        return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
+    }
+    view->image = pe_image_mapped(&section->image, (pe_span){view->base, view->size});
+    return LDR_OK;
 }

@@ -79,13 +79,6 @@ ldr_status ldr__view_page_state(const ldr_view *view, uint64_t rva, ldr__page_st
     return LDR_OK;
 }
 
-static ldr_backing backing_of(const ldr__page_state *state, const ldr__subsection *subsection)
-{
-    if (state->is_own)
-        return LDR_BACKING_PRIVATE;
-    return state->is_relocated ? LDR_BACKING_RELOCATED : subsection->backing;
-}
-
 ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_region)
 {
     const ldr__plan *plan = ldr__view_plan(view);
@@ -96,22 +89,23 @@ ldr_status ldr_view_query(const ldr_view *view, uint64_t rva, ldr_region *ret_re
     uint64_t start = rva & ~(LDR__PAGE - 1);
     const ldr__subsection *subsection = &plan->subsections[ldr__plan_find(plan, start)];
     ldr__page_state state;
+    ldr__page_rights rights;
     ldr_status status = ldr__view_page_state(view, start, &state);
+    if (status == LDR_OK)
+        status = ldr__view_page_rights(view, start, &rights);
     if (status != LDR_OK)
         return status;
-    const ldr__run *run = run_at(view, start);
-    uint32_t protect = run != NULL ? run->protect : subsection->protect;
+    uint64_t end = rights.end < state.end ? rights.end : state.end;
     *ret_region = (ldr_region){
         .rva = start,
-        .size = state.end - start,
-        .protect = state.is_own ? ldr__protect_after_write(protect) : protect,
-        .allocation_protect =
-            view->section->no_execute ? LDR_PAGE_WRITECOPY : LDR_PAGE_EXECUTE_WRITECOPY,
-        .committed = subsection->backing != LDR_BACKING_NONE,
-        .private_bytes = state.is_own ? state.end - start : 0,
-        .backing = backing_of(&state, subsection),
+        .size = end - start,
+        .protect = state.is_own ? ldr__protect_after_write(rights.protect) : rights.protect,
+        .allocation_protect = rights.allocation_protect,
+        .committed = rights.is_committed,
+        .private_bytes = state.is_own ? end - start : 0,
+        .backing = state.is_own ? LDR_BACKING_PRIVATE : rights.backing,
         .pe_section = subsection->pe_section,
-        .type = LDR_MEM_IMAGE,
+        .type = rights.type,
     };
     return LDR_OK;
 }

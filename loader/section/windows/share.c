@@ -1,0 +1,120 @@
+/*
+ * share.c: what an image section is made of. Of a file that its views may use it is the system's
+ * own section object (SEC_IMAGE), which shares its pages with all processes. Of a buffer, of a
+ * snapshot, and of what the system has no such object for, it is a copy in image layout, in memory
+ * of the paging file, which the views of this section share.
+ */
+#include "section/share.h"
+#include "os/native.h"
+
+#include <string.h>
+
+/* ---- Copies ---- */
+
+static uint32_t commit_parts(const ldr__plan *plan, uint8_t *base)
+{
+    uint32_t nt_status = PE_NT_SUCCESS;
+    for (uint32_t i = 0; i < plan->count && nt_status < PE_NT_UNSUCCESSFUL; i++) {
+        const ldr__subsection *part = &plan->subsections[i];
+        if (part->backing != LDR_BACKING_NONE)
+            nt_status = ldr__native_commit(base + part->rva, part->size, LDR_PAGE_READWRITE);
+    }
+    return nt_status;
+}
+
+static ldr_status fill_part(const ldr__source *source, const ldr__headers *headers,
+                            const ldr__plan *plan, const ldr__subsection *part, uint8_t *base)
+{
+    if (part->content == 0)
+        return LDR_OK;
+    return ldr__source_pages(source, headers, plan, true, part->rva, part->rva + part->size,
+                             base + part->rva);
+}
+
+static ldr_status fill(const ldr__source *source, const ldr__headers *headers,
+                       const ldr__plan *plan, uint8_t *base)
+{
+    ldr_status status = ldr__native_status(commit_parts(plan, base));
+    for (uint32_t i = 0; i < plan->count && status == LDR_OK; i++)
+        status = fill_part(source, headers, plan, &plan->subsections[i], base);
+    return status;
+}
+
+/* Through a view of the whole section that goes again. */
+static ldr_status fill_section(ldr__handle native, const ldr__source *source,
+                               const ldr__headers *headers, const ldr__plan *plan)
+{
+    ldr__native_place place = {.size = plan->size, .protect = LDR_PAGE_READWRITE};
+    uint32_t nt_status = ldr__native_map(native, &place);
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
+        return ldr__native_status(nt_status);
+    uint8_t *base = (uint8_t *)(uintptr_t)place.base;
+    ldr_status status = fill(source, headers, plan, base);
+    ldr__native_unmap(base);
+    return status;
+}
+
+static ldr_status copy(ldr_section *section, const ldr__source *source, const ldr__headers *headers,
+                       const ldr__plan_rules *rules)
+{
+    const ldr__plan *plan = &section->plan;
+    ldr__native_request request = {.file = LDR__NO_HANDLE,
+                                   .maximum_size = plan->size,
+                                   .protect = rules->no_execute ? LDR_PAGE_READWRITE
+                                                                : LDR_PAGE_EXECUTE_READWRITE,
+                                   .attributes = LDR_SEC_RESERVE,
+                                   .access = LDR_SECTION_ALL_ACCESS};
+    uint32_t nt_status = ldr__native_create(&request, &section->native);
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
+        return ldr__native_status(nt_status);
+    return fill_section(section->native, source, headers, plan);
+}
+
+/* ---- The system's own ---- */
+
+/* The system has judged the file a moment later than we have; from then on nobody can write to it.
+ */
+static ldr_status check_headers(const ldr__source *source, const ldr__headers *headers)
+{
+    uint8_t *now = ldr__os_alloc(headers->size);
+    if (now == NULL)
+        return LDR_NO_MEMORY;
+    ldr_status status = ldr__source_read(source, 0, now, headers->size);
+    if (status == LDR_OK && memcmp(now, headers->bytes, headers->size) != 0)
+        status = LDR_IO_ERROR;
+    ldr__os_free(now);
+    return status;
+}
+
+static uint32_t create_image(const ldr__source *source, bool no_execute, ldr__handle *ret_section)
+{
+    ldr__native_request request = {
+        .file = source->file,
+        .protect = no_execute ? LDR_PAGE_READONLY : LDR_PAGE_EXECUTE_READ,
+        .attributes = no_execute ? LDR_SEC_IMAGE_NO_EXECUTE : LDR_SEC_IMAGE,
+        .access = LDR_SECTION_ALL_ACCESS};
+    return ldr__native_create(&request, ret_section);
+}
+
+/* What the rules accept but not the system is an image for another Windows, or another machine:
+ * of that there can be a copy. */
+ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
+                               const ldr__headers *headers, const ldr__plan_rules *rules)
+{
+    if (source->stamp == NULL ||
+        create_image(source, rules->no_execute, &section->native) >= PE_NT_UNSUCCESSFUL)
+        return copy(section, source, headers, rules);
+    section->is_native_image = true;
+    return check_headers(source, headers);
+}
+
+/* Nothing is filled on demand here but by the system. */
+ldr_status ldr__share_unfilled(ldr_section *section, const ldr__source *source,
+                               const ldr__headers *headers, const ldr__plan_rules *rules)
+{
+    (void)section;
+    (void)source;
+    (void)headers;
+    (void)rules;
+    return LDR_OS_ERROR;
+}
