@@ -1,8 +1,9 @@
 /*
  * check.h: for the test programs that run on Windows, or under Wine, where there is no Criterion.
  *
- * A program is a list of tests, run in order or by name; it prints what does not hold, and its exit
- * status is 1 if there is such a thing, or no test.
+ * A program is lists of tests, run in order, all or the one that is named; it prints what does not
+ * hold. It defines check_failures and main, whose exit status is 1 if there was such a thing, or no
+ * test.
  */
 #ifndef PELOAD_CHECK_H
 #define PELOAD_CHECK_H
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int check_failures;
+extern int check_failures;
 
 #define CHECK(condition)                                                          \
     do {                                                                          \
@@ -21,12 +22,13 @@ static int check_failures;
     } while (0)
 
 /* The same, for what the rest of the test needs. */
-#define REQUIRE(condition)            \
-    do {                              \
-        int before = check_failures;  \
-        CHECK(condition);             \
-        if (check_failures != before) \
-            return;                   \
+#define REQUIRE(condition)                                                        \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            printf("%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+            check_failures++;                                                     \
+            return;                                                               \
+        }                                                                         \
     } while (0)
 
 typedef struct check_test {
@@ -34,6 +36,7 @@ typedef struct check_test {
     void (*run)(void);
 } check_test;
 
+/* How many tests it has run: all of the list, or the one called `only` unless that is NULL. */
 static inline int check_run(const check_test *tests, size_t count, const char *only)
 {
     int ran = 0;
@@ -46,8 +49,7 @@ static inline int check_run(const check_test *tests, size_t count, const char *o
         fflush(stdout);
         ran++;
     }
-    printf("%d tests, %d failures\n", ran, check_failures);
-    return check_failures != 0 || ran == 0;
+    return ran;
 }
 
 #endif

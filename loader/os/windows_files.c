@@ -1,0 +1,182 @@
+/* windows_files.c: files that are read. Those that are open as Windows opens them are native.h's.
+ */
+#include "os/windows.h"
+
+#include <stdlib.h>
+#include <winternl.h>
+
+#define ALL_SHARED (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* Between 1601 and 1970, in the system's units of 100 ns. */
+#define EPOCH UINT64_C(116444736000000000)
+
+/* FAT has times in steps of two seconds. */
+#define SETTLED UINT64_C(2000000000)
+
+static ldr_status status_of_open(void)
+{
+    switch (GetLastError()) {
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_NAME:
+    case ERROR_BAD_PATHNAME:
+    case ERROR_BAD_NETPATH:
+    case ERROR_BAD_NET_NAME:
+    case ERROR_DIRECTORY:
+    case ERROR_FILENAME_EXCED_RANGE:
+    case ERROR_CANT_RESOLVE_FILENAME:
+        return LDR_FILE_NOT_FOUND;
+    case ERROR_SHARING_VIOLATION:
+        return LDR_SHARING_VIOLATION;
+    case ERROR_PIPE_BUSY:
+        return LDR_NOT_A_FILE;
+    case ERROR_TOO_MANY_OPEN_FILES:
+        return LDR_OS_ERROR;
+    default:
+        return ldr__windows_status() == LDR_NO_MEMORY ? LDR_NO_MEMORY : LDR_IO_ERROR;
+    }
+}
+
+/* For reading, and executing if that is allowed. Folders are opened as well, so that they can be
+ * told from what is not there. */
+static HANDLE open_path(const wchar_t *path)
+{
+    HANDLE file = CreateFileW(path, GENERIC_READ | GENERIC_EXECUTE, ALL_SHARED, NULL, OPEN_EXISTING,
+                              FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    if (file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED)
+        file = CreateFileW(path, GENERIC_READ, ALL_SHARED, NULL, OPEN_EXISTING,
+                           FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    return file;
+}
+
+/* Of devices the system has no such information. */
+static bool is_regular(HANDLE file, BY_HANDLE_FILE_INFORMATION *ret_info)
+{
+    return GetFileType(file) == FILE_TYPE_DISK && GetFileInformationByHandle(file, ret_info) &&
+           (ret_info->dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+}
+
+static uint64_t wide_of(DWORD high, DWORD low)
+{
+    return (uint64_t)high << 32 | low;
+}
+
+static ldr__file_id id_of(const BY_HANDLE_FILE_INFORMATION *info)
+{
+    return (ldr__file_id){info->dwVolumeSerialNumber,
+                          wide_of(info->nFileIndexHigh, info->nFileIndexLow)};
+}
+
+ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
+                             ldr__file_id *ret_id)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    wchar_t *wide;
+    ldr_status status = ldr__windows_path(path, &wide);
+    if (status != LDR_OK)
+        return status;
+    HANDLE file = open_path(wide);
+    if (file == INVALID_HANDLE_VALUE)
+        status = status_of_open();
+    free(wide);
+    if (status != LDR_OK)
+        return status;
+    if (!is_regular(file, &info)) {
+        CloseHandle(file);
+        return LDR_NOT_A_FILE;
+    }
+    *ret_file = ldr__windows_wrap(file);
+    *ret_size = wide_of(info.nFileSizeHigh, info.nFileSizeLow);
+    *ret_id = id_of(&info);
+    return LDR_OK;
+}
+
+ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,
+                             size_t *ret_count)
+{
+    enum { AT_ONCE = 1 << 30 };
+    size_t count = 0;
+    while (count < size) {
+        uint64_t at = offset + count;
+        OVERLAPPED place = {.Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32)};
+        DWORD wanted = size - count < AT_ONCE ? (DWORD)(size - count) : AT_ONCE, got = 0;
+        if (!ReadFile(ldr__windows_handle(file), (char *)ret_bytes + count, wanted, &got, &place) &&
+            GetLastError() != ERROR_HANDLE_EOF)
+            return LDR_IO_ERROR;
+        if (got == 0)
+            break;
+        count += got;
+    }
+    *ret_count = count;
+    return LDR_OK;
+}
+
+static uint64_t nanoseconds(uint64_t time)
+{
+    return time > EPOCH ? (time - EPOCH) * 100 : 0;
+}
+
+static uint64_t nanoseconds_now(void)
+{
+    FILETIME now;
+    GetSystemTimeAsFileTime(&now);
+    return nanoseconds(wide_of(now.dwHighDateTime, now.dwLowDateTime));
+}
+
+ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp)
+{
+    HANDLE handle = ldr__windows_handle(file);
+    BY_HANDLE_FILE_INFORMATION info;
+    FILE_BASIC_INFO times;
+    if (!GetFileInformationByHandle(handle, &info) ||
+        !GetFileInformationByHandleEx(handle, FileBasicInfo, &times, sizeof times))
+        return LDR_OS_ERROR;
+    ldr__file_stamp stamp = {.id = id_of(&info),
+                             .size = wide_of(info.nFileSizeHigh, info.nFileSizeLow),
+                             .modified = nanoseconds((uint64_t)times.LastWriteTime.QuadPart),
+                             .changed = nanoseconds((uint64_t)times.ChangeTime.QuadPart)};
+    if (stamp.changed < stamp.modified) /* FAT has no such time */
+        stamp.changed = stamp.modified;
+    uint64_t now = nanoseconds_now();
+    stamp.is_settled = now > stamp.changed && now - stamp.changed > SETTLED;
+    *ret_stamp = stamp;
+    return LDR_OK;
+}
+
+/* What the handle was opened for says what may be done with the file. */
+bool ldr__os_file_executable(ldr__handle file)
+{
+    enum { FILE_ACCESS_INFORMATION = 8 };
+    IO_STATUS_BLOCK block;
+    ACCESS_MASK access;
+    return NtQueryInformationFile(ldr__windows_handle(file), &block, &access, sizeof access,
+                                  (FILE_INFORMATION_CLASS)FILE_ACCESS_INFORMATION) >= 0 &&
+           (access & FILE_EXECUTE) != 0;
+}
+
+static HANDLE reopen(ldr__handle file, DWORD access)
+{
+    return ReOpenFile(ldr__windows_handle(file), access, ALL_SHARED, 0);
+}
+
+ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_file)
+{
+    DWORD access = GENERIC_READ | (writes ? GENERIC_WRITE : 0);
+    HANDLE other = reopen(file, access | GENERIC_EXECUTE);
+    if (other == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED)
+        other = reopen(file, access);
+    if (other != INVALID_HANDLE_VALUE) {
+        *ret_file = ldr__windows_wrap(other);
+        return LDR_OK;
+    }
+    DWORD error = GetLastError();
+    return error == ERROR_ACCESS_DENIED       ? LDR_ACCESS_DENIED
+           : error == ERROR_SHARING_VIOLATION ? LDR_SHARING_VIOLATION
+                                              : ldr__windows_status();
+}
+
+void ldr__os_close(ldr__handle handle)
+{
+    if (handle.value != LDR__NO_HANDLE.value)
+        CloseHandle(ldr__windows_handle(handle));
+}
