@@ -38,6 +38,7 @@ static bool find_template(const ldr_view *view, uint64_t base, const pe_tls *tls
         return false;
     out->template_size = (size_t)(tls->data_end - tls->data_start);
     out->zero_size = tls->zero_fill;
+    out->characteristics = tls->characteristics;
     if (out->template_size == 0)
         return true;
     const pe_image *image = ldr_view_image(view);

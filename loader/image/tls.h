@@ -13,6 +13,7 @@ typedef struct ldr__tls {
     const void *template_data; /* inside the view */
     size_t template_size;      /* bytes */
     size_t zero_size;          /* bytes of zeros behind the template */
+    uint32_t characteristics;  /* IMAGE_SCN_ALIGN_* and nothing else, if sound */
     pe_rva index;              /* of the u32 that holds the module's slot */
     bool has_callbacks;
     pe_rva callbacks; /* of the array of addresses */

@@ -1,8 +1,8 @@
 /*
  * environment.h: what the resolver asks of the environment that guest code runs in.
  *
- * win32/ implements it on Linux. The resolver knows this table only, so that it can be tested with
- * an environment that records instead of running.
+ * win32/ implements it on Linux, native/ on Windows. The resolver knows this table only, so that it
+ * can be tested with an environment that records instead of running.
  */
 #ifndef PELOAD_ENVIRONMENT_H
 #define PELOAD_ENVIRONMENT_H
@@ -11,9 +11,10 @@
 
 /* The thread-local template of a module, as its TLS directory says. */
 typedef struct ldr__tls_template {
-    const void *data; /* inside the module's view */
-    size_t data_size; /* bytes to copy */
-    size_t zero_size; /* bytes of zeros after them */
+    const void *data;         /* inside the module's view */
+    size_t data_size;         /* bytes to copy */
+    size_t zero_size;         /* bytes of zeros after them */
+    uint32_t characteristics; /* of the directory: the alignment */
 } ldr__tls_template;
 
 /*
@@ -29,6 +30,22 @@ typedef struct ldr__trace_site {
     const char *provider; /* or NULL */
     const void *address;
 } ldr__trace_site;
+
+/* Where the system's own loader is asked for a DLL. */
+typedef enum ldr__system_place {
+    LDR__SYSTEM_LOADED, /* among what it has loaded already */
+    LDR__SYSTEM_KNOWN,  /* contracts, and what it takes from nowhere but its own folder */
+    LDR__SYSTEM_FOLDER, /* in its own folder */
+    LDR__SYSTEM_PATH,   /* by an absolute path, which must lead into its own folder */
+} ldr__system_place;
+
+/* What it has found. */
+typedef struct ldr__system_dll {
+    void *handle; /* its base, with a reference for system_release; NULL: it is not loaded */
+    size_t size;  /* bytes of the image, if it is */
+    char *path;   /* the host's path, allocated (ldr__os_free) */
+    bool is_own;  /* it belongs to the system, and not to some program */
+} ldr__system_dll;
 
 typedef struct ldr__environment {
     /* Makes the environment's state for a context and adds its host modules (ldr_host_module_add).
@@ -121,9 +138,25 @@ typedef struct ldr__environment {
     void *(*trace_create)(void *state, const ldr__trace_site *site);
     void (*trace_release)(void *state, const ldr_module *module);
     uint32_t (*trace_depth)(void *state);
+
+    /*
+     * The system's own loader, where it can load what the guest needs; NULL, all three, where it
+     * cannot. Finds the DLL of the file name, or contract, or path `name`; with `loads` it is
+     * loaded as well. LDR_FILE_NOT_FOUND, LDR_NO_MEMORY, LDR_OS_ERROR (it is there, and does not
+     * load).
+     */
+    ldr_status (*system_find)(const char *name, ldr__system_place place, bool loads,
+                              ldr__system_dll *ret_dll);
+    void (*system_release)(void *handle);
+    /* An export of such a DLL, by its name or, when `ordinal` is not 0, by that. NULL: none. */
+    const void *(*system_symbol)(void *handle, pe_span name, uint32_t ordinal);
+
+    /* Bytes at the start of an absolute path, of the host's or the guest's, up to and with the
+       slash of its root; 0 for other paths. NULL: those that start with a '/' are absolute. */
+    size_t (*path_root)(const char *path);
 } ldr__environment;
 
-/* The environment of this build: win32/ on Linux. */
+/* The environment of this build: win32/ on Linux, native/ on Windows. */
 extern const ldr__environment ldr__default_environment;
 
 /* The state that `create` made for a context. */
@@ -230,6 +263,10 @@ void ldr__module_no_thread_calls(ldr_module *module);
  * TLS callbacks of the program if it runs.
  */
 void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason);
+
+/* The same, but LDR_BUSY, with nobody told, when another thread keeps the loader for longer. */
+ldr_status ldr__modules_thread_notify_within(ldr_context *ctx, uint32_t reason,
+                                             uint32_t milliseconds);
 
 /* The first DLL_THREAD_ATTACH of a thread of the host; LDR_BUSY, with nobody told, when another
  * thread keeps the loader for longer than the context allows. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "image/exports.h"
+#include "modules/environment.h"
 #include "os/os.h"
 
 typedef struct host_entry {
@@ -24,7 +25,9 @@ struct ldr__host {
     size_t count;
     host_index index;
     ldr__lock *lock; /* of all above: exports are looked for without any other */
-    void *base;      /* a reserved allocation granule */
+    void *base;      /* a reserved allocation granule, or */
+    void *system;    /* of the system's loader, with a reference; or NULL */
+    size_t size;     /* of that DLL, in bytes */
 };
 
 enum { HOST_RANGE = 0x10000, INDEX_MIN = 16, ENTRIES_MAX = 1 << 28 };
@@ -37,6 +40,24 @@ ldr_status ldr__host_create(ldr__host **ret_host)
     ldr_status status = ldr__os_lock_create(&host->lock);
     if (status == LDR_OK)
         status = ldr__os_reserve(0, HOST_RANGE, HOST_RANGE, &host->base);
+    if (status != LDR_OK) {
+        ldr__host_destroy(host);
+        return status;
+    }
+    *ret_host = host;
+    return LDR_OK;
+}
+
+ldr_status ldr__host_create_on(void *handle, size_t size, ldr__host **ret_host)
+{
+    ldr__host *host = ldr__os_alloc(sizeof(*host));
+    if (!host) {
+        ldr__default_environment.system_release(handle);
+        return LDR_NO_MEMORY;
+    }
+    host->system = handle;
+    host->size = size;
+    ldr_status status = ldr__os_lock_create(&host->lock);
     if (status != LDR_OK) {
         ldr__host_destroy(host);
         return status;
@@ -62,6 +83,8 @@ void ldr__host_destroy(ldr__host *host)
     drop_from(host, 0);
     if (host->base)
         ldr__os_unmap(host->base, HOST_RANGE);
+    if (host->system)
+        ldr__default_environment.system_release(host->system);
     ldr__os_lock_destroy(host->lock);
     ldr__os_free(host->entries);
     ldr__os_free(host->index.by_name);
@@ -186,7 +209,7 @@ static size_t search_all(const ldr__host *host, const host_key *key)
     return place;
 }
 
-static const void *find(ldr__host *host, const host_key *key)
+static const void *find_in_table(ldr__host *host, const host_key *key)
 {
     const void *address = NULL;
     ldr__os_lock(host->lock);
@@ -195,6 +218,15 @@ static const void *find(ldr__host *host, const host_key *key)
         address = place != 0 ? host->entries[place - 1].address : NULL;
     }
     ldr__os_unlock(host->lock);
+    return address;
+}
+
+/* What the embedder gives comes before what the system has. */
+static const void *find(ldr__host *host, const host_key *key)
+{
+    const void *address = find_in_table(host, key);
+    if (!address && host->system)
+        address = ldr__default_environment.system_symbol(host->system, key->name, key->ordinal);
     return address;
 }
 
@@ -230,5 +262,10 @@ const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const
 
 void *ldr__host_base(const ldr__host *host)
 {
-    return host->base;
+    return host->system ? host->system : host->base;
+}
+
+size_t ldr__host_size(const ldr__host *host)
+{
+    return host->size;
 }

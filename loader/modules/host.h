@@ -9,6 +9,9 @@ typedef struct ldr__host ldr__host;
 
 /* An empty table with an address of its own; released with ldr__host_destroy, which takes NULL. */
 ldr_status ldr__host_create(ldr__host **ret_host);
+/* An empty one before the exports of a DLL that the system's loader has loaded; it takes over the
+ * reference of `handle`, also on failure. */
+ldr_status ldr__host_create_on(void *handle, size_t size, ldr__host **ret_host);
 void ldr__host_destroy(ldr__host *host);
 
 /* Adds lines, which are borrowed; they come before those added earlier. LDR_NO_MEMORY. */
@@ -22,7 +25,9 @@ const void *ldr__host_by_ordinal(ldr__host *host, uint32_t ordinal);
  * NULL if there is none. */
 const ldr_export *ldr__host_at(const ldr__host *host, const void *address, const void **ret_start);
 
-/* The address that stands for the module (its HMODULE): reserved, without access. */
+/* The address that stands for the module (its HMODULE): reserved, without access, or the base of
+ * the system's DLL; and the size of that, else 0. */
 void *ldr__host_base(const ldr__host *host);
+size_t ldr__host_size(const ldr__host *host);
 
 #endif

@@ -13,7 +13,8 @@ ldr_status ldr__announce(ldr_module *module, ldr_diag *diag)
         return LDR_OK;
     ldr__tls_template tls = {.data = module->tls.template_data,
                              .data_size = module->tls.template_size,
-                             .zero_size = module->tls.zero_size};
+                             .zero_size = module->tls.zero_size,
+                             .characteristics = module->tls.characteristics};
     status = ldr__default_environment.tls_add(environment, &tls, &module->tls_slot);
     if (status != LDR_OK)
         return ldr__fail(diag, status, PE_NT_NO_MEMORY, module->path);

@@ -153,7 +153,13 @@ static ldr_status map_source(ldr_context *ctx, const source *from, uint64_t base
         return ldr__map_memory(ctx, from->name, from->bytes, from->size, base, ret_module, diag);
     if (from->search)
         return ldr__find_dll(ctx, ctx->main, from->name, ret_module, diag);
-    return ldr__map_file(ctx, from->name, base, ret_module, diag);
+    /* There is one kernel32.dll in a process, and so on. */
+    ldr_status status =
+        ldr__system_module(ctx, from->name, LDR__SYSTEM_PATH, true, ret_module, NULL);
+    if (status == LDR_FILE_NOT_FOUND)
+        return ldr__map_file(ctx, from->name, base, ret_module, diag);
+    return status == LDR_OK ? LDR_OK
+                            : ldr__fail(diag, status, ldr__nt_status_of(status), from->name);
 }
 
 /* How the load finds `from` and what it needs. */
@@ -189,7 +195,7 @@ static ldr_status load_locked(ldr_context *ctx, const source *from, const ldr_lo
         ldr__module_keep(root);
         if (root->state == LDR__MAPPED && is_bare(ctx, from, root))
             ldr__module_set_bare(root);
-        if (!from->search || strchr(from->name, '/'))
+        if (!from->search || strchr(from->name, '/') || ldr__path_root_length(from->name) != 0)
             search.path = root->path;
         if (root->host)
             status = ldr__announce_hosts(root, diag);

@@ -229,7 +229,7 @@ void *ldr_module_base(const ldr_module *module)
 
 size_t ldr_module_size(const ldr_module *module)
 {
-    return module->view ? ldr_view_size(module->view) : 0;
+    return module->view ? ldr_view_size(module->view) : ldr__host_size(module->host);
 }
 
 ldr_view *ldr__module_view(ldr_module *module)
@@ -244,8 +244,7 @@ const ldr_view *ldr_module_view(const ldr_module *module)
 
 static bool holds(const ldr_module *module, const void *address)
 {
-    return module->view &&
-           (uintptr_t)address - (uintptr_t)ldr_module_base(module) < ldr_module_size(module);
+    return (uintptr_t)address - (uintptr_t)ldr_module_base(module) < ldr_module_size(module);
 }
 
 /* The table is locked. */

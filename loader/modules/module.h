@@ -220,6 +220,30 @@ void ldr__needs_changed(ldr_module *module);
 ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const char *name,
                          ldr_module **ret_module, ldr_diag *diag);
 
+/* ---- find/system.c ---- */
+
+/* Whether the context's policy lets modules of the system's own loader in. */
+bool ldr__system_serves(const ldr_context *ctx);
+/*
+ * The module called `name` that the system's loader has at `place`, as a host module. Without
+ * `loads`, where it is not loaded yet, its path (allocated) instead. LDR_FILE_NOT_FOUND, also when
+ * the system is not asked at all; LDR_NO_MEMORY, LDR_OS_ERROR.
+ */
+ldr_status ldr__system_module(ldr_context *ctx, const char *name, ldr__system_place place,
+                              bool loads, ldr_module **ret_module, char **ret_path);
+/* A new host module for the table that the embedder gives under a name: what the system has of that
+ * name, loaded if need be. LDR_FILE_NOT_FOUND, LDR_NO_MEMORY. */
+ldr_status ldr__system_module_for(ldr_context *ctx, const char *name, ldr_module **ret_module);
+/* Bytes of an absolute path's root, "/" or "C:/"; 0 for other paths. */
+size_t ldr__path_root_length(const char *path);
+
+/* ---- host_module.c ---- */
+
+/* Lists a DLL of the system as a host module called `name`; takes over all of `dll`, also on
+ * failure. LDR_NO_MEMORY. */
+ldr_status ldr__host_module_of_system(ldr_context *ctx, const char *name, ldr__system_dll *dll,
+                                      ldr_module **ret_module);
+
 /* ---- map.c ---- */
 
 /* Maps and relocates the image at `path` unless that file is loaded already. `base` as in options.

@@ -63,6 +63,18 @@ void ldr__modules_thread_notify(ldr_context *ctx, uint32_t reason)
     ldr__loader_leave(ctx);
 }
 
+ldr_status ldr__modules_thread_notify_within(ldr_context *ctx, uint32_t reason,
+                                             uint32_t milliseconds)
+{
+    ldr_status status = ldr__os_lock_within(ctx->lock, milliseconds);
+    if (status != LDR_OK)
+        return status;
+    ctx->depth++;
+    notify_threads(ctx, reason);
+    ldr__loader_leave(ctx);
+    return LDR_OK;
+}
+
 ldr_status ldr__modules_host_attach(ldr_context *ctx)
 {
     ldr_status status = ldr__loader_lock_host(ctx);

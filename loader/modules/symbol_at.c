@@ -62,6 +62,18 @@ static bool describe_in_hosts(ldr_context *ctx, const void *at, const void *addr
     return false;
 }
 
+/* A DLL of the system's, whose exports are not looked at. */
+static bool describe_in_system(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)
+{
+    ldr_module *module = ldr__guest_find_at(ctx, address, false, LDR__KEEP_NOT);
+    if (!module)
+        return false;
+    const uint8_t *base = ldr_module_base(module);
+    *ret_place = (ldr_symbol_place){
+        .module = module, .start = base, .displacement = (size_t)((const uint8_t *)address - base)};
+    return true;
+}
+
 static bool describe(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)
 {
     ldr_module *module = ldr_module_at(ctx, address);
@@ -72,7 +84,9 @@ static bool describe(ldr_context *ctx, const void *address, ldr_symbol_place *re
     if (describe_in_hosts(ctx, address, address, ret_place))
         return true;
     const void *function = ldr__default_environment.function_at(ctx->environment, address);
-    return function && describe_in_hosts(ctx, function, address, ret_place);
+    if (function && describe_in_hosts(ctx, function, address, ret_place))
+        return true;
+    return describe_in_system(ctx, address, ret_place);
 }
 
 ldr_status ldr_symbol_at(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)

@@ -93,7 +93,8 @@ static const ldr_module *find_owner(ldr_context *ctx, const ldr_module *asked, c
         owner = asked;
     else if (asked != NULL)
         owner = host_with(ctx, address, ret_is_data);
-    return owner;
+    /* A DLL of the system's. */
+    return owner != NULL ? owner : ldr__guest_find_at(ctx, address, false, LDR__KEEP_NOT);
 }
 
 /* Who really has what an import leads to: forwarders lead on. It stays as long as `asked` does. */

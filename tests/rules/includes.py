@@ -2,8 +2,8 @@
 
     includes.py SOURCE_FOLDER
 
-The way data goes is pe -> section -> image -> modules -> win32: a stage knows the stages before it
-and none after it. Operating-system headers are for os/, win32/ and cli/ only, and pe/ is
+The way data goes is pe -> section -> image -> modules -> win32 or native: a stage knows the stages before it
+and none after it. Operating-system headers are for os/, win32/, native/ and cli/ only, and pe/ is
 freestanding; its folders know pe/image, and nothing else of each other but public headers.
 """
 import os
@@ -29,6 +29,7 @@ RULES = {
     "loader/image": (["loader/os", "loader/section"], {"peload/pe.h", "peload/section.h"}, STANDARD_C),
     "loader/modules": (["loader/os", "loader/section", "loader/image"], PUBLIC, STANDARD_C),
     "loader/win32": (["loader/os", "loader/section", "loader/image", "loader/modules"], PUBLIC, ANY),
+    "loader/native": (["loader/os", "loader/section", "loader/image", "loader/modules"], PUBLIC, ANY),
     "loader/os": ([], {"peload/pe.h", "peload/section.h"}, ANY),
     "loader/cli": ([], PUBLIC, ANY),
     "samples": ([], PUBLIC, STANDARD_C),

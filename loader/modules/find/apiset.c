@@ -47,7 +47,7 @@ static int compare_key(const char *name, size_t length, const char *contract)
     return contract[length] == '\0' ? 0 : -1;
 }
 
-static bool is_contract(const char *name)
+bool ldr__apiset_is_contract(const char *name)
 {
     return ldr__name_starts(name, "api-") || ldr__name_starts(name, "ext-");
 }
@@ -55,7 +55,7 @@ static bool is_contract(const char *name)
 const char *ldr__apiset_host(const char *name)
 {
     size_t low = 0, high = sizeof(contracts) / sizeof(contracts[0]);
-    size_t length = is_contract(name) ? key_length(name) : 0;
+    size_t length = ldr__apiset_is_contract(name) ? key_length(name) : 0;
     while (low < high && length != 0) {
         size_t middle = low + (high - low) / 2;
         int order = compare_key(name, length, contracts[middle].contract);

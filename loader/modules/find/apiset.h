@@ -2,6 +2,11 @@
 #ifndef PELOAD_MODULES_FIND_APISET_H
 #define PELOAD_MODULES_FIND_APISET_H
 
+#include <stdbool.h>
+
+/* Whether it is the name of a contract, known or not. */
+bool ldr__apiset_is_contract(const char *name);
+
 /*
  * The DLL that hosts the contract `name` on Windows, static. NULL if it is no contract that is
  * known, or one that nobody hosts.

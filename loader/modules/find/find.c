@@ -65,7 +65,8 @@ ldr_status ldr__find_dll(ldr_context *ctx, const ldr_module *importer, const cha
     ldr__lookup lookup = {.importer = path_of(importer),
                           .program = path_of(ctx->main),
                           .loaded = load ? load->path : NULL,
-                          .flags = load ? load->flags : 0};
+                          .flags = load ? load->flags : 0,
+                          .loads = true};
     if (!load)
         ldr__search_flags(&ctx->search, 0, name, &lookup.flags);
     if (importer && importer->dependent_flags != 0) {
@@ -125,7 +126,7 @@ ldr_status ldr__guest_find(ldr_context *ctx, const char *name, ldr_found *ret_fo
 static bool ends_with(const char *path, const char *end)
 {
     size_t length = strlen(path), end_length = strlen(end);
-    if (end[0] == '/')
+    if (ldr__path_root_length(end) != 0)
         return ldr__same_name(path, end);
     return length > end_length && path[length - end_length - 1] == '/' &&
            ldr__same_name(path + length - end_length, end);
@@ -200,7 +201,7 @@ static ldr_module *with_host_path(ldr_context *ctx, const char *path)
 
 ldr_module *ldr_module_find(ldr_context *ctx, const char *name)
 {
-    if (strchr(name, '/'))
+    if (strchr(name, '/') || ldr__path_root_length(name) != 0)
         return with_host_path(ctx, name);
     ldr__table_lock(ctx);
     ldr_module *module = ldr__module_by_name(ctx, name);

@@ -168,7 +168,7 @@ ldr_status ldr__search_flags(const ldr__search *search, uint32_t flags, const ch
         flags = search->default_flags | LDR_SEARCH_LOAD_FOLDER;
     else if (!(flags & FOLDER_FLAGS))
         flags |= search->default_flags;
-    if (flags & LDR_SEARCH_LOAD_FOLDER && name[0] != '/')
+    if (flags & LDR_SEARCH_LOAD_FOLDER && ldr__path_root_length(name) == 0)
         return LDR_INVALID_ARGUMENT;
     *ret_flags = flags & LDR_SEARCH_ALTERED ? flags : ldr__search_spell_out(flags);
     return LDR_OK;

@@ -70,14 +70,39 @@ static bool is_bundled(const ldr_module *module)
     return module->is_bundled;
 }
 
+/* Where the system's own loader has the DLL. */
+static ldr_status look_in_system(search *self, const char *name, ldr__system_place place)
+{
+    ldr_module *module = NULL;
+    char *path = NULL;
+    ldr_status status =
+        ldr__system_module(self->ctx, name, place, self->lookup->loads, &module, &path);
+    if (status != LDR_OK)
+        return status;
+    self->found->module = module;
+    self->found->path = path;
+    self->found->place = self->place;
+    return LDR_OK;
+}
+
 /* `asked` is what was asked for: the name itself, or a contract. */
-static ldr_status look_in_host(search *self, const char *asked, const char *name)
+static ldr_status look_in_tables(search *self, const char *asked, const char *name)
 {
     const char *stand_in = ldr__apiset_stand_in(asked, name);
     ldr_module *module = first_named(self, name, is_host);
     if (!module && stand_in)
         module = first_named(self, stand_in, is_host);
     return found_module(self, module) ? LDR_OK : LDR_FILE_NOT_FOUND;
+}
+
+static ldr_status look_in_host(search *self, const char *asked, const char *name)
+{
+    if (found_module(self, first_named(self, name, is_host)))
+        return LDR_OK;
+    ldr_status status = look_in_system(self, name, LDR__SYSTEM_LOADED);
+    if (status == LDR_FILE_NOT_FOUND)
+        status = look_in_system(self, name, LDR__SYSTEM_KNOWN);
+    return status == LDR_FILE_NOT_FOUND ? look_in_tables(self, asked, name) : status;
 }
 
 static ldr_status look_in_loaded(search *self, const char *name)
@@ -214,12 +239,26 @@ static ldr_status look_for_host(search *self, ldr_place place, const char *host)
     }
 }
 
+/* The system's loader knows its own contracts best. */
+static ldr_status look_for_contract(search *self)
+{
+    if (!ldr__apiset_is_contract(self->name))
+        return LDR_FILE_NOT_FOUND;
+    self->place = LDR_PLACE_HOST;
+    ldr_status status = look_in_system(self, self->name, LDR__SYSTEM_KNOWN);
+    if (status == LDR_OK && self->found->module)
+        self->found->contract_host = self->found->module->name;
+    else if (status == LDR_OK)
+        self->found->contract_host = ldr__apiset_host(self->name);
+    return status;
+}
+
 static ldr_status look_in_api_sets(search *self)
 {
     const ldr__search *known = &self->ctx->search;
     const char *host = ldr__apiset_host(self->name);
-    ldr_status status = LDR_FILE_NOT_FOUND;
-    if (!host)
+    ldr_status status = look_for_contract(self);
+    if (!host || status != LDR_FILE_NOT_FOUND)
         return status;
     for (size_t i = 0; i < known->place_count && status == LDR_FILE_NOT_FOUND; i++)
         status = look_for_host(self, known->places[i], host);
@@ -252,6 +291,15 @@ static ldr_status look_by_name(search *self)
     }
 }
 
+/* Without a folder given, that of the system's loader. */
+static ldr_status look_in_system_folder(search *self)
+{
+    const char *folder = self->ctx->search.system;
+    if (folder || self->is_path)
+        return look_in_folder(self, folder, self->name);
+    return look_in_system(self, self->name, LDR__SYSTEM_FOLDER);
+}
+
 static ldr_status look_in_context_folder(search *self)
 {
     const ldr__search *known = &self->ctx->search;
@@ -263,7 +311,7 @@ static ldr_status look_in_context_folder(search *self)
     case LDR_PLACE_ADDED:
         return look_in_added(self);
     case LDR_PLACE_SYSTEM:
-        return look_in_folder(self, known->system, self->name);
+        return look_in_system_folder(self);
     case LDR_PLACE_WINDOWS:
         return look_in_folder(self, known->windows, self->name);
     case LDR_PLACE_CURRENT:
@@ -362,10 +410,25 @@ ldr_status ldr__search_file_name(ldr_context *ctx, const char *name, char **ret_
     return LDR_OK;
 }
 
+/* An absolute path of the host, with a drive where there are any. */
+static ldr_status look_at_path(search *self)
+{
+    size_t length = ldr__path_root_length(self->name);
+    ldr_status status = look_in_system(self, self->name, LDR__SYSTEM_PATH);
+    if (status != LDR_FILE_NOT_FOUND)
+        return status;
+    char *root = ldr__span_copy((pe_span){(const uint8_t *)self->name, length});
+    if (!root)
+        return LDR_NO_MEMORY;
+    status = look_in_folder(self, root, self->name + length);
+    ldr__os_free(root);
+    return status;
+}
+
 static ldr_status find_file(search *self)
 {
-    if (self->name[0] == '/')
-        return look_in_folder(self, "/", self->name);
+    if (ldr__path_root_length(self->name) != 0)
+        return look_at_path(self);
     return look_everywhere(self);
 }
 
@@ -401,7 +464,7 @@ static void look_among_modules(search *self, const char *name)
     for (size_t i = 0; i < known->place_count && status == LDR_FILE_NOT_FOUND; i++) {
         self->place = known->places[i];
         if (self->place == LDR_PLACE_HOST)
-            status = look_in_host(self, self->name, name);
+            status = look_in_tables(self, self->name, name);
         else if (self->place == LDR_PLACE_LOADED)
             status = look_in_loaded(self, name);
         else if (self->place != LDR_PLACE_API_SETS)
@@ -419,7 +482,8 @@ ldr_module *ldr__search_loaded(ldr_context *ctx, const char *name)
     search self = {.ctx = ctx, .name = file, .found = &found};
     const char *host = ldr__apiset_host(file);
     bool sets_are_first = known->place_count != 0 && known->places[0] == LDR_PLACE_API_SETS;
-    if (!host || sets_are_first)
+    bool is_systems = ldr__apiset_is_contract(file) && ldr__system_serves(ctx);
+    if (!is_systems && (!host || sets_are_first))
         look_among_modules(&self, host ? host : file);
     ldr__os_free(file);
     return found.module;

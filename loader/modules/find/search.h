@@ -42,6 +42,7 @@ void ldr__search_destroy(ldr__search *search);
 typedef struct ldr__lookup {
     const char *importer, *program, *loaded;
     uint32_t flags; /* as ldr__search_flags has given them */
+    bool loads;     /* the system's own DLLs too, which are then host modules, and no files */
 } ldr__lookup;
 
 /*
