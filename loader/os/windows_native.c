@@ -222,10 +222,15 @@ uint32_t ldr__native_map(ldr__handle section, ldr__native_place *place)
         (uint32_t)NtMapViewOfSection(ldr__windows_handle(section), GetCurrentProcess(), &base,
                                      place->zero_bits, place->commit_size, &offset, &size,
                                      NOT_FOR_CHILDREN, place->allocation_type, place->protect);
-    if (status < PE_NT_UNSUCCESSFUL) {
-        place->base = (uintptr_t)base;
-        place->size = size;
+    if (status >= PE_NT_UNSUCCESSFUL)
+        return status;
+    /* Wine maps an image elsewhere then. */
+    if (place->base != 0 && (uintptr_t)base != place->base) {
+        ldr__native_unmap(base);
+        return PE_NT_CONFLICTING_ADDRESSES;
     }
+    place->base = (uintptr_t)base;
+    place->size = size;
     return status;
 }
 

@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <time.h>
 
+#ifdef _WIN32
+#include <windows.h>
+
+/* Microseconds since some moment. */
+static inline double bench_now(void)
+{
+    LARGE_INTEGER now, each_second;
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&each_second);
+    return (double)now.QuadPart * 1e6 / (double)each_second.QuadPart;
+}
+#else
 /* Microseconds since some moment. */
 static inline double bench_now(void)
 {
@@ -12,6 +24,7 @@ static inline double bench_now(void)
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
+#endif
 
 static inline int bench_compare_doubles(const void *a, const void *b)
 {

@@ -102,9 +102,13 @@ uint64_t ldr__data_committed(const ldr_section *section)
 
 /* ---- Views ---- */
 
+/* Rule H38 is looked at here, too: Wine does not. */
 ldr_status ldr__data_view_map(ldr_section *section, const ldr_view_options *options,
                               ldr_view **ret_view, ldr_diag *diag)
 {
+    uint32_t protect = options->protect != 0 ? options->protect : section->data.protect;
+    if (ldr__protect_is_valid(protect) && !ldr__protect_allows(section->data.protect, protect))
+        return fail(section, PE_NT_SECTION_PROTECTION, diag);
     ldr_view *view = ldr__os_alloc(sizeof *view);
     if (view == NULL)
         return fail(section, PE_NT_NO_MEMORY, diag);

@@ -17,6 +17,7 @@ static ldr_status fail(const ldr_view *view, uint32_t nt_status, ldr_diag *diag)
 
 /* ---- Where ---- */
 
+/* Not all systems say no where the base is taken. */
 static uint32_t map_at(ldr_view *view, uint64_t base)
 {
     ldr_section *section = view->section;
@@ -26,11 +27,17 @@ static uint32_t map_at(ldr_view *view, uint64_t base)
                                           : section->no_execute    ? LDR_PAGE_WRITECOPY
                                                                    : LDR_PAGE_EXECUTE_WRITECOPY};
     uint32_t nt_status = ldr__native_map(section->native, &place);
-    if (nt_status < PE_NT_UNSUCCESSFUL) {
-        view->base = (uint8_t *)(uintptr_t)place.base;
-        view->size = section->plan.size;
-    }
-    return nt_status;
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
+        return nt_status;
+    view->base = (uint8_t *)(uintptr_t)place.base;
+    view->size = section->plan.size;
+    uint32_t wrong = place.size < view->size           ? PE_NT_INVALID_IMAGE_FORMAT
+                     : base != 0 && place.base != base ? PE_NT_CONFLICTING_ADDRESSES
+                                                       : PE_NT_SUCCESS;
+    if (wrong == PE_NT_SUCCESS)
+        return nt_status;
+    ldr__image_view_unmap(view);
+    return wrong;
 }
 
 /* The first base of ASLR that can be had becomes the section's. */

@@ -36,7 +36,8 @@ ldr_status ldr_view_protect(ldr_view *view, uint64_t offset, uint64_t size, uint
     if (!ldr__protect_is_valid(protect))
         return fail(view, PE_NT_INVALID_PAGE_PROTECTION, diag);
     if (!ldr__pages_of(view, offset, size, &range))
-        return fail(view, PE_NT_CONFLICTING_ADDRESSES, diag);
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_CONFLICTING_ADDRESSES,
+                         view->section->name);
     uint32_t nt_status = ldr__native_protect(view->base + range.start, range.end - range.start,
                                              protect_of(view, protect), &told);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
@@ -54,7 +55,8 @@ ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t size, uint3
     if (protect != 0 && !ldr__protect_is_valid(protect))
         return fail(view, PE_NT_INVALID_PAGE_PROTECTION, diag);
     if (!ldr__pages_of(view, offset, size, &range))
-        return fail(view, PE_NT_CONFLICTING_ADDRESSES, diag);
+        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_CONFLICTING_ADDRESSES,
+                         view->section->name);
     if (!section->is_data || section->data.is_file)
         return fail(view, PE_NT_ALREADY_COMMITTED, diag);
     uint32_t nt_status = ldr__native_commit(view->base + range.start, range.end - range.start,

@@ -11,13 +11,25 @@
 
 /* ---- Copies ---- */
 
+/* Behind the image is a page more, which stays reserved: Wine forgets that pages are committed when
+ * that reaches to the end of the memory. */
+static uint64_t size_of_copy(const ldr__plan *plan)
+{
+    return plan->size + LDR__PAGE;
+}
+
+/* Neighbours together. */
 static uint32_t commit_parts(const ldr__plan *plan, uint8_t *base)
 {
     uint32_t nt_status = PE_NT_SUCCESS;
-    for (uint32_t i = 0; i < plan->count && nt_status < PE_NT_UNSUCCESSFUL; i++) {
-        const ldr__subsection *part = &plan->subsections[i];
-        if (part->backing != LDR_BACKING_NONE)
-            nt_status = ldr__native_commit(base + part->rva, part->size, LDR_PAGE_READWRITE);
+    for (uint32_t i = 0; i < plan->count && nt_status < PE_NT_UNSUCCESSFUL;) {
+        uint64_t start = plan->subsections[i].rva, end = start;
+        for (; i < plan->count && plan->subsections[i].backing != LDR_BACKING_NONE; i++)
+            end = plan->subsections[i].rva + plan->subsections[i].size;
+        if (start < end)
+            nt_status = ldr__native_commit(base + start, end - start, LDR_PAGE_READWRITE);
+        else
+            i++;
     }
     return nt_status;
 }
@@ -44,7 +56,7 @@ static ldr_status fill(const ldr__source *source, const ldr__headers *headers,
 static ldr_status fill_section(ldr__handle native, const ldr__source *source,
                                const ldr__headers *headers, const ldr__plan *plan)
 {
-    ldr__native_place place = {.size = plan->size, .protect = LDR_PAGE_READWRITE};
+    ldr__native_place place = {.size = size_of_copy(plan), .protect = LDR_PAGE_READWRITE};
     uint32_t nt_status = ldr__native_map(native, &place);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return ldr__native_status(nt_status);
@@ -59,7 +71,7 @@ static ldr_status copy(ldr_section *section, const ldr__source *source, const ld
 {
     const ldr__plan *plan = &section->plan;
     ldr__native_request request = {.file = LDR__NO_HANDLE,
-                                   .maximum_size = plan->size,
+                                   .maximum_size = size_of_copy(plan),
                                    .protect = rules->no_execute ? LDR_PAGE_READWRITE
                                                                 : LDR_PAGE_EXECUTE_READWRITE,
                                    .attributes = LDR_SEC_RESERVE,

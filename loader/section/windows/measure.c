@@ -1,0 +1,76 @@
+/* measure.c: which pages of a view are its own copies. */
+#include "os/os.h"
+#include "section/pages.h"
+#include "section/view.h"
+
+#include <string.h>
+
+#define CHUNK 64
+
+/*
+ * Wine reads images that are aligned to sectors into memory of the process alone, and tells the
+ * same of a page whether it was written to or not. Then the first page, which nobody has touched
+ * but to read it, is not shared.
+ */
+static bool system_tells(const ldr_view *view)
+{
+    bool is_own = true;
+    uint8_t byte;
+    return !view->section->is_native_image ||
+           (ldr__os_peek(view->base, &byte, sizeof byte) == LDR_OK &&
+            ldr__os_pages_private(view->base, 1, false, &is_own) == LDR_OK && !is_own);
+}
+
+/* What the page at `rva` was mapped with. */
+static ldr_status read_page(const ldr_view *view, uint64_t rva, uint8_t *ret_bytes)
+{
+    const ldr__plan *plan = ldr__view_plan(view);
+    const ldr__subsection *part = &plan->subsections[ldr__plan_find(plan, rva)];
+    uint64_t done = rva - part->rva;
+    uint64_t left = part->content > done ? part->content - done : 0;
+    size_t count = 0, size = (size_t)(left < LDR__PAGE ? left : LDR__PAGE);
+    memset(ret_bytes, 0, LDR__PAGE);
+    return size != 0 ? ldr__os_file_read(view->section->file, part->source + done, ret_bytes, size,
+                                         &count)
+                     : LDR_OK;
+}
+
+static ldr_status compare_pages(const ldr_view *view, uint64_t rva, uint64_t count, bool *ret_own)
+{
+    uint8_t now[LDR__PAGE], before[LDR__PAGE];
+    ldr_status status = LDR_OK;
+    for (uint64_t i = 0; i < count && status == LDR_OK; i++) {
+        uint64_t at = rva + i * LDR__PAGE;
+        status = read_page(view, at, before);
+        /* A page that cannot be read was not written to, as far as anybody can tell. */
+        bool is_readable = ldr__os_peek(view->base + at, now, sizeof now) == LDR_OK;
+        ret_own[i] = is_readable && memcmp(now, before, sizeof now) != 0;
+    }
+    return status;
+}
+
+ldr_status ldr__pages_measure(const ldr_view *view, uint64_t rva, uint64_t end, bool of_zero_fill,
+                              bool *ret_private, uint64_t *ret_end)
+{
+    bool own[CHUNK];
+    bool first = false, tells = system_tells(view);
+    for (uint64_t at = rva; at < end;) {
+        uint64_t left = (end - at) / LDR__PAGE;
+        uint64_t count = left < CHUNK ? left : CHUNK;
+        ldr_status status = tells ? ldr__os_pages_private(view->base + at, count, of_zero_fill, own)
+                                  : compare_pages(view, at, count, own);
+        if (status != LDR_OK)
+            return LDR_OS_ERROR;
+        if (at == rva)
+            first = own[0];
+        uint64_t same = 0;
+        while (same < count && own[same] == first)
+            same++;
+        at += same * LDR__PAGE;
+        if (same < count)
+            end = at;
+    }
+    *ret_private = first;
+    *ret_end = end;
+    return LDR_OK;
+}
