@@ -22,7 +22,7 @@ endfunction()
 # peload_native_dll(FILE SOURCE [FLAG]...)
 function(peload_native_dll file source)
   peload_native_guest(${file} FROM ${source}
-    COMMAND ${CMAKE_C_COMPILER} -std=c17 -O2 -Wall -Wextra -shared -o ${file} ${native_from}/${source} ${ARGN})
+    COMMAND ${CMAKE_C_COMPILER} -std=c17 -O2 -Wall -Wextra -shared -static -o ${file} ${native_from}/${source} ${ARGN})
 endfunction()
 
 peload_native_dll(counter.dll counter.c)

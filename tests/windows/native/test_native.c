@@ -68,7 +68,8 @@ ldr_module *load_guest(ldr_context *ctx, const char *name)
 {
     ldr_module *module = NULL;
     ldr_diag diag = {0};
-    return told(ldr_load(ctx, guest_path(name), NULL, &module, &diag), module, &diag);
+    ldr_status status = ldr_load(ctx, guest_path(name), NULL, &module, &diag);
+    return told(status, module, &diag);
 }
 
 ldr_module *load_guest_from_memory(ldr_context *ctx, const char *name)
