@@ -21,5 +21,8 @@ void *read_guest(const char *name, size_t *ret_size);
 
 /* The lists of tests, each ended by one without a name. */
 extern const check_test tests_of_loading[];
+extern const check_test tests_of_threads[];
+extern const check_test tests_of_exceptions[];
+extern const check_test tests_of_guest_calls[];
 
 #endif

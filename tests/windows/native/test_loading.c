@@ -95,9 +95,9 @@ static void system_dlls_are_those_of_the_process(void)
     CHECK(ldr_load_name(ctx, "kernel32", NULL, &module, NULL) == LDR_OK);
     CHECK(module != NULL && ldr_module_base(module) == (void *)GetModuleHandleA("kernel32"));
     CHECK(module != NULL && ldr_module_view(module) == NULL && ldr_module_size(module) != 0);
-    CHECK(module != NULL && ldr_symbol(module, "GetTickCount") ==
-                                (void *)(uintptr_t)GetProcAddress(GetModuleHandleA("kernel32"),
-                                                                  "GetTickCount"));
+    CHECK(module != NULL &&
+          ldr_symbol(module, "GetTickCount") ==
+              (void *)(uintptr_t)GetProcAddress(GetModuleHandleA("kernel32"), "GetTickCount"));
     CHECK(module != NULL && ldr_symbol(module, "NoSuchFunction") == NULL);
     ldr_context_destroy(ctx);
 }

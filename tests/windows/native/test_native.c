@@ -87,7 +87,8 @@ int check_failures;
 
 int main(int argc, char **argv)
 {
-    static const check_test *const lists[] = {tests_of_loading};
+    static const check_test *const lists[] = {tests_of_loading, tests_of_threads,
+                                              tests_of_exceptions, tests_of_guest_calls};
     const char *only = argc > 1 ? argv[1] : NULL;
     int ran = 0;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
