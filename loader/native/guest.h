@@ -22,6 +22,11 @@ DWORD WINAPI ldr__guest_GetModuleFileNameA(HMODULE handle, LPSTR buffer, DWORD s
 DWORD WINAPI ldr__guest_GetModuleFileNameW(HMODULE handle, LPWSTR buffer, DWORD size);
 BOOL WINAPI ldr__guest_DisableThreadLibraryCalls(HMODULE handle);
 
+/* guest_memory.c */
+BOOL WINAPI ldr__guest_VirtualProtect(LPVOID address, SIZE_T size, DWORD protect, PDWORD ret_old);
+BOOL WINAPI ldr__guest_VirtualProtectEx(HANDLE process, LPVOID address, SIZE_T size, DWORD protect,
+                                        PDWORD ret_old);
+
 /* throw.c */
 void *WINAPI ldr__guest_RtlPcToFileHeader(void *pc, void **ret_base);
 void ldr__guest_CxxThrowException(void *object, void *throw_info);

@@ -8,7 +8,7 @@
 static const struct {
     const char *name;
     uintptr_t function;
-} of_loader[] = {
+} of_kernel[] = {
 #define LINE(name)                          \
     {                                       \
 #name, (uintptr_t)ldr__guest_##name \
@@ -28,6 +28,8 @@ static const struct {
     LINE(LoadLibraryExW),
     LINE(LoadLibraryW),
     LINE(RtlPcToFileHeader),
+    LINE(VirtualProtect),
+    LINE(VirtualProtectEx),
 #undef LINE
 };
 
@@ -36,12 +38,12 @@ static const char throw_name[] = "_CxxThrowException";
 
 static const void *find(const char *name)
 {
-    size_t low = 0, high = sizeof of_loader / sizeof of_loader[0];
+    size_t low = 0, high = sizeof of_kernel / sizeof of_kernel[0];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, of_loader[middle].name);
+        int order = strcmp(name, of_kernel[middle].name);
         if (order == 0)
-            return (const void *)of_loader[middle].function;
+            return (const void *)of_kernel[middle].function;
         if (order < 0)
             high = middle;
         else
@@ -50,7 +52,7 @@ static const void *find(const char *name)
     return NULL;
 }
 
-static bool is_of_loader(HMODULE module)
+static bool is_of_kernel(HMODULE module)
 {
     static const wchar_t *const names[] = {L"kernel32.dll", L"kernelbase.dll", L"ntdll.dll"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -65,5 +67,5 @@ const void *ldr__override(HMODULE module, const char *name, const void *found)
     if (strcmp(name, throw_name) == 0)
         return (const void *)(uintptr_t)ldr__guest_CxxThrowException;
     const void *function = find(name);
-    return function != NULL && is_of_loader(module) ? function : found;
+    return function != NULL && is_of_kernel(module) ? function : found;
 }
