@@ -24,7 +24,7 @@ from scenarios import Files, Scenario, read_scenarios
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wine"))
 from wine import Wine, find, windows_path  # noqa: E402
 
-JOBS, SECONDS, SHOWN = 6, 120, 60
+JOBS, SECONDS, SHOWN = 6, 120, int(os.environ.get('SHOWN', 60))
 
 Outcome = collections.namedtuple("Outcome", "status stdout stderr written")
 
@@ -58,10 +58,10 @@ def take(path):
     return content
 
 
-def shown(outcome):
+def shown(outcome, scenario):
     """The parts of an outcome, by name, as text of one shape."""
-    return {"status": str(outcome.status), "stdout": alike.text(outcome.stdout),
-            "stderr": alike.text(outcome.stderr), "written": alike.written(outcome.written)}
+    return {"status": str(outcome.status), "stdout": alike.text(outcome.stdout, scenario),
+            "stderr": alike.text(outcome.stderr, scenario), "written": alike.written(outcome.written)}
 
 
 def first_difference(ours, theirs):
@@ -78,7 +78,7 @@ class Judge:
         self.count = self.different = 0
 
     def compare(self, scenario, ours, theirs):
-        ours, theirs = shown(ours), shown(theirs)
+        ours, theirs = shown(ours, scenario), shown(theirs, scenario)
         self.count += 1
         if ours == theirs:
             return

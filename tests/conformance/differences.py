@@ -20,4 +20,6 @@ class Row(namedtuple("Row", "about part pattern stands_for reason")):
 
 
 ROWS = [
+    Row("^map (?!.*--memory)", "stdout", r'("backing": "|MEM_COMMIT +)(?:file"? *|segment"? *)',
+        r"\1FILE ", "Windows maps a file's pages however they are aligned"),
 ]

@@ -10,7 +10,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows"
 SPREAD = {"case": 10 ** 6, "module": 60, "image": 40}  # how many files a set has
 
-# What is at hand if it was built or fetched: name in braces, root, path. The file keeps its name.
+# What is at hand if it was built or fetched: name in braces, root, path. The file
+# keeps its name but for the RENAMED.
 BUILT = {
     "values": "tests/cli/guest/values.dll", "needy": "tests/cli/guest/needy.dll",
     "dependent": "samples/guest/dependent.dll", "dependency": "samples/guest/dependency.dll",
@@ -30,8 +31,8 @@ FETCHED = {
     "sodium": "npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll",
     "lzma": "npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll",
 }
-# Files that stand in a folder of their own, away from those of the same name.
-APART = {"zlib32", "postgres_zlib"}
+# Wine has a zlib1.dll of its own.
+RENAMED = {"zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll"}
 
 Scenario = collections.namedtuple("Scenario", "number text words file")
 
@@ -73,12 +74,10 @@ class Files:
             file.write(bytes((i * 7 >> 5) & 255 for i in range(65536)))
 
     def bring(self, name, path):
-        to = os.path.join(name, os.path.basename(path)) if name in APART else \
-            os.path.basename(path)
+        to = RENAMED.get(name, os.path.basename(path))
         if not os.path.exists(path):
             self.missing.add(name)
             return
-        os.makedirs(os.path.dirname(os.path.join(self.folder, to)), exist_ok=True)
         shutil.copy(path, os.path.join(self.folder, to))
         self.single[name] = to
 
