@@ -31,8 +31,8 @@ FETCHED = {
     "sodium": "npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll",
     "lzma": "npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll",
 }
-# Wine has a zlib1.dll of its own.
-RENAMED = {"zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll"}
+# Wine has a zlib1.dll and a start.exe of its own.
+RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll"}
 
 Scenario = collections.namedtuple("Scenario", "number text words file")
 
