@@ -78,7 +78,8 @@ if(PELOAD_WINDOWS_CXX)
   endforeach()
 endif()
 if(PELOAD_WINDOWS_ZLIB)
-  peload_native_guest(zlib1.dll COMMAND ${CMAKE_COMMAND} -E copy ${PELOAD_WINDOWS_ZLIB} zlib1.dll)
+  # Under a name of its own: in place of a zlib1.dll Wine maps the one that it has.
+  peload_native_guest(zlib_copy.dll COMMAND ${CMAKE_COMMAND} -E copy ${PELOAD_WINDOWS_ZLIB} zlib_copy.dll)
 endif()
 
 get_property(native_guests DIRECTORY PROPERTY native_guests)
