@@ -1,6 +1,6 @@
-#include "cli.h"
-
 #include "call_values.h"
+#include "cli.h"
+#include "system.h"
 
 #include <string.h>
 
@@ -35,9 +35,9 @@ static void make_call(call_job *job, void *function)
 
     for (size_t i = 0; i < job->count; i++)
         slots[i] = call_value_slot(&job->values[i]);
-    fflush(stdout);
+    cli_guest_enters();
     job->result.integer = cli_call_guest(function, slots, count, &job->result.real);
-    fflush(stdout);
+    cli_guest_leaves();
 }
 
 static void print_text(const call_job *job)
@@ -60,7 +60,7 @@ static void print_json(const call_job *job)
         call_value_json(&json, &job->values[i], i + 1);
     cli_json_close(&json, ']');
     cli_json_close(&json, '}');
-    putchar('\n');
+    cli_json_end_line(&json);
 }
 
 static int call_export(call_job *job)
@@ -113,6 +113,7 @@ int cli_call(int argc, char **argv)
         {"--base", CLI_TEXT, &job.session.base},
         {"--delay", CLI_TEXT, &job.session.delay},
         {"--trace", CLI_TEXT, &job.session.trace},
+        {"--memory", CLI_FLAG, &job.session.from_memory},
         {"--gdb", CLI_FLAG, &job.session.gdb},
         {"--perf-map", CLI_FLAG, &job.session.perf_map},
     };

@@ -7,6 +7,7 @@
 #ifndef PELOAD_CLI_H
 #define PELOAD_CLI_H
 
+#include <limits.h>
 #include <peload/loader.h>
 #include <stdio.h>
 
@@ -14,7 +15,7 @@
  * How a subcommand ends: the exit status of the command, or CLI_USAGE when the arguments are wrong
  * (said on stderr), for which main prints the usage.
  */
-enum { CLI_USAGE = -1, CLI_DONE = 0, CLI_FAILED = 1 };
+enum { CLI_USAGE = INT_MIN, CLI_DONE = 0, CLI_FAILED = 1 };
 
 /* The command: its exit status. Arguments are UTF-8. */
 int cli_main(int argc, char **argv);
@@ -134,7 +135,7 @@ bool cli_digest(const char *algorithm, const pe_span parts[], size_t count, cli_
  */
 const char *cli_ordinal_name(pe_span dll, uint16_t ordinal);
 
-/* ---- Crashes (crash.c) ---- */
+/* ---- Crashes (crash.c, linux/crash.c, windows/crash.c) ---- */
 
 /* From here on a crash of the guest ends the command with one line on stderr and CLI_FAILED. */
 void cli_catch_crashes(void);
@@ -142,8 +143,17 @@ void cli_catch_crashes(void);
 /* From here on that line says which function of which module it was; NULL: no longer. */
 void cli_locate_crashes(ldr_context *ctx);
 
-/* One line on stderr if the exit code of a program says that it has ended with an exception. */
-void cli_report_exit(ldr_context *ctx, uint32_t exit_code);
+/* What the exception means whose code that is; NULL for others. */
+const char *cli_exception_text(uint32_t code);
+
+/* " in zlib1.dll!crc32+0x12", or "" if that is not known (no context, a NULL address), written to
+ * `text`, which is returned. */
+enum { CLI_PLACE_SIZE = 640 };
+const char *cli_crash_place(ldr_context *ctx, const void *address, char *text, size_t size);
+
+/* True, and one line on stderr, if the exit code of a program says that an exception has ended it;
+ * `ctx` is where the program was loaded, or NULL. */
+bool cli_report_exit(ldr_context *ctx, uint32_t exit_code);
 
 /* ---- Where DLLs are found (folders.c) ---- */
 
@@ -179,11 +189,12 @@ typedef struct cli_session {
     const char *missing; /* --missing refuse|stub */
     const char *delay;   /* --delay lazy|eager */
     const char *base;    /* --base ADDR */
+    bool from_memory;    /* --memory */
     const char *process; /* --process FD, of `run`: a guest has started it */
     const char *trace;   /* --trace OUT */
     bool gdb, perf_map;  /* --gdb, --perf-map */
     char *trace_path;    /* absolute, of the open file; or NULL */
-    int trace_fd;
+    int trace_file;
     const char *path;
     ldr_context *ctx;
     ldr_module *module;
@@ -206,16 +217,28 @@ void cli_trace_close(cli_session *session);
 
 enum { CLI_JSON_DEPTH = 16 };
 
+/* Text that grows in memory; zero is an empty one. */
+typedef struct cli_line {
+    char *text; /* owned */
+    size_t size, capacity;
+    bool has_failed; /* out of memory: something is missing */
+} cli_line;
+
 /*
- * Writes one JSON value to `out`, as it is told. `key` names a member of an object and is NULL
- * inside an array and at the top. Zero but for `out` is a writer at the start.
+ * Writes one JSON value to `out`, or to `line` if it has one, as it is told. `key` names a member
+ * of an object and is NULL inside an array and at the top. Zero but for one of these is a writer at
+ * the start.
  */
 typedef struct cli_json {
     FILE *out;
+    cli_line *line;
     unsigned depth;
     bool has_items[CLI_JSON_DEPTH];
     unsigned muted; /* while it is not 0, what is told is not written */
 } cli_json;
+
+/* Adds bytes; false, also ever after, when out of memory. */
+bool cli_line_add(cli_line *line, const void *bytes, size_t size);
 
 void cli_json_open(cli_json *json, const char *key, char bracket); /* '{' or '[' */
 void cli_json_close(cli_json *json, char bracket);                 /* '}' or ']' */
@@ -232,6 +255,8 @@ void cli_json_hex(cli_json *json, const char *key, uint64_t value, int digits);
 
 /* `size` bytes as a string of hex digits. */
 void cli_json_dump(cli_json *json, const char *key, const void *bytes, size_t size);
+
+void cli_json_end_line(cli_json *json);
 
 /* The members that say how it went: status, status_name, rule, offset, value, allowed, detail. */
 void cli_json_diag(cli_json *json, const ldr_diag *diag);

@@ -15,7 +15,6 @@ static const command commands[] = {
      "      sections imports bound_imports delay_imports exports resources decoded_resources\n"
      "      exceptions relocations tls load_config dynamic_relocations chpe volatile_metadata\n"
      "      enclave clr debug certificates symbols hashes findings (default all).\n"},
-#ifndef _WIN32 /* where the loader is not yet */
     {"map", cli_map,
      "  peload map [--json] [--dump OUT] [--svg OUT] [--base ADDR]\n"
      "             [--profile winxp|win7|win10] [--platform x64|arm64|any]\n"
@@ -62,7 +61,6 @@ static const command commands[] = {
      "      in them, - for a list on standard input. Of tables the counts, with --items their\n"
      "      items; with --contents also what all bytes must be read for (digests, checksum,\n"
      "      entropy, decoded resources, symbols). PART as for inspect.\n"},
-#endif
 };
 
 enum { EXIT_USAGE = 2 };

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static void report_json(const cli_session *session, const ldr_diag *diag)
     cli_json_diag(&json, diag);
     print_missing_json(&json, session->missing_first);
     cli_json_close(&json, '}');
-    putchar('\n');
+    cli_json_end_line(&json);
 }
 
 static void report(const cli_session *session, const ldr_diag *diag)
@@ -194,6 +195,19 @@ static ldr_status open_context(cli_session *session, ldr_context_options *contex
     return ldr_context_create(context, &session->ctx);
 }
 
+static ldr_status load_memory(cli_session *session, const char *path, const ldr_load_options *load,
+                              ldr_diag *diag)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    ldr_status status = cli_read_file(path, &bytes, &size, diag);
+    if (status == LDR_OK)
+        status = ldr_load_memory(session->ctx, cli_base_name(path), bytes, size, load,
+                                 &session->module, diag);
+    free(bytes);
+    return status;
+}
+
 int cli_session_open(cli_session *session, const char *path)
 {
     ldr_load_options load = {
@@ -207,7 +221,7 @@ int cli_session_open(cli_session *session, const char *path)
 
     session->path = path;
     session->missing_end = &session->missing_first;
-    if (!read_load_options(session, &load) ||
+    if (!cli_session_allowed(session) || !read_load_options(session, &load) ||
         !process_start(session->process, &context.process_start) ||
         !cli_folders_apply(&session->folders, session->policy, &context))
         return CLI_USAGE;
@@ -216,6 +230,8 @@ int cli_session_open(cli_session *session, const char *path)
     cli_locate_crashes(session->ctx);
     if (status != LDR_OK)
         cli_fail(&diag, status, PE_NT_UNSUCCESSFUL, path);
+    else if (session->from_memory)
+        status = load_memory(session, path, &load, &diag);
     else
         status = ldr_load(session->ctx, path, &load, &session->module, &diag);
     if (status == LDR_OK)

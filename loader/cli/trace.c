@@ -3,12 +3,11 @@
  * describe them.
  */
 #include "cli.h"
+#include "system.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const kind_names[] = {
     [LDR_TRACE_LOAD] = "load",     [LDR_TRACE_UNLOAD] = "unload",       [LDR_TRACE_BIND] = "bind",
@@ -156,51 +155,34 @@ static void write_rest(cli_json *json, const ldr_trace_event *event)
     }
 }
 
-static void write_event(FILE *out, const ldr_trace_event *event)
+static void write_event(cli_json *json, const ldr_trace_event *event)
 {
-    cli_json json = {.out = out};
-    cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "event", kind_names[event->kind]);
-    cli_json_number(&json, "sequence", event->sequence);
-    cli_json_number(&json, "time_ns", event->time);
-    cli_json_number(&json, "process", (uint64_t)getpid());
-    cli_json_number(&json, "thread", event->thread);
-    cli_json_number(&json, "depth", event->depth);
-    cli_json_text(&json, "module", event->module);
-    write_rest(&json, event);
-    cli_json_close(&json, '}');
-    fputc('\n', out);
+    cli_json_open(json, NULL, '{');
+    cli_json_text(json, "event", kind_names[event->kind]);
+    cli_json_number(json, "sequence", event->sequence);
+    cli_json_number(json, "time_ns", event->time);
+    cli_json_number(json, "process", cli_process_number());
+    cli_json_number(json, "thread", event->thread);
+    cli_json_number(json, "depth", event->depth);
+    cli_json_text(json, "module", event->module);
+    write_rest(json, event);
+    cli_json_close(json, '}');
+    cli_json_end_line(json);
 }
 
 /* ---- The file ---- */
-
-static void write_all(int fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t count = write(fd, bytes, size);
-        if (count < 0 && errno != EINTR)
-            return; /* a full disk: the guest is not to notice */
-        if (count > 0) {
-            bytes += count;
-            size -= (size_t)count;
-        }
-    }
-}
 
 /* A line at once, so that those of other threads and processes stay whole, and that a guest that is
  * killed has left all that it did. */
 static void note_event(void *user, const ldr_trace_event *event)
 {
     const cli_session *session = user;
-    char *line = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&line, &size);
-    if (out == NULL)
-        return;
-    write_event(out, event);
-    if (fclose(out) == 0)
-        write_all(session->trace_fd, line, size);
-    free(line);
+    cli_line line = {0};
+    cli_json json = {.line = &line};
+    write_event(&json, event);
+    if (!line.has_failed) /* a full disk: the guest is not to notice */
+        cli_output_write(session->trace_file, line.text, line.size);
+    free(line.text);
 }
 
 /* A program that the guest has started adds to the file. */
@@ -208,16 +190,15 @@ bool cli_trace_open(cli_session *session, ldr_context_options *options)
 {
     if (session->trace == NULL)
         return true;
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
-    int fd = open(session->trace, session->process != NULL ? flags : flags | O_TRUNC, 0666);
-    session->trace_path = fd >= 0 ? realpath(session->trace, NULL) : NULL;
+    int file = cli_output_open_log(session->trace, session->process != NULL);
+    session->trace_path = file >= 0 ? cli_absolute_path(session->trace) : NULL;
     if (session->trace_path == NULL) {
         fprintf(stderr, "peload: --trace: %s: %s\n", session->trace, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+        if (file >= 0)
+            cli_output_close(file);
         return false;
     }
-    session->trace_fd = fd;
+    session->trace_file = file;
     options->trace = note_event;
     options->trace_user = session;
     return true;
@@ -227,6 +208,6 @@ void cli_trace_close(cli_session *session)
 {
     if (session->trace_path == NULL)
         return;
-    close(session->trace_fd);
+    cli_output_close(session->trace_file);
     free(session->trace_path);
 }

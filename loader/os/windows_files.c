@@ -61,10 +61,18 @@ static uint64_t wide_of(DWORD high, DWORD low)
     return (uint64_t)high << 32 | low;
 }
 
+/*
+ * Volumes have a number and files one in their volume; what has none is told apart by when it was
+ * made: folders that are shared with a virtual machine, and drives of Wine, below which there are
+ * many file systems.
+ */
 static ldr__file_id id_of(const BY_HANDLE_FILE_INFORMATION *info)
 {
-    return (ldr__file_id){info->dwVolumeSerialNumber,
-                          wide_of(info->nFileIndexHigh, info->nFileIndexLow)};
+    uint64_t made =
+        wide_of(info->ftCreationTime.dwHighDateTime, info->ftCreationTime.dwLowDateTime);
+    uint64_t index = wide_of(info->nFileIndexHigh, info->nFileIndexLow);
+    DWORD volume = info->dwVolumeSerialNumber;
+    return (ldr__file_id){volume != 0 ? volume : made, index != 0 ? index : made};
 }
 
 ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
@@ -154,25 +162,35 @@ bool ldr__os_file_executable(ldr__handle file)
            (access & FILE_EXECUTE) != 0;
 }
 
-static HANDLE reopen(ldr__handle file, DWORD access)
+/* INVALID_HANDLE_VALUE, or a handle that is open for reading and what else `access` says. */
+static HANDLE reopen(HANDLE file, DWORD access)
 {
-    return ReOpenFile(ldr__windows_handle(file), access, ALL_SHARED, 0);
+    HANDLE other = ReOpenFile(file, access | GENERIC_EXECUTE, ALL_SHARED, 0);
+    if (other == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED)
+        other = ReOpenFile(file, access, ALL_SHARED, 0);
+    return other;
+}
+
+/* A file that the first opening shares with nobody is not opened again, but may have two handles.
+ */
+static HANDLE duplicate(HANDLE file)
+{
+    HANDLE process = GetCurrentProcess(), other;
+    return DuplicateHandle(process, file, process, &other, 0, FALSE, DUPLICATE_SAME_ACCESS)
+               ? other
+               : INVALID_HANDLE_VALUE;
 }
 
 ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_file)
 {
-    DWORD access = GENERIC_READ | (writes ? GENERIC_WRITE : 0);
-    HANDLE other = reopen(file, access | GENERIC_EXECUTE);
-    if (other == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED)
-        other = reopen(file, access);
-    if (other != INVALID_HANDLE_VALUE) {
-        *ret_file = ldr__windows_wrap(other);
-        return LDR_OK;
-    }
-    DWORD error = GetLastError();
-    return error == ERROR_ACCESS_DENIED       ? LDR_ACCESS_DENIED
-           : error == ERROR_SHARING_VIOLATION ? LDR_SHARING_VIOLATION
-                                              : ldr__windows_status();
+    HANDLE first = ldr__windows_handle(file);
+    HANDLE other = reopen(first, GENERIC_READ | (writes ? GENERIC_WRITE : 0));
+    if (other == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION)
+        other = duplicate(first);
+    if (other == INVALID_HANDLE_VALUE)
+        return GetLastError() == ERROR_ACCESS_DENIED ? LDR_ACCESS_DENIED : ldr__windows_status();
+    *ret_file = ldr__windows_wrap(other);
+    return LDR_OK;
 }
 
 void ldr__os_close(ldr__handle handle)

@@ -150,18 +150,12 @@ static uint32_t delete_by(HANDLE file)
  * one, if sharing allows it. */
 uint32_t ldr__native_file_delete(ldr__handle file)
 {
-    IO_STATUS_BLOCK block;
-    UNICODE_STRING itself = {0};
-    HANDLE other;
-    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes,
-                                    .RootDirectory = ldr__windows_handle(file),
-                                    .ObjectName = &itself};
-    uint32_t status = (uint32_t)NtOpenFile(&other, DELETE | SYNCHRONIZE, &attributes, &block,
-                                           FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                           FILE_SYNCHRONOUS_IO_NONALERT);
-    if (status >= PE_NT_UNSUCCESSFUL)
-        return delete_by(ldr__windows_handle(file));
-    status = delete_by(other);
+    HANDLE first = ldr__windows_handle(file);
+    HANDLE other =
+        ReOpenFile(first, DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, 0);
+    if (other == INVALID_HANDLE_VALUE)
+        return delete_by(first);
+    uint32_t status = delete_by(other);
     CloseHandle(other);
     return status;
 }

@@ -10,15 +10,15 @@ target_link_libraries(peload_static PUBLIC ${peload_windows_libraries})
 target_include_directories(peload_static PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                            $<INSTALL_INTERFACE:include>)
 
-file(GLOB cli_sources CONFIGURE_DEPENDS loader/cli/windows/*.c loader/cli/inspect/*.c)
-foreach(name args commands json ordinals text utf)
-  list(APPEND cli_sources loader/cli/${name}.c)
-endforeach()
-add_executable(peload ${cli_sources} loader/section/diag.c)
+# mingw's threads, which are linked in.
+add_executable(peload ${cli_sources} loader/cli/windows/main.c)
 target_include_directories(peload PRIVATE loader)
 target_compile_definitions(peload PRIVATE UNICODE __USE_MINGW_ANSI_STDIO=1 PELOAD_VERSION="${PROJECT_VERSION}")
-target_link_libraries(peload PRIVATE peload_pe bcrypt)
+target_link_libraries(peload PRIVATE peload_static Threads::Threads bcrypt)
 target_link_options(peload PRIVATE -municode -static)
+if(NOT EXISTS ${PROJECT_SOURCE_DIR}/loader/native) # without it the library is not whole
+  set_target_properties(peload PROPERTIES EXCLUDE_FROM_ALL TRUE)
+endif()
 
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)

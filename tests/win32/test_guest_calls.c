@@ -151,7 +151,7 @@ Test(guest_calls, tls_slot_is_copied_to_every_thread_and_reused)
     ldr__process *process = ldr__process_self();
     ldr__thread *self = ldr__thread_self();
     static const char data[] = "template";
-    ldr__tls_template tls = {data, sizeof data, 100};
+    ldr__tls_template tls = {.data = data, .data_size = sizeof data, .zero_size = 100};
     uint32_t slots[40];
     void **first_array = self->teb.static_tls;
     for (int i = 0; i < 40; i++)

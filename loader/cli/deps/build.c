@@ -1,9 +1,10 @@
 /* build.c: the graph in the order in which the loader brings modules in. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/deps/deps.h"
+#include "cli/system.h"
 
 /* Of forwarders as many are followed as the loader follows in one load (modules/symbol.c): as long
  * a chain as it likes, while the steps of long ones are not too many in all. */
@@ -15,22 +16,15 @@ typedef struct importer {
     size_t index;
 } importer;
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 /* ---- Nodes ---- */
 
 /* Which file it is, whatever its path. */
 static bool file_key(const char *path, char key[64])
 {
-    struct stat info;
-    if (stat(path, &info) != 0)
+    cli_file_facts about;
+    if (!cli_file_about(path, &about))
         return false;
-    snprintf(key, 64, "%llx:%llx", (unsigned long long)info.st_dev,
-             (unsigned long long)info.st_ino);
+    snprintf(key, 64, "%" PRIx64 ":%" PRIx64, about.volume, about.index);
     return true;
 }
 
@@ -112,7 +106,7 @@ static bool file_node(deps_graph *graph, const ldr_found *found, size_t *ret_ind
     bool has_key = file_key(found->path, key);
     if (has_key && deps_names_get(graph->names, 'f', key, ret_index))
         return true;
-    deps_node *node = deps_node_add(graph, base_name(found->path), DEPS_FILE);
+    deps_node *node = deps_node_add(graph, cli_base_name(found->path), DEPS_FILE);
     if (node == NULL)
         return false;
     *ret_index = graph->count - 1;

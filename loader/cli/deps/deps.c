@@ -1,4 +1,5 @@
 #include "cli/deps/deps.h"
+#include "cli/system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,20 +54,14 @@ static int show(const deps_job *job, deps_graph *graph)
     return CLI_DONE;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static int run(const deps_job *job, deps_graph *graph)
 {
     ldr_diag diag;
-    char *absolute = realpath(job->path, NULL);
+    char *absolute = cli_absolute_path(job->path);
     graph->no_delay = job->no_delay;
     graph->names = deps_names_create();
     deps_node *root = graph->names != NULL && absolute != NULL
-                          ? deps_node_add(graph, base_name(job->path), DEPS_FILE)
+                          ? deps_node_add(graph, cli_base_name(job->path), DEPS_FILE)
                           : NULL;
     if (root == NULL) {
         free(absolute);

@@ -83,5 +83,5 @@ void deps_print_json(const deps_graph *graph, bool functions)
         show_node(&json, graph->nodes[i], functions);
     cli_json_close(&json, ']');
     cli_json_close(&json, '}');
-    putchar('\n');
+    cli_json_end_line(&json);
 }

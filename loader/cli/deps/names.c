@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "cli/deps/deps.h"
+#include "cli/system.h"
 
 typedef struct entry {
     char *key; /* NULL: free; else the kind, and the text in lower case */
@@ -58,8 +58,7 @@ deps_names *deps_names_create(void)
     deps_names *names = calloc(1, sizeof *names);
     if (names == NULL)
         return NULL;
-    if (getrandom(&names->seed, sizeof names->seed, GRND_NONBLOCK) < 0)
-        names->seed = (uintptr_t)names;
+    names->seed = cli_random();
     names->size = FIRST_SIZE;
     names->entries = calloc(names->size, sizeof *names->entries);
     if (names->entries == NULL) {

@@ -78,7 +78,7 @@ static void begin_json(cli_json *json, const char *path, const inspect_choice *c
 static void end_json(cli_json *json)
 {
     cli_json_close(json, '}');
-    fputc('\n', json->out);
+    cli_json_end_line(json);
 }
 
 void inspect_write_failure(cli_json *json, const char *path, const inspect_choice *choice,

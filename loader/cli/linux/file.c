@@ -1,7 +1,8 @@
 #include "cli/system.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 ldr_status cli_open_regular(const char *path, FILE **ret_file, size_t *ret_size, ldr_diag *diag)
 {
@@ -18,7 +19,22 @@ ldr_status cli_open_regular(const char *path, FILE **ret_file, size_t *ret_size,
     return LDR_OK;
 }
 
-bool cli_is_terminal(FILE *stream)
+bool cli_file_about(const char *path, cli_file_facts *ret_facts)
 {
-    return isatty(fileno(stream)) != 0;
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return false;
+    *ret_facts = (cli_file_facts){(uint64_t)info.st_size, info.st_dev, info.st_ino};
+    return true;
+}
+
+char *cli_absolute_path(const char *path)
+{
+    return realpath(path, NULL);
+}
+
+const char *cli_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
 }

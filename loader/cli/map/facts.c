@@ -1,10 +1,10 @@
 /* facts.c: what the picture of a view shows. */
 #include "cli/map/picture.h"
+#include "cli/system.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { PAGE_SIZE = 4096, SECTOR = 512, ENTRY_SIZE = 40 };
 
@@ -242,13 +242,13 @@ static bool collect_ranges(map_facts *facts)
 
 bool map_facts_collect(const map_subject *subject, map_facts *ret_facts)
 {
-    struct stat info;
+    cli_file_facts about;
     *ret_facts = (map_facts){.subject = subject,
                              .image = ldr_section_image(ldr_view_section(subject->view))};
-    if (stat(subject->path, &info) != 0)
+    if (!cli_file_about(subject->path, &about))
         return false;
-    ret_facts->file_size = (uint64_t)info.st_size;
-    if (info.st_size == 0) { /* cut off since it was mapped */
+    ret_facts->file_size = about.size;
+    if (about.size == 0) { /* cut off since it was mapped */
         errno = EIO;
         return false;
     }

@@ -1,12 +1,12 @@
 #include "cli/map/map.h"
 #include "cli/map/control_area.h"
 #include "cli/map/picture.h"
+#include "cli/system.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PAGE_SIZE = 4096 };
 
@@ -22,6 +22,7 @@ typedef struct map_options {
     const char *machine;
     bool no_execute;
     bool snapshot;
+    bool from_memory;
     bool control_area;
     cli_list locate;
 } map_options;
@@ -33,14 +34,14 @@ static bool is_readable(const ldr_region *region)
 }
 
 /*
- * Writes [at, at + size) at `offset`. The kernel reads the view, so that a page that is gone (the
- * file behind it was truncated) is an error to step over and not a signal.
+ * Writes [at, at + size) at `offset`. The system reads the view, so that a page that is gone (the
+ * file behind it was truncated) is stepped over and no crash.
  */
 static bool dump_bytes(int file, const uint8_t *at, uint64_t size, uint64_t offset)
 {
+    size_t done;
     while (size > 0) {
-        ssize_t done = pwrite(file, at, size, (off_t)offset);
-        if (done < 0 && errno != EFAULT)
+        if (!cli_output_write_at(file, at, size, offset, &done))
             return false;
         uint64_t step = done > 0 ? (uint64_t)done : PAGE_SIZE - offset % PAGE_SIZE;
         step = step < size ? step : size;
@@ -60,15 +61,15 @@ static bool dump_regions(const ldr_view *view, int file)
         if (is_readable(&region) && !dump_bytes(file, base + region.rva, region.size, region.rva))
             return false;
     }
-    return ftruncate(file, (off_t)ldr_view_size(view)) == 0;
+    return cli_output_resize(file, ldr_view_size(view));
 }
 
 static bool dump_view(const ldr_view *view, const char *path)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int file = cli_output_open(path);
     bool ok = file >= 0 && dump_regions(view, file);
     if (file >= 0)
-        ok = close(file) == 0 && ok;
+        ok = cli_output_close(file) && ok;
     if (!ok)
         fprintf(stderr, "peload: %s: %s\n", path, strerror(errno));
     return ok;
@@ -141,7 +142,7 @@ static void print_json(const map_options *options, const map_subject *subject,
     if (locations->count > 0)
         map_locations_json(&json, view, locations);
     cli_json_close(&json, '}');
-    putchar('\n');
+    cli_json_end_line(&json);
 }
 
 static void print_text(const map_options *options, const map_subject *subject,
@@ -200,6 +201,19 @@ static int show_view(const map_options *options, const char *path, pe_profile pr
     return CLI_DONE;
 }
 
+static ldr_status open_memory(const char *path, const ldr_section_options *options,
+                              ldr_section **ret_section, ldr_diag *diag)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    ldr_status status = cli_read_file(path, &bytes, &size, diag);
+    if (status == LDR_OK)
+        status =
+            ldr_section_from_memory(cli_base_name(path), bytes, size, options, ret_section, diag);
+    free(bytes);
+    return status;
+}
+
 static int map_file(const map_options *options, const char *path,
                     const ldr_section_options *section_options,
                     const ldr_view_options *view_options)
@@ -208,9 +222,12 @@ static int map_file(const map_options *options, const char *path,
     ldr_view *view;
     ldr_diag diag;
 
-    if (ldr_section_from_file(path, section_options, &section, &diag) != LDR_OK)
+    ldr_status status = options->from_memory
+                            ? open_memory(path, section_options, &section, &diag)
+                            : ldr_section_from_file(path, section_options, &section, &diag);
+    if (status != LDR_OK)
         return fail(options, path, &diag);
-    ldr_status status = ldr_view_map(section, view_options, &view, &diag);
+    status = ldr_view_map(section, view_options, &view, &diag);
     ldr_section_close(section);
     if (status != LDR_OK)
         return fail(options, path, &diag);
@@ -247,6 +264,7 @@ int cli_map(int argc, char **argv)
         {"--aslr", CLI_TEXT, &options.aslr},
         {"--no-execute", CLI_FLAG, &options.no_execute},
         {"--snapshot", CLI_FLAG, &options.snapshot},
+        {"--memory", CLI_FLAG, &options.from_memory},
         {"--control-area", CLI_FLAG, &options.control_area},
         {"--locate", CLI_LIST, &options.locate},
     };

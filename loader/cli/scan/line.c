@@ -1,117 +1,33 @@
 #include "scan.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { PAGE_SIZE = 0x1000 };
-
-/* ---- Files that shrink ---- */
-
-/* The file that a thread has mapped: what it no longer has is replaced by zeros, and that is noted.
- */
-static _Thread_local struct {
-    uintptr_t start, end; /* whole pages */
-    volatile sig_atomic_t has_shrunk;
-} mapped;
-
-static void handle_bus_error(int signal_number, siginfo_t *info, void *context)
-{
-    uintptr_t page = (uintptr_t)info->si_addr & ~(uintptr_t)(PAGE_SIZE - 1);
-    (void)context;
-    if (page >= mapped.start && page < mapped.end &&
-        mmap((void *)page, mapped.end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-             -1, 0) != MAP_FAILED) {
-        mapped.has_shrunk = 1;
-        return;
-    }
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-}
-
-void scan_catch_shrinking(void)
-{
-    struct sigaction action = {.sa_sigaction = handle_bus_error, .sa_flags = SA_SIGINFO};
-    sigaction(SIGBUS, &action, NULL);
-}
-
-/* ---- Mapping ---- */
-
-static void unmap_file(pe_span bytes)
-{
-    if (bytes.size > 0)
-        munmap((void *)mapped.start, mapped.end - mapped.start);
-    mapped.start = mapped.end = 0;
-    mapped.has_shrunk = 0;
-}
-
-static ldr_status map_open_file(int file, const char *path, pe_span *ret_bytes, ldr_diag *diag)
-{
-    struct stat about;
-    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode))
-        return cli_fail(diag, LDR_NOT_A_FILE, PE_NT_INVALID_FILE_FOR_SECTION, path);
-    *ret_bytes = (pe_span){0};
-    if (about.st_size == 0)
-        return LDR_OK;
-    void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (data == MAP_FAILED)
-        return cli_fail(diag, LDR_IO_ERROR, PE_NT_NO_MEMORY, path);
-    *ret_bytes = (pe_span){data, (uint64_t)about.st_size};
-    mapped.start = (uintptr_t)data;
-    mapped.end =
-        mapped.start + (((size_t)about.st_size + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1));
-    return LDR_OK;
-}
-
-/* Not read but mapped: a scan looks at few of a file's bytes. */
-static ldr_status map_file(const char *path, pe_span *ret_bytes, ldr_diag *diag)
-{
-    /* A pipe must not be waited for. */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0)
-        return cli_fail_open(diag, path);
-    ldr_status status = map_open_file(file, path, ret_bytes, diag);
-    close(file);
-    return status;
-}
-
-/* ---- The line ---- */
 
 /* What the bytes of the file say, or why there are none. */
 static char *write_line(const char *path, pe_span bytes, const ldr_diag *failure,
                         const inspect_choice *choice, size_t *ret_size)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, ret_size);
-    cli_json json = {.out = out};
-    if (out == NULL)
-        return NULL;
-    /* No other thread has it; a line is thousands of small writes. */
-    __fsetlocking(out, FSETLOCKING_BYCALLER);
+    cli_line line = {0};
+    cli_json json = {.line = &line};
     if (failure != NULL)
         inspect_write_failure(&json, path, choice, failure);
     else
         inspect_write(&json, path, bytes, choice);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    if (line.has_failed) {
+        free(line.text);
+        return NULL;
+    }
+    *ret_size = line.size;
+    return line.text;
 }
 
 char *scan_line(const char *path, const inspect_choice *choice, size_t *ret_size)
 {
     pe_span bytes = {0};
     ldr_diag diag;
-    if (map_file(path, &bytes, &diag) != LDR_OK)
+    if (cli_bytes_open(path, &bytes, &diag) != LDR_OK)
         return write_line(path, bytes, &diag, choice, ret_size);
     char *line = write_line(path, bytes, NULL, choice, ret_size);
-    bool has_shrunk = mapped.has_shrunk != 0;
-    unmap_file(bytes);
-    if (!has_shrunk)
+    if (cli_bytes_release(bytes))
         return line;
     free(line);
     cli_fail(&diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, path);

@@ -1,14 +1,13 @@
 #include "scan.h"
 
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct scan_paths {
     char **words;
     int count, next;
-    FTS *folder;     /* the word being walked, NULL for none */
-    bool is_listing; /* standard input */
+    cli_folder *folder; /* the word being walked, NULL for none */
+    bool is_listing;    /* standard input */
 };
 
 scan_paths *scan_paths_open(char **words, int count)
@@ -21,60 +20,50 @@ scan_paths *scan_paths_open(char **words, int count)
 
 void scan_paths_close(scan_paths *paths)
 {
-    if (paths != NULL && paths->folder != NULL)
-        fts_close(paths->folder);
+    if (paths != NULL)
+        cli_folder_close(paths->folder);
     free(paths);
-}
-
-static int by_name(const FTSENT **a, const FTSENT **b)
-{
-    return strcmp((*a)->fts_name, (*b)->fts_name);
-}
-
-static FTS *open_folder(char *path)
-{
-    char *roots[] = {path, NULL};
-    return fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_COMFOLLOW, by_name);
-}
-
-/* A word that is no folder is a file, whatever it is: its line tells. */
-static bool is_file(const FTSENT *entry)
-{
-    return entry->fts_info == FTS_F || (entry->fts_level == FTS_ROOTLEVEL &&
-                                        entry->fts_info != FTS_D && entry->fts_info != FTS_DP);
-}
-
-static const FTSENT *next_in_folder(FTS *folder)
-{
-    FTSENT *entry;
-    while ((entry = fts_read(folder)) != NULL) {
-        if (is_file(entry))
-            return entry;
-    }
-    return NULL;
 }
 
 static char *next_of_folder(scan_paths *paths)
 {
-    const FTSENT *entry = next_in_folder(paths->folder);
-    if (entry != NULL)
-        return strdup(entry->fts_path);
-    fts_close(paths->folder);
-    paths->folder = NULL;
-    return NULL;
+    char *path = cli_folder_next(paths->folder);
+    if (path == NULL) {
+        cli_folder_close(paths->folder);
+        paths->folder = NULL;
+    }
+    return path;
+}
+
+/* A line without its end, for the caller to free; NULL at the end, or when out of memory. */
+static char *read_line(FILE *from)
+{
+    char *line = NULL;
+    size_t size = 0, capacity = 0;
+    for (int c = getc(from); c != EOF && c != '\n'; c = getc(from)) {
+        if (size + 1 >= capacity) {
+            capacity = capacity > 0 ? 2 * capacity : 128;
+            char *larger = realloc(line, capacity);
+            if (larger == NULL) {
+                free(line);
+                return NULL;
+            }
+            line = larger;
+        }
+        line[size++] = (char)c;
+        line[size] = '\0';
+    }
+    return line != NULL || feof(from) ? line : calloc(1, 1);
 }
 
 static char *next_of_list(scan_paths *paths)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t size;
-    while ((size = getline(&line, &capacity, stdin)) > 0) {
-        line[strcspn(line, "\n")] = '\0';
+    char *line;
+    while ((line = read_line(stdin)) != NULL) {
         if (line[0] != '\0')
             return line;
+        free(line);
     }
-    free(line);
     paths->is_listing = false;
     return NULL;
 }
@@ -87,7 +76,7 @@ static bool open_word(scan_paths *paths)
     if (strcmp(word, "-") == 0)
         paths->is_listing = true;
     else
-        paths->folder = open_folder(word);
+        paths->folder = cli_folder_open(word);
     return true;
 }
 
@@ -103,16 +92,26 @@ char *scan_paths_next(scan_paths *paths)
     return NULL;
 }
 
+/* The files of one word. */
+static uint64_t count_files(const char *word)
+{
+    cli_folder *folder = cli_folder_open(word);
+    uint64_t count = 0;
+    if (folder == NULL)
+        return 0;
+    for (char *path; (path = cli_folder_next(folder)) != NULL; count++)
+        free(path);
+    cli_folder_close(folder);
+    return count;
+}
+
 uint64_t scan_paths_count(char **words, int count)
 {
     uint64_t total = 0;
     for (int i = 0; i < count; i++) {
-        FTS *folder = strcmp(words[i], "-") != 0 ? open_folder(words[i]) : NULL;
-        if (folder == NULL)
+        if (strcmp(words[i], "-") == 0)
             return 0;
-        while (next_in_folder(folder) != NULL)
-            total++;
-        fts_close(folder);
+        total += count_files(words[i]);
     }
     return total;
 }

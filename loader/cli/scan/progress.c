@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { BAR_WIDTH = 30 };
 
@@ -17,7 +16,7 @@ static double now(void)
 
 void scan_progress_start(scan_progress *progress, char **words, int count)
 {
-    *progress = (scan_progress){.is_shown = isatty(STDERR_FILENO) != 0};
+    *progress = (scan_progress){.is_shown = cli_is_terminal(stderr)};
     if (progress->is_shown)
         progress->total = scan_paths_count(words, count);
     progress->start = progress->last = now();

@@ -1,15 +1,13 @@
 #include "scan.h"
 
-#include <unistd.h>
-
 enum { WORDS_MAX = 1 << 20, THREADS_MAX = 1024 };
 
 static bool thread_count(const char *text, unsigned *ret_count)
 {
     uint64_t count;
     if (text == NULL) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        *ret_count = cores > 0 && cores <= THREADS_MAX ? (unsigned)cores : 1;
+        unsigned cores = cli_core_count();
+        *ret_count = cores <= THREADS_MAX ? cores : THREADS_MAX;
         return true;
     }
     if (!cli_number(text, &count) || count < 1 || count > THREADS_MAX) {
@@ -41,7 +39,7 @@ int cli_scan(int argc, char **argv)
     if (!inspect_choose(only, &choice))
         return CLI_USAGE;
     scan_paths *paths = scan_paths_open(argv + 1, count);
-    scan_catch_shrinking();
+    cli_catch_shrinking();
     scan_progress_start(&progress, argv + 1, count);
     bool is_done = paths != NULL && scan_run(paths, &choice, threads, &progress);
     scan_progress_end(&progress);

@@ -9,6 +9,7 @@
 #define PELOAD_SCAN_H
 
 #include "cli/inspect/report.h"
+#include "cli/system.h"
 
 /* ---- Paths ---- */
 
@@ -32,9 +33,6 @@ uint64_t scan_paths_count(char **words, int count);
 /* The line of a file, for the caller to free; NULL when out of memory. A file that cannot be read,
  * or that shrinks meanwhile, has a line that says so. */
 char *scan_line(const char *path, const inspect_choice *choice, size_t *ret_size);
-
-/* From here on a file that shrinks while it is read is an error of that file. */
-void scan_catch_shrinking(void);
 
 /* ---- Progress ---- */
 

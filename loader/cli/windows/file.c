@@ -1,5 +1,6 @@
 #include "cli/system.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <io.h>
 #include <stdlib.h>
@@ -75,8 +76,75 @@ ldr_status cli_open_regular(const char *path, FILE **ret_file, size_t *ret_size,
     return LDR_OK;
 }
 
-bool cli_is_terminal(FILE *stream)
+/* As mingw's runtime has it for its own functions, as far as files go. */
+static void set_errno(DWORD error)
 {
-    DWORD mode;
-    return GetConsoleMode((HANDLE)_get_osfhandle(_fileno(stream)), &mode) != 0;
+    switch (error) {
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_NAME:
+    case ERROR_BAD_PATHNAME:
+        errno = ENOENT;
+        break;
+    case ERROR_NOT_ENOUGH_MEMORY:
+        errno = ENOMEM;
+        break;
+    default:
+        errno = EACCES;
+        break;
+    }
+}
+
+bool cli_file_about(const char *path, cli_file_facts *ret_facts)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    HANDLE file = open_path(path);
+    bool is_known = file != INVALID_HANDLE_VALUE && GetFileInformationByHandle(file, &info);
+    if (is_known)
+        *ret_facts = (cli_file_facts){(uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow,
+                                      info.dwVolumeSerialNumber,
+                                      (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow};
+    else
+        set_errno(GetLastError());
+    if (file != INVALID_HANDLE_VALUE)
+        CloseHandle(file);
+    return is_known;
+}
+
+/* For the caller to free; NULL, with Windows's error. */
+static wchar_t *full_path(const wchar_t *path)
+{
+    DWORD size = GetFullPathNameW(path, 0, NULL, NULL);
+    wchar_t *full = size > 0 ? calloc(size, sizeof *full) : NULL;
+    DWORD length = full != NULL ? GetFullPathNameW(path, size, full, NULL) : 0;
+    if (length > 0 && length < size)
+        return full;
+    if (size > 0)
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+    free(full);
+    return NULL;
+}
+
+char *cli_absolute_path(const char *path)
+{
+    uint16_t *wide = cli_utf16_copy(path);
+    wchar_t *full = wide != NULL ? full_path(wide) : NULL;
+    char *absolute = full != NULL ? cli_utf8_copy(full) : NULL;
+    if (absolute == NULL)
+        set_errno(full != NULL || wide == NULL ? ERROR_NOT_ENOUGH_MEMORY : GetLastError());
+    free(wide);
+    free(full);
+    for (char *at = absolute; at != NULL && *at != '\0'; at++)
+        *at = (char)(*at == '\\' ? '/' : *at);
+    return absolute;
+}
+
+const char *cli_base_name(const char *path)
+{
+    const char *name = path;
+    for (const char *at = path; *at != '\0'; at++) {
+        if (*at == '/' || *at == '\\' || (*at == ':' && at == path + 1))
+            name = at + 1;
+    }
+    return name;
 }

@@ -1,5 +1,5 @@
 /* Arguments are UTF-16 here, and what is printed is UTF-8, with line ends as on Linux. */
-#include "cli/cli.h"
+#include "cli/windows/program.h"
 
 #include <fcntl.h>
 #include <io.h>
@@ -27,16 +27,40 @@ static char **narrow(int count, wchar_t **wide)
     return texts;
 }
 
-int wmain(int argc, wchar_t **argv)
+static UINT code_page; /* as others use it; 0: not known */
+
+void cli_guest_leaves(void)
 {
-    char **texts = narrow(argc, argv);
-    if (texts == NULL)
-        return CLI_FAILED;
-    UINT code_page = GetConsoleOutputCP();
+    code_page = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
     _setmode(_fileno(stdout), _O_BINARY);
-    int status = cli_main(argc, texts);
-    SetConsoleOutputCP(code_page);
-    free_texts(texts, argc);
+}
+
+void cli_guest_enters(void)
+{
+    fflush(stdout);
+    _setmode(_fileno(stdout), _O_TEXT);
+    if (code_page != 0)
+        SetConsoleOutputCP(code_page);
+}
+
+/* Words are taken as they are: mingw's start would put the names of files for "*". */
+int _dowildcard = 0;
+
+/* The command's words; what is allocated stays so. False: out of memory. */
+static bool read_words(int *argc, wchar_t **wide, char ***ret_argv)
+{
+    *ret_argv = narrow(*argc, wide);
+    return *ret_argv != NULL && cli_program_words(argc, ret_argv);
+}
+
+int wmain(int argc, wchar_t **argv)
+{
+    char **words;
+    if (!read_words(&argc, argv, &words))
+        return CLI_FAILED;
+    cli_guest_leaves();
+    int status = cli_main(argc, words);
+    cli_guest_enters();
     return status;
 }

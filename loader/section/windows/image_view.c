@@ -7,6 +7,8 @@
 #include "section/rights.h"
 #include "section/view.h"
 
+#include <string.h>
+
 /* Bytes from the start of the optional header. */
 enum { IMAGE_BASE_64 = 24, IMAGE_BASE_32 = 28, WIDTH_64 = 8, WIDTH_32 = 4 };
 
@@ -93,21 +95,65 @@ static uint32_t give_access_to_all(const ldr_view *view)
     return nt_status;
 }
 
-/*
- * The base that the view's own header says. The kernel may have relocated the image for the whole
- * system, and then it says that one (rule B8): nothing is left to do there.
- */
-static void read_base(ldr_view *view)
+/* Where the header says its base, and how long that is. */
+static pe_span find_image_base(const ldr_view *view)
 {
     bool is_64 = pe_is_64(&view->image);
-    size_t width = is_64 ? WIDTH_64 : WIDTH_32;
     uint64_t at = view->image.optional.offset.value + (is_64 ? IMAGE_BASE_64 : IMAGE_BASE_32);
-    uint64_t base = 0;
-    if (!pe_range_ok(view->size, at, width) ||
-        ldr__os_peek(view->base + at, &base, width) != LDR_OK || base != (uintptr_t)view->base)
+    return (pe_span){view->base + at, is_64 ? WIDTH_64 : WIDTH_32};
+}
+
+/*
+ * The system has judged the file a moment later than we have; since then nobody can have written to
+ * it. What it shows has to be what was judged, but for the base: the kernel may have relocated the
+ * image for all processes, and then that is the new one (rule B8).
+ */
+static bool is_as_judged(const ldr_view *view, uint64_t size, const uint8_t *now)
+{
+    const uint8_t *judged = view->section->headers;
+    pe_span base = find_image_base(view);
+    uint64_t at = (uint64_t)(base.data - view->base);
+    uint64_t end = at + base.size;
+    if (end > size)
+        return memcmp(now, judged, size) == 0;
+    return memcmp(now, judged, at) == 0 && memcmp(now + end, judged + end, size - end) == 0;
+}
+
+/* The first bytes of a view that come from the headers. */
+static uint64_t size_of_headers(const ldr_view *view)
+{
+    const ldr_section *section = view->section;
+    uint64_t size = section->plan.subsections[0].content;
+    return size < section->image.headers.size ? size : section->image.headers.size;
+}
+
+/* The base that the view's header says is where the image needs no relocations. */
+static void take_base(ldr_view *view, uint64_t size, const uint8_t *now)
+{
+    pe_span field = find_image_base(view);
+    uint64_t at = (uint64_t)(field.data - view->base), base = 0;
+    if (at + field.size > size)
+        return;
+    memcpy(&base, now + at, field.size);
+    if (base != (uintptr_t)view->base)
         return;
     view->image.optional.image_base = base;
     atomic_store(&view->section->aslr_base, base);
+}
+
+static ldr_status read_headers(ldr_view *view)
+{
+    uint64_t size = size_of_headers(view);
+    uint8_t *now = ldr__os_alloc(size);
+    if (now == NULL)
+        return LDR_NO_MEMORY;
+    ldr_status status = ldr__os_peek(view->base, now, size);
+    if (status == LDR_OK && !is_as_judged(view, size, now))
+        status = LDR_IO_ERROR;
+    if (status == LDR_OK)
+        take_base(view, size, now);
+    ldr__os_free(now);
+    return status;
 }
 
 ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag)
@@ -123,9 +169,11 @@ ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag)
         return fail(view, nt_status, diag);
     }
     view->image = pe_image_mapped(&section->image, (pe_span){view->base, view->size});
-    if (section->is_native_image)
-        read_base(view);
-    return LDR_OK;
+    ldr_status status = section->is_native_image ? read_headers(view) : LDR_OK;
+    if (status == LDR_OK)
+        return LDR_OK;
+    ldr__image_view_unmap(view);
+    return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
 
 void ldr__image_view_unmap(ldr_view *view)

@@ -7,8 +7,6 @@
 #include "section/share.h"
 #include "os/native.h"
 
-#include <string.h>
-
 /* ---- Copies ---- */
 
 /* Behind the image is a page more, which stays reserved: Wine forgets that pages are committed when
@@ -84,20 +82,6 @@ static ldr_status copy(ldr_section *section, const ldr__source *source, const ld
 
 /* ---- The system's own ---- */
 
-/* The system has judged the file a moment later than we have; from then on nobody can write to it.
- */
-static ldr_status check_headers(const ldr__source *source, const ldr__headers *headers)
-{
-    uint8_t *now = ldr__os_alloc(headers->size);
-    if (now == NULL)
-        return LDR_NO_MEMORY;
-    ldr_status status = ldr__source_read(source, 0, now, headers->size);
-    if (status == LDR_OK && memcmp(now, headers->bytes, headers->size) != 0)
-        status = LDR_IO_ERROR;
-    ldr__os_free(now);
-    return status;
-}
-
 static uint32_t create_image(const ldr__source *source, bool no_execute, ldr__handle *ret_section)
 {
     ldr__native_request request = {
@@ -117,7 +101,7 @@ ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
         create_image(source, rules->no_execute, &section->native) >= PE_NT_UNSUCCESSFUL)
         return copy(section, source, headers, rules);
     section->is_native_image = true;
-    return check_headers(source, headers);
+    return LDR_OK;
 }
 
 /* Nothing is filled on demand here but by the system. */

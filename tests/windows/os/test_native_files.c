@@ -117,6 +117,43 @@ static void name_goes_with_the_file(void)
     CHECK(status_of_open("kept", LDR_FILE_READ, ALL_SHARED) == PE_NT_OBJECT_NAME_NOT_FOUND);
 }
 
+static void name_goes_at_once_where_it_can(void)
+{
+    ldr__handle file;
+    uint64_t size;
+    write_file("going", "12345", 5);
+    REQUIRE(open_file("going", LDR_FILE_DELETE, ALL_SHARED, &file) == PE_NT_SUCCESS);
+    CHECK(ldr__native_file_delete(file) == PE_NT_SUCCESS);
+    uint32_t status = status_of_open("going", LDR_FILE_READ, ALL_SHARED);
+    CHECK(ldr__native_status(status) == LDR_FILE_NOT_FOUND || status == PE_NT_SUCCESS); /* Wine */
+    CHECK(ldr__native_file_size(file, &size) == PE_NT_SUCCESS && size == 5);
+    ldr__os_close(file);
+}
+
+static void file_of_an_image_is_not_deleted(void)
+{
+    wchar_t path[MAX_PATH];
+    ldr__handle file, section;
+    GetModuleFileNameW(NULL, path, MAX_PATH);
+    REQUIRE(CopyFileW(path, L"image.exe", FALSE));
+    REQUIRE(open_file("image.exe", LDR_FILE_READ | LDR_FILE_EXECUTE | LDR_FILE_DELETE, ALL_SHARED,
+                      &file) == PE_NT_SUCCESS);
+    ldr__native_request request = {.file = file,
+                                   .protect = LDR_PAGE_EXECUTE_READ,
+                                   .attributes = LDR_SEC_IMAGE,
+                                   .access = LDR_SECTION_ALL_ACCESS};
+    REQUIRE(ldr__native_create(&request, &section) == PE_NT_SUCCESS);
+    ldr__native_place place = {.protect = LDR_PAGE_READONLY};
+    CHECK(ldr__native_status(ldr__native_map(section, &place)) == LDR_OK);
+    CHECK(status_of_open("image.exe", LDR_FILE_WRITE, ALL_SHARED) == PE_NT_SHARING_VIOLATION);
+    CHECK(ldr__native_file_delete(file) == PE_NT_CANNOT_DELETE);
+    ldr__native_unmap((void *)(uintptr_t)place.base);
+    ldr__os_close(section);
+    CHECK(ldr__native_file_delete(file) == PE_NT_SUCCESS);
+    ldr__os_close(file);
+    CHECK(status_of_open("image.exe", LDR_FILE_READ, ALL_SHARED) == PE_NT_OBJECT_NAME_NOT_FOUND);
+}
+
 int run_native_file_tests(const char *only)
 {
     static const check_test tests[] = {
@@ -126,6 +163,8 @@ int run_native_file_tests(const char *only)
         {"size_is_set", size_is_set},
         {"file_that_is_mapped_is_not_cut_off", file_that_is_mapped_is_not_cut_off},
         {"name_goes_with_the_file", name_goes_with_the_file},
+        {"name_goes_at_once_where_it_can", name_goes_at_once_where_it_can},
+        {"file_of_an_image_is_not_deleted", file_of_an_image_is_not_deleted},
     };
     return RUN(tests, only);
 }
