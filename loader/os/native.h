@@ -11,20 +11,27 @@
 
 #include "os/os.h"
 
+/* LDR_OK for a success. A name that is not there is LDR_FILE_NOT_FOUND, also that of a section;
+ * LDR_OS_ERROR for what is not listed. */
 ldr_status ldr__native_status(uint32_t nt_status);
 
 /* ---- Files ---- */
 
 /*
  * CreateFile on a regular file. `access` is of LDR_FILE_*, `share` of LDR_SHARE_*. *ret_existed: it
- * was there already. To be closed with ldr__os_close.
+ * was there already. To be closed with ldr__os_close. PE_NT_INVALID_FILE_FOR_SECTION for a device,
+ * STATUS_FILE_IS_A_DIRECTORY (C00000BA) for a folder.
  */
 uint32_t ldr__native_file_open(const char *path, uint32_t access, uint32_t share,
                                ldr_disposition disposition, ldr__handle *ret_file,
                                bool *ret_existed);
+/* Bytes. */
 uint32_t ldr__native_file_size(ldr__handle file, uint64_t *ret_size);
+/* PE_NT_USER_MAPPED_FILE when a section reaches beyond the new end (H.8). */
 uint32_t ldr__native_file_set_size(ldr__handle file, uint64_t size);
-/* The name goes at once where the system can do that, else when the last handle is closed. */
+/* The name goes at once where the system can do that (Windows 10, NTFS) and sharing allows another
+ * opening, else when the last handle is closed. PE_NT_CANNOT_DELETE while there is an image (H.8).
+ */
 uint32_t ldr__native_file_delete(ldr__handle file);
 
 /* ---- Sections ---- */
@@ -41,8 +48,9 @@ typedef struct ldr__native_request {
 
 /* PE_NT_OBJECT_NAME_EXISTS: the section of that name. To be closed with ldr__os_close. */
 uint32_t ldr__native_create(const ldr__native_request *request, ldr__handle *ret_section);
+/* The section of that name, which is not NULL. */
 uint32_t ldr__native_open(const char *name, uint32_t access, ldr__handle *ret_section);
-/* Its size in bytes, and LDR_SEC_*. */
+/* Its size in bytes, and LDR_SEC_*. Needs LDR_SECTION_QUERY. */
 uint32_t ldr__native_facts(ldr__handle section, uint64_t *ret_size, uint32_t *ret_attributes);
 
 /* ---- Views ---- */
@@ -55,8 +63,11 @@ typedef struct ldr__native_place {
     uint32_t protect, allocation_type;
 } ldr__native_place;
 
-/* Sets base and size. PE_NT_IMAGE_NOT_AT_BASE is a success. */
+/* Sets base and size. PE_NT_IMAGE_NOT_AT_BASE is a success, but not with a base that was asked for
+ * and is taken: PE_NT_CONFLICTING_ADDRESSES, also for an image. Not inherited by other processes.
+ */
 uint32_t ldr__native_map(ldr__handle section, ldr__native_place *place);
+/* Any address of the view. */
 void ldr__native_unmap(void *base);
 
 /* VirtualProtect; *ret_old is what the first page had. */

@@ -1,10 +1,15 @@
 /*
  * os.h: the whole contract with the operating system.
  *
- * The linux files beside it implement it; tests link one that fails on demand. Nothing outside os/,
- * win32/ and cli/ includes an OS header. Every function returns a status and leaves nothing behind
- * when it fails. Addresses and sizes of mappings are multiples of the page size (4096 on x86-64)
- * unless said.
+ * The linux and windows files beside it implement it; tests link one that fails on demand. Nothing
+ * outside os/, win32/, native/ and cli/ includes an OS header. Every function returns a status and
+ * leaves nothing behind when it fails. Addresses and sizes of mappings are multiples of the page
+ * size (4096 on x86-64) unless said.
+ *
+ * On Windows sections, views and shared files are the system's own (native.h). Of what is here it
+ * has what can be done there; the rest (segments, the register, marks, pagers, debuggers) gives
+ * LDR_OS_ERROR, marks nothing and finds nothing, or is not there, where only section/linux/ and
+ * win32/ ask for it.
  */
 #ifndef PELOAD_OS_H
 #define PELOAD_OS_H
@@ -65,7 +70,8 @@ uint64_t ldr__os_thread_id(void);
 
 /*
  * Opens a regular file for reading. LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE (folder, device, pipe: never
- * blocks on one), LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR (no descriptor).
+ * blocks on one), LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR (no descriptor); on Windows
+ * LDR_SHARING_VIOLATION as well, while somebody has it open who does not share reading.
  */
 ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
                              ldr__file_id *ret_id);
@@ -79,7 +85,7 @@ ldr_status ldr__os_file_stamp(ldr__handle file, ldr__file_stamp *ret_stamp);
 
 /*
  * Whether pages of an open file may be mapped with LDR__EXECUTE: not on a file system mounted
- * noexec, nor where the system does not tell.
+ * noexec, or a file that the user must not execute on Windows, nor where the system does not tell.
  */
 bool ldr__os_file_executable(ldr__handle file);
 
@@ -91,8 +97,12 @@ bool ldr__os_file_executable(ldr__handle file);
 ldr_status ldr__os_file_open_for(const char *path, bool writes, ldr_disposition disposition,
                                  ldr__handle *ret_file, bool *ret_created);
 
-/* A second opening of the same file, whatever has become of its path: it shares neither locks nor
- * lifetime with the first. LDR_ACCESS_DENIED, LDR_OS_ERROR, LDR_NO_MEMORY. */
+/*
+ * A second opening of the same file, whatever has become of its path: it shares neither locks nor
+ * lifetime with the first. On Windows, where the first shares with nobody, it is the same opening,
+ * with the same access, that lasts as long as one of the two. LDR_ACCESS_DENIED, LDR_OS_ERROR,
+ * LDR_NO_MEMORY.
+ */
 ldr_status ldr__os_file_reopen(ldr__handle file, bool writes, ldr__handle *ret_file);
 
 /*
@@ -134,13 +144,15 @@ ldr_status ldr__os_file_cache(ldr__handle file, uint64_t *ret_cached, uint64_t *
 /* Closes a file or segment; LDR__NO_HANDLE is allowed. */
 void ldr__os_close(ldr__handle handle);
 
-/* The absolute path of `path`, allocated (ldr__os_free). LDR_FILE_NOT_FOUND, LDR_NO_MEMORY. */
+/* The absolute path of `path`, allocated (ldr__os_free). Links in its folders are followed, but not
+ * on Windows, whose paths are like "C:/a/b.dll". LDR_FILE_NOT_FOUND, LDR_NO_MEMORY. */
 ldr_status ldr__os_path_absolute(const char *path, char **ret_path);
 
 /*
  * The path of the file called `name` below `folder`, allocated. `name` may be a relative path; each
  * part is one that `same` calls the same: an exact match first, then one in lower case, then the
- * first in byte order. LDR_FILE_NOT_FOUND when there is none, LDR_NO_MEMORY.
+ * first in byte order. On Windows the file system finds the one there is. LDR_FILE_NOT_FOUND when
+ * there is none, LDR_NO_MEMORY.
  */
 ldr_status ldr__os_folder_find(const char *folder, const char *name,
                                bool (*same)(const char *a, const char *b), char **ret_path);
@@ -265,7 +277,7 @@ void ldr__os_registry_unlock(ldr__registry_lock *lock); /* NULL is allowed */
 /*
  * Reserves `size` bytes without access: at `base` exactly (LDR_ADDRESS_BUSY when any of it is in
  * use or cannot be had; nothing existing is ever replaced), or for base 0 anywhere, aligned to
- * `alignment` (a power of two).
+ * `alignment` (a power of two). On Windows ranges start at multiples of 64 KiB only.
  */
 ldr_status ldr__os_reserve(uint64_t base, uint64_t size, uint64_t alignment, void **ret_address);
 
@@ -279,12 +291,18 @@ ldr_status ldr__os_map_shared(void *address, uint64_t size, ldr__handle segment,
                               int access);
 /* Zero-filled private pages. */
 ldr_status ldr__os_map_zero(void *address, uint64_t size, int access);
+/*
+ * Pages that are there, of any kind: on Windows those of images and of views that copy stay copies
+ * of what they are of until they are written to. LDR_NO_MEMORY, LDR_OS_ERROR: then some of them may
+ * have changed.
+ */
 ldr_status ldr__os_protect(void *address, uint64_t size, int access);
 
 /*
- * Copies bytes out of mapped pages, and into pages that can be written. The system makes the copy:
- * where the file behind a page has been cut off, the process that touched it would get a signal;
- * this is LDR_IO_ERROR instead, and a part may have been copied. LDR_NO_MEMORY, LDR_OS_ERROR.
+ * Copies bytes out of mapped pages, and into pages that can be written. Where the file behind a
+ * page has been cut off, or a page cannot be had, the process that touched it would get a signal or
+ * an exception; this is LDR_IO_ERROR instead, and a part may have been copied. LDR_NO_MEMORY,
+ * LDR_OS_ERROR.
  */
 ldr_status ldr__os_peek(const void *address, void *ret_bytes, size_t size);
 ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
@@ -293,7 +311,9 @@ ldr_status ldr__os_poke(void *address, const void *bytes, size_t size);
  * Between the two, in what this thread does, a page whose file has been cut off becomes zeros
  * instead of ending the process by a signal (SIGBUS on Linux, for which the process gets a handler
  * that stays); the end says whether that has happened since the outermost begin. They may be
- * nested. Not to be left while guest code runs.
+ * nested. Not to be left while guest code runs. On Windows it never happens: the system does not
+ * let anybody cut off what is mapped, and a page that a broken disk cannot give is an exception,
+ * which goes to whoever in the program handles it.
  */
 void ldr__os_guard_begin(void);
 bool ldr__os_guard_end(void);
@@ -338,13 +358,15 @@ ldr_status ldr__os_drop(void *address, uint64_t size);
  * been cut off), LDR_NO_MEMORY, LDR_OS_ERROR: they are as before. */
 ldr_status ldr__os_detach(void *address, uint64_t size, int access);
 
-/* Releases a range; never fails for a range that the caller owns. */
+/* Releases a range; never fails for a range that the caller owns. On Windows whole reservations and
+ * views only: what starts or ends within the range goes as well. */
 void ldr__os_unmap(void *address, uint64_t size);
 
 /*
  * For each page of the range sets ret_private[i] if it is this process's own copy. Of pages
- * `of_zero_fill` that were only read are none; one that a child still shares may not be told.
- * LDR_OS_ERROR.
+ * `of_zero_fill` that were only read are none; one that a child still shares may not be told. Wine
+ * tells of pages as they are on Linux: what it has read into an image, or was only read as zeros,
+ * is private, and what was written to the swap space is not. LDR_OS_ERROR.
  */
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
                                  bool *ret_private);
@@ -418,7 +440,8 @@ void ldr__os_pager_wake(ldr__pager *pager, void *address, uint64_t size);
 
 /*
  * Tells GDB, now or when it attaches, of an ELF object that describes code (its interface for
- * just-in-time compilers). The bytes stay as they are until it is removed. LDR_NO_MEMORY.
+ * just-in-time compilers). The bytes stay as they are until it is removed. LDR_NO_MEMORY;
+ * LDR_OS_ERROR on Windows, which tells debuggers of all images that are mapped.
  */
 typedef struct ldr__debugger_entry ldr__debugger_entry;
 ldr_status ldr__os_debugger_add(const void *object, uint64_t size, ldr__debugger_entry **ret_entry);

@@ -10,15 +10,25 @@ target_link_libraries(peload_static PUBLIC ${peload_windows_libraries})
 target_include_directories(peload_static PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                            $<INSTALL_INTERFACE:include>)
 
+# libpeload.dll, which has all of it inside, and its import library.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS loader/package/exports.map)
+file(READ loader/package/exports.map exports)
+string(REGEX MATCHALL "\n    [a-z0-9_]+" exports "${exports}")
+string(JOIN "" exports EXPORTS ${exports})
+file(CONFIGURE OUTPUT peload.def CONTENT "${exports}\n" @ONLY)
+add_library(peload_shared SHARED $<TARGET_OBJECTS:peload_objects> ${PROJECT_BINARY_DIR}/peload.def)
+set_target_properties(peload_shared PROPERTIES OUTPUT_NAME peload EXPORT_NAME loader)
+target_link_libraries(peload_shared PRIVATE ${peload_windows_libraries})
+target_link_options(peload_shared PRIVATE -static)
+target_include_directories(peload_shared PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+                           $<INSTALL_INTERFACE:include>)
+
 # mingw's threads, which are linked in.
 add_executable(peload ${cli_sources} loader/cli/windows/main.c)
 target_include_directories(peload PRIVATE loader)
 target_compile_definitions(peload PRIVATE UNICODE __USE_MINGW_ANSI_STDIO=1 PELOAD_VERSION="${PROJECT_VERSION}")
 target_link_libraries(peload PRIVATE peload_static Threads::Threads bcrypt)
 target_link_options(peload PRIVATE -municode -static)
-if(NOT EXISTS ${PROJECT_SOURCE_DIR}/loader/native) # without it the library is not whole
-  set_target_properties(peload PROPERTIES EXCLUDE_FROM_ALL TRUE)
-endif()
 
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)

@@ -1,8 +1,11 @@
 """The shared library exports the functions of the public headers, and nothing else.
 
-    exports.py SOURCE_FOLDER LIBRARY
+    exports.py SOURCE_FOLDER LIBRARY PELOAD DLL
+
+DLL, the library for Windows, need not be there; it is read by PELOAD.
 """
 import glob
+import json
 import os
 import re
 import subprocess
@@ -38,6 +41,11 @@ def exported(library):
     return {name.partition("@")[0] for _, kind, name in symbols if kind != "A"}
 
 
+def exported_by_dll(peload, dll):
+    told = subprocess.run([peload, "inspect", "--json", dll], check=True, stdout=subprocess.PIPE)
+    return {item["name"] for item in json.loads(told.stdout)["exports"]["items"]}
+
+
 def compare(what, expected, found):
     for name in sorted(expected - found):
         print(f"missing in {what}: {name}")
@@ -46,12 +54,13 @@ def compare(what, expected, found):
     return expected == found
 
 
-def main(root, library):
+def main(root, library, peload, dll):
     names = declared(root)
     print(f"{len(names)} functions declared")
     same_list = compare("loader/package/exports.map", names, listed(root))
     same_library = compare("the library", names, exported(library))
-    return 0 if names and same_list and same_library else 1
+    same_dll = not os.path.exists(dll) or compare("the DLL", names, exported_by_dll(peload, dll))
+    return 0 if names and same_list and same_library and same_dll else 1
 
 
 if __name__ == "__main__":

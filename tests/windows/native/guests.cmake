@@ -84,8 +84,8 @@ if(PELOAD_WINDOWS_CXX)
   endforeach()
 endif()
 if(PELOAD_WINDOWS_ZLIB)
-  # Wine has a zlib1.dll of its own, which it maps in place of a file of that name.
-  peload_native_guest(zlib.dll COMMAND ${CMAKE_COMMAND} -E copy ${PELOAD_WINDOWS_ZLIB} zlib.dll)
+  # Under a name of its own: in place of a zlib1.dll Wine maps the one that it has.
+  peload_native_guest(zlib_copy.dll COMMAND ${CMAKE_COMMAND} -E copy ${PELOAD_WINDOWS_ZLIB} zlib_copy.dll)
 endif()
 
 get_property(native_guests DIRECTORY PROPERTY native_guests)

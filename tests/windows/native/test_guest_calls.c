@@ -123,8 +123,8 @@ static void thousand_cycles_leave_nothing(void)
 {
     check_cycles("events.dll", false);
     check_cycles("events.dll", true);
-    check_cycles("zlib.dll", false);
-    check_cycles("zlib.dll", true);
+    check_cycles("zlib_copy.dll", false);
+    check_cycles("zlib_copy.dll", true);
 }
 
 const check_test tests_of_guest_calls[] = {

@@ -69,17 +69,17 @@ static uint32_t use_module(ldr_module *zlib)
 
 static void zlib_does_what_it_does_for_the_system(void)
 {
-    if (!has_guest("zlib.dll"))
+    if (!has_guest("zlib_copy.dll"))
         return;
-    HMODULE theirs = LoadLibraryA(guest_path("zlib.dll"));
+    HMODULE theirs = LoadLibraryA(guest_path("zlib_copy.dll"));
     REQUIRE(theirs != NULL);
     uint32_t expected =
         use_zlib((crc32_function)(uintptr_t)GetProcAddress(theirs, "crc32"),
                  (compress_function)(uintptr_t)GetProcAddress(theirs, "compress"),
                  (compress_function)(uintptr_t)GetProcAddress(theirs, "uncompress"));
     ldr_context *ctx = guest_context(), *other = guest_context();
-    ldr_module *from_file = load_guest(ctx, "zlib.dll");
-    ldr_module *from_memory = load_guest_from_memory(other, "zlib.dll");
+    ldr_module *from_file = load_guest(ctx, "zlib_copy.dll");
+    ldr_module *from_memory = load_guest_from_memory(other, "zlib_copy.dll");
     CHECK(from_file != NULL && use_module(from_file) == expected);
     CHECK(from_memory != NULL && use_module(from_memory) == expected);
     CHECK(from_file == NULL || ldr_module_base(from_file) != (void *)theirs);

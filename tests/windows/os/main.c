@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     const char *only = argc > 1 ? argv[1] : NULL;
     int ran = run_memory_tests(only) + run_pages_tests(only) + run_lock_tests(only) +
               run_file_tests(only) + run_path_tests(only) + run_section_tests(only) +
-              run_native_file_tests(only);
+              run_native_file_tests(only) + run_missing_tests(only) + run_no_memory_tests(only);
     printf("%d tests, %d failures\n", ran, check_failures);
     return check_failures != 0 || ran == 0;
 }

@@ -16,6 +16,8 @@ int run_file_tests(const char *only);
 int run_path_tests(const char *only);
 int run_section_tests(const char *only);
 int run_native_file_tests(const char *only);
+int run_missing_tests(const char *only);
+int run_no_memory_tests(const char *only);
 
 /* A file of the folder that the program runs in, with these bytes. */
 void write_file(const char *name, const void *bytes, size_t size);

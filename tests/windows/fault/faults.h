@@ -1,0 +1,27 @@
+/*
+ * faults.h: os.h and native.h with calls that fail on demand, and a count of what is held.
+ *
+ * The program is linked with `--wrap` for each of these functions (CMakeLists.txt), so that the
+ * library's calls come here first and go on to the real one. What native/ asks of Windows directly
+ * is not among them.
+ */
+#ifndef PELOAD_TEST_FAULTS_H
+#define PELOAD_TEST_FAULTS_H
+
+#include "os/native.h"
+
+/* Call number `call` from now on (the next one is 0) fails, and with `and_all_later` all others. */
+void faults_start(unsigned call, bool and_all_later);
+/* No call fails any more. Returns how many there were that could. */
+unsigned faults_stop(void);
+/* The function that was made to fail last, or NULL. */
+const char *faults_failed(void);
+
+/* What the library holds. */
+typedef struct faults_held {
+    long blocks, handles, views, ranges, locks;
+} faults_held;
+
+faults_held faults_holds(void);
+
+#endif
