@@ -11,8 +11,8 @@
  * Loading runs the image's code (TLS callbacks, DllMain) with all rights of the process; for
  * looking without running, see section.h. The library never prints, never exits (ldr_thread_enter
  * tells of the one case where it cannot go on), and keeps its state in the context; two contexts do
- * not know of each other. The one thing it changes outside is the GS base of threads that run guest
- * code (see ldr_thread_enter).
+ * not know of each other. The one thing it changes outside is, on Linux, the GS base of threads
+ * that run guest code (see ldr_thread_enter).
  *
  * Threads: a context serialises its own loads and unloads, and the calls of DllMain that go with
  * them or with a thread's coming and going, as Windows does with its loader lock: a thread at a
@@ -27,6 +27,29 @@
  * Windows, unless the context has a `busy_after`: that thread then gets LDR_BUSY with nothing done,
  * and can try again later. With one, ldr_unload also waits no longer: it leaves the unloading to
  * the thread that is busy. Guest code always waits, and so does ldr_context_destroy.
+ *
+ * On Windows guest code runs in the process as it is, with its kernel32.dll, its threads and
+ * handles, and what the system's loader does for its own modules is done here for those of a
+ * context: function tables, static TLS, thread notifications, and the answers that the guest gets
+ * when it calls LoadLibrary, FreeLibrary, GetProcAddress, GetModuleHandle, GetModuleFileName (also
+ * ...Ex, A and W) or RtlPcToFileHeader: they know the modules of its context. Where functions of
+ * the system's DLLs ask for such things themselves, they know only the system's own modules.
+ *
+ * - Every thread may call guest code; entering a context is as good as nothing. Of a new thread
+ * DLLs are told when it begins, of its end too, but of threads that were there before they are not.
+ * A thread that begins or ends while another one is loading or unloading waits for it, a second at
+ *   the most; then it is not told of, or when it enters the context.
+ * - The system's loader lock comes after that of a context: functions that load or unload are not
+ *   to be called from a DllMain of the system's loader.
+ * - For static TLS the system's loader is given a DLL with the image's template and no code: a file
+ *   in the folder of temporary files for as long as the image is loaded. Where that is not possible
+ *   (a process that may load signed DLLs only) such images are refused with LDR_OS_ERROR.
+ * - ExitProcess ends the process. DLLs of contexts that are there then get DLL_PROCESS_DETACH.
+ * - Nothing is known of what keeps a module but references: the guest's threads have to have ended
+ *   when it is unloaded, as with FreeLibrary.
+ * - CreateProcess is the system's: `process_command` and `process_start` do not count. There are no
+ *   events of calls, returns and exceptions, nobody learns of modules by `debug`, and what is
+ * raised in guest code goes to those who handle exceptions in the process.
  */
 #ifndef PELOAD_LOADER_H
 #define PELOAD_LOADER_H
@@ -140,13 +163,23 @@ typedef struct ldr_trace_event {
  * slashes separate, drive Z: is the host's root. An absolute path is looked for nowhere else. Two
  * paths to one file are one module; files of one name in two folders are two, and the bare name
  * means the one that was loaded first. Side-by-side assemblies and ".local" are not looked at.
+ *
+ * On Windows the system's own loader is behind LDR_PLACE_HOST, and behind nothing else: a policy
+ * without it (LDR_POLICY_FILES) takes everything from files, as on Linux. With it there is one
+ * kernel32.dll in the process, and so on: what the embedder adds comes first, function by function,
+ * then what that loader has loaded already, contracts, and what it takes from its own folder
+ * whatever else there is (KnownDLLs). LDR_PLACE_SYSTEM without a `system_folder` is that folder,
+ * and paths that lead into it are its. A DLL that is loaded, but is not the system's, is passed
+ * over where the context has an image of that name or the bundle provides one. Such DLLs are host
+ * modules, with the base, size and path that they have, until the context ends.
  */
 typedef enum ldr_place {
     /* "api-ms-win-...", "ext-ms-...": what hosts the contract, from host modules, loaded images,
        the bundle, the system folder or the search folders. The last number of the name and the
        extension do not count. Contracts that are not known are names like any other (rule E.6). */
     LDR_PLACE_API_SETS = 1,
-    /* Host modules. kernel32.dll and advapi32.dll also stand for kernelbase.dll and sechost.dll. */
+    /* Host modules. kernel32.dll and advapi32.dll also stand for kernelbase.dll and sechost.dll
+       where there are none. */
     LDR_PLACE_HOST,
     LDR_PLACE_LOADED, /* images that are loaded, from files or from memory */
     LDR_PLACE_BUNDLE, /* what `bundle` provides */
@@ -290,14 +323,16 @@ typedef struct ldr_context_options {
 } ldr_context_options;
 
 /*
- * A context with the built-in host modules (kernel32, ntdll, C runtimes). The calling thread enters
- * it (ldr_thread_enter) until the context is destroyed. `options` may be NULL.
+ * A context with the built-in host modules (kernel32, ntdll, C runtimes), or on Windows the
+ * system's own. The calling thread enters it (ldr_thread_enter) until the context is destroyed.
+ * `options` may be NULL.
  *
- * The first context gives the process handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP,
- * which stay: what code of an image does that raises them becomes a Windows exception there. All
- * others, those of the program's own functions among them, go to the handlers that were there
- * before; so do those that the image does not handle, where the program has called it directly. A
- * program with handlers of its own installs them before, or passes on what is not for it.
+ * On Linux the first context gives the process handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL and
+ * SIGTRAP, which stay: what code of an image does that raises them becomes a Windows exception
+ * there. All others, those of the program's own functions among them, go to the handlers that were
+ * there before; so do those that the image does not handle, where the program has called it
+ * directly. A program with handlers of its own installs them before, or passes on what is not for
+ * it.
  *
  * LDR_NO_MEMORY, LDR_OS_ERROR, LDR_INVALID_ARGUMENT (`process_start` is no such descriptor, or
  * there is no such policy or place).
@@ -308,7 +343,7 @@ LDR_API ldr_status ldr_context_create(const ldr_context_options *options, ldr_co
  * Unloads every module (DLL_PROCESS_DETACH in reverse order of initialisation) and releases the
  * context. To be called by the thread that created it, which gets its GS base back. NULL is
  * allowed. While a thread that the guest made still runs, the modules stay mapped: they cannot be
- * pulled from under it.
+ * pulled from under it (on Linux; see the top for Windows).
  */
 LDR_API void ldr_context_destroy(ldr_context *ctx);
 
@@ -348,7 +383,8 @@ typedef struct ldr_find_options {
 /* Where a DLL is. All that is not said is NULL. */
 typedef struct ldr_found {
     ldr_place place;           /* 0 for an absolute path */
-    const char *contract_host; /* it is a contract, and this its host's name on Windows; static */
+    const char *contract_host; /* it is a contract, and this its host's name on Windows; valid as
+                                  long as the context */
     ldr_module *module;        /* a host module or a loaded image, borrowed */
     char *path;                /* a file, absolute or as its folder was given */
     ldr_bundle_file bundle;    /* of a bundle */
@@ -461,7 +497,7 @@ LDR_API ldr_status ldr_symbol_find(ldr_module *module, const char *name, uint32_
  * of a file, by a path with a '/'. Borrowed; NULL if there is none. */
 LDR_API ldr_module *ldr_module_find(ldr_context *ctx, const char *name);
 
-/* The module whose image holds `address`, borrowed, or NULL: host modules have no image. */
+/* The module whose image holds `address`, borrowed, or NULL: host modules have no image of ours. */
 LDR_API ldr_module *ldr_module_at(ldr_context *ctx, const void *address);
 
 LDR_API const char *ldr_module_name(const ldr_module *module); /* base name, as first asked for */
@@ -536,6 +572,9 @@ LDR_API const char *ldr_symbol_place_text(const ldr_symbol_place *place, char *t
  * argv[0] is the program), on a thread of its own with the stack that the image asks for, until it
  * returns or calls ExitProcess; then its DLLs get DLL_PROCESS_DETACH. Once for a context.
  * LDR_NOT_AN_EXE for a DLL, LDR_BUSY the second time, LDR_OS_ERROR, LDR_NO_MEMORY.
+ *
+ * On Windows the arguments do not count: the guest's command line is that of the process. An
+ * exception that neither it nor its unhandled-exception filter handles is the exit code.
  */
 LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv,
                            uint32_t *ret_exit_code, ldr_diag *diag);
@@ -545,16 +584,16 @@ LDR_API ldr_status ldr_run(ldr_module *module, int argc, const char *const *argv
 LDR_API const void *ldr_exception_address(ldr_context *ctx);
 
 /*
- * Guest code finds its thread block (TEB) behind GS. A thread must have entered the context before
- * it calls guest code; the creator of a context has. Enter may be nested, also with other contexts:
- * leave restores what was there. The first enter of a thread sends DLL_THREAD_ATTACH.
- * LDR_NO_MEMORY, LDR_BUSY (see "Threads" at the top).
+ * On Linux guest code finds its thread block (TEB) behind GS. A thread must have entered the
+ * context before it calls guest code; the creator of a context has. Enter may be nested, also with
+ * other contexts: leave restores what was there. The first enter of a thread sends
+ * DLL_THREAD_ATTACH. LDR_NO_MEMORY, LDR_BUSY (see "Threads" at the top).
  *
  * A guest function that the host has called itself must return: there is nothing else to come back
  * to. If it raises an exception that the guest does not handle, this process is ended with abort(),
  * or by the signal of the processor's exception (see ldr_context_create);
  * ending its thread or process raises STATUS_DLL_INIT_FAILED there. Functions that may do so belong
- * into a program (ldr_run).
+ * into a program (ldr_run). (On Windows all three are what they are for any function.)
  */
 typedef struct ldr_thread_scope {
     ldr_context *ctx;

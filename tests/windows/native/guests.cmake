@@ -69,6 +69,7 @@ peload_native_guest(asks.dll ${native_to}/asks.o FROM asks.c
   COMMAND ${CMAKE_C_COMPILER} -std=c17 -O2 -Wall -Wextra -shared -static -o asks.dll ${native_from}/asks.c asks.o)
 
 peload_native_dll(last.dll last.c)
+peload_native_dll(forwards.dll forwards.c ${native_from}/forwards.def)
 peload_native_bare(program.exe program.c -entry:start)
 
 # Two DLLs that share GCC's C++ runtime, which is loaded with them.

@@ -87,9 +87,9 @@ int check_failures;
 
 int main(int argc, char **argv)
 {
-    static const check_test *const lists[] = {tests_of_loading, tests_of_threads,
-                                              tests_of_exceptions, tests_of_guest_calls,
-                                              tests_of_programs};
+    static const check_test *const lists[] = {
+        tests_of_loading,  tests_of_threads, tests_of_exceptions, tests_of_guest_calls,
+        tests_of_programs, tests_of_faults,  tests_of_finding};
     const char *only = argc > 1 ? argv[1] : NULL;
     int ran = 0;
     if (only != NULL && (strcmp(only, "leave") == 0 || strcmp(only, "destroy") == 0))

@@ -1,0 +1,2 @@
+/* forwards.c: exports that lead into DLLs of the system (forwards.def). */
+int of_forwards;
