@@ -33,4 +33,5 @@ target_link_options(peload PRIVATE -municode -static -Wl,--image-base,0x5e000000
 
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)
+  include(tests/conformance/windows.cmake)
 endif()
