@@ -30,6 +30,8 @@ target_compile_definitions(peload PRIVATE UNICODE __USE_MINGW_ANSI_STDIO=1 PELOA
 target_link_libraries(peload PRIVATE peload_static Threads::Threads bcrypt)
 target_link_options(peload PRIVATE -municode -static)
 
+set(peload_private_libraries "-lntdll -lbcrypt")
+include(loader/package/install.cmake)
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)
 endif()
