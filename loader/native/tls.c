@@ -12,6 +12,8 @@
 
 #include "os/os.h"
 
+#include <wchar.h>
+
 struct ldr__carrier {
     ldr__carrier *next;
     HMODULE module;
@@ -29,8 +31,8 @@ static bool choose_path(ldr__carrier *carrier)
     DWORD length = GetTempPathW(MAX_PATH + 1, folder);
     if (length == 0 || length > MAX_PATH - 48)
         return false;
-    wsprintfW(carrier->path, L"%speload-tls-%x-%x-%x.dll", folder, GetCurrentProcessId(),
-              GetTickCount(), atomic_fetch_add(&count, 1));
+    swprintf(carrier->path, MAX_PATH, L"%lspeload-tls-%lx-%lx-%x.dll", folder,
+             GetCurrentProcessId(), GetTickCount(), atomic_fetch_add(&count, 1));
     return true;
 }
 
