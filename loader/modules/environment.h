@@ -272,6 +272,12 @@ ldr_status ldr__modules_thread_notify_within(ldr_context *ctx, uint32_t reason,
  * thread keeps the loader for longer than the context allows. */
 ldr_status ldr__modules_host_attach(ldr_context *ctx);
 
+/*
+ * The same when the process itself ends, and its other threads have been stopped already, wherever
+ * they were: nobody is told where one of them has left the context locked.
+ */
+void ldr__modules_process_exit(ldr_context *ctx);
+
 /* The process has ended without notifications: no DllMain is called any more. */
 void ldr__modules_abandon(ldr_context *ctx);
 

@@ -93,6 +93,19 @@ void ldr__modules_process_detach(ldr_context *ctx)
     ldr__loader_unlock(ctx);
 }
 
+void ldr__modules_process_exit(ldr_context *ctx)
+{
+    if (ldr__os_lock_within(ctx->table, 0) != LDR_OK)
+        return;
+    ldr__os_unlock(ctx->table);
+    if (ldr__os_lock_within(ctx->lock, 0) != LDR_OK)
+        return;
+    ctx->depth++;
+    if (!atomic_exchange(&ctx->process_detached, true))
+        notify_end(ctx);
+    ldr__loader_unlock(ctx);
+}
+
 void ldr__modules_abandon(ldr_context *ctx)
 {
     atomic_store(&ctx->process_detached, true);

@@ -9,12 +9,15 @@
  * loader, twice in a row. A thread that gives up is not attached, which it would be on Windows; if
  * it ever enters a context (ldr_thread_enter, which all calls of the host do), it is attached then.
  * It has its static TLS in any case. One that leaves and gives up is not detached.
+ *
+ * When the process ends, whoever ends it, DLLs of contexts that are still there get their
+ * DLL_PROCESS_DETACH here, as those of the system's loader do.
  */
 #include "native/state.h"
 
-#include <string.h>
-
 #include "os/os.h"
+
+NTSYSAPI BOOLEAN NTAPI RtlDllShutdownInProgress(void);
 
 enum { ATTACH_WAIT = 1000, ATTACH_STEP = 20 }; /* milliseconds */
 
@@ -121,19 +124,35 @@ static ldr__native *use_next(ldr__native *native)
     return next;
 }
 
-static void NTAPI on_thread(void *module, DWORD reason, void *reserved)
+static void tell_contexts(uint32_t reason)
 {
-    (void)module;
-    (void)reserved;
-    if (reason != DLL_THREAD_ATTACH && reason != DLL_THREAD_DETACH)
-        return;
     for (ldr__native *native = use_next(NULL); native != NULL; native = use_next(native))
         tell_context(native, reason);
 }
 
+/* There are no other threads any more; one of them may have left the lock held. */
+static void end_process(void)
+{
+    if (!TryAcquireSRWLockExclusive(&contexts_lock))
+        return;
+    ldr__native *native = contexts;
+    ReleaseSRWLockExclusive(&contexts_lock);
+    for (; native != NULL; native = native->next)
+        ldr__modules_process_exit(native->ctx);
+}
+
+static void NTAPI on_event(void *module, DWORD reason, void *reserved)
+{
+    (void)module;
+    (void)reserved;
+    if (reason == DLL_THREAD_ATTACH || reason == DLL_THREAD_DETACH)
+        tell_contexts(reason);
+    else if (reason == DLL_PROCESS_DETACH && RtlDllShutdownInProgress())
+        end_process();
+}
+
 /* The C runtime's TLS directory has the callbacks of all sections .CRT$XL*, sorted by name. */
-__attribute__((section(".CRT$XLB"), used)) static const PIMAGE_TLS_CALLBACK thread_callback =
-    on_thread;
+__attribute__((section(".CRT$XLB"), used)) static const PIMAGE_TLS_CALLBACK callback = on_event;
 
 /* ---- The list ---- */
 

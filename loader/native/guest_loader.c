@@ -27,6 +27,15 @@ enum {
     FLAGS_IGNORED = LOAD_IGNORE_CODE_AUTHZ_LEVEL | 0x2000, /* ..._SAFE_CURRENT_DIRS */
 };
 
+/* Whether the context has the DLL, which then has failed for want of another one. */
+static bool is_there(ldr_context *ctx, const char *name)
+{
+    ldr_found found = {0};
+    bool is_found = ldr__guest_find(ctx, name, &found, NULL) == LDR_OK;
+    ldr_found_release(&found);
+    return is_found;
+}
+
 static HMODULE load(ldr_context *ctx, const wchar_t *name, HANDLE file, DWORD flags)
 {
     ldr_module *module = NULL;
@@ -41,8 +50,9 @@ static HMODULE load(ldr_context *ctx, const wchar_t *name, HANDLE file, DWORD fl
     ldr_status status = LDR_DLL_NOT_FOUND;
     if (is_ours)
         status = ldr__guest_load(ctx, text, flags & FLAGS_OF_SEARCH, &module, &diag);
+    bool is_systems = status == LDR_DLL_NOT_FOUND && !(is_ours && is_there(ctx, text));
     ldr__os_free(text);
-    if (status == LDR_DLL_NOT_FOUND)
+    if (is_systems)
         return LoadLibraryExW(name, file, flags);
     if (status == LDR_OK)
         return ldr_module_base(module);

@@ -30,16 +30,20 @@ function(peload_native_import file def)
   peload_native_guest(${file} FROM ${def} COMMAND ${PELOAD_WINDOWS_DLLTOOL} -d ${native_from}/${def} -l ${file})
 endfunction()
 
-# peload_native_bare_dll(FILE SOURCE ENTRY [FLAG]...): as Microsoft's compiler makes it, without a C runtime.
-function(peload_native_bare_dll file source entry)
+# peload_native_bare(FILE SOURCE ENTRY [FLAG]...): as Microsoft's compiler makes it, without a C runtime.
+function(peload_native_bare file source entry)
   if(NOT PELOAD_WINDOWS_CLANG OR NOT PELOAD_WINDOWS_LLD_LINK)
     return()
+  endif()
+  set(kind -dll)
+  if(file MATCHES "exe$")
+    set(kind -subsystem:console)
   endif()
   add_custom_command(OUTPUT ${native_to}/${file}
     COMMAND ${PELOAD_WINDOWS_CLANG} --target=x86_64-pc-windows-msvc -O2 -Wall -Wextra -fms-extensions -fexceptions
             -fcxx-exceptions -Wno-unused-command-line-argument -ffreestanding ${ARGN} -c -o ${file}.o
             ${native_from}/${source}
-    COMMAND ${PELOAD_WINDOWS_LLD_LINK} -dll ${entry} -nodefaultlib -out:${file} ${file}.o libkernel32.a libmsvcrt.a
+    COMMAND ${PELOAD_WINDOWS_LLD_LINK} ${kind} ${entry} -nodefaultlib -fixed:no -out:${file} ${file}.o libkernel32.a libmsvcrt.a
             liboldtimes.a libmissing.a libmsvc.a
     DEPENDS ${native_from}/${source} ${native_from}/events.h ${native_to}/libkernel32.a ${native_to}/libmsvcrt.a
             ${native_to}/liboldtimes.a ${native_to}/libmissing.a ${native_to}/libmsvc.a
@@ -53,17 +57,19 @@ peload_native_import(liboldtimes.a oldtimes.def)
 peload_native_import(libmissing.a missing.def)
 peload_native_import(libmsvc.a msvc.def)
 peload_native_dll(counter.dll counter.c)
-peload_native_bare_dll(events.dll events.c -entry:DllMain)
-peload_native_bare_dll(refuses.dll entry.c -entry:DllMain "-DHOW=return 0")
-peload_native_bare_dll(raises.dll entry.c -entry:DllMain "-DHOW=RaiseException(0xE0001234, 1, 0, 0)")
-peload_native_bare_dll(overflows.dll entry.c -entry:DllMain "-DHOW=return go_deeper(&start)" -mno-stack-arg-probe)
-peload_native_bare_dll(missing.dll missing.c -noentry)
-peload_native_bare_dll(msvc.dll msvc.cpp -noentry)
-peload_native_bare_dll(msvc_other.dll msvc_other.cpp -noentry)
+peload_native_bare(events.dll events.c -entry:DllMain)
+peload_native_bare(refuses.dll entry.c -entry:DllMain "-DHOW=return 0")
+peload_native_bare(raises.dll entry.c -entry:DllMain "-DHOW=RaiseException(0xE0001234, 1, 0, 0)")
+peload_native_bare(missing.dll missing.c -noentry)
+peload_native_bare(msvc.dll msvc.cpp -noentry)
+peload_native_bare(msvc_other.dll msvc_other.cpp -noentry)
 
 peload_native_guest(asks.o FROM asks.rc COMMAND ${PELOAD_WINDOWS_WINDRES} -o asks.o ${native_from}/asks.rc)
 peload_native_guest(asks.dll ${native_to}/asks.o FROM asks.c
   COMMAND ${CMAKE_C_COMPILER} -std=c17 -O2 -Wall -Wextra -shared -static -o asks.dll ${native_from}/asks.c asks.o)
+
+peload_native_dll(last.dll last.c)
+peload_native_bare(program.exe program.c -entry:start)
 
 # Two DLLs that share GCC's C++ runtime, which is loaded with them.
 if(PELOAD_WINDOWS_CXX)
@@ -85,3 +91,10 @@ endif()
 get_property(native_guests DIRECTORY PROPERTY native_guests)
 add_custom_target(native_guests DEPENDS ${native_guests})
 add_dependencies(test_native native_guests)
+
+# The library in a DLL, for what the system tells a program and a DLL of in different ways.
+add_library(test_native_host SHARED ${CMAKE_CURRENT_LIST_DIR}/dll/host.c)
+set_target_properties(test_native_host PROPERTIES PREFIX "")
+target_link_libraries(test_native_host PRIVATE peload_static)
+target_link_options(test_native_host PRIVATE -static)
+add_dependencies(test_native test_native_host)

@@ -24,5 +24,9 @@ extern const check_test tests_of_loading[];
 extern const check_test tests_of_threads[];
 extern const check_test tests_of_exceptions[];
 extern const check_test tests_of_guest_calls[];
+extern const check_test tests_of_programs[];
+
+/* What a child of the program does: "leave" or "destroy" a context with last.dll in it. */
+int run_as_child(const char *how);
 
 #endif

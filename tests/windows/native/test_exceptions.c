@@ -98,12 +98,6 @@ static void dllmain_that_raises_undoes_the_load(void)
     check_refused("raises.dll", 0xE0001234, false);
 }
 
-static void dllmain_that_overflows_its_stack_undoes_the_load_each_time(void)
-{
-    check_refused("overflows.dll", 0xC00000FD, false);
-    check_refused("overflows.dll", 0xC00000FD, false);
-}
-
 /* ---- Missing imports ---- */
 
 typedef struct seen {
@@ -168,8 +162,6 @@ const check_test tests_of_exceptions[] = {
     {"msvc_exceptions_are_caught_across_dlls", msvc_exceptions_are_caught_across_dlls},
     {"dllmain_that_refuses_undoes_the_load", dllmain_that_refuses_undoes_the_load},
     {"dllmain_that_raises_undoes_the_load", dllmain_that_raises_undoes_the_load},
-    {"dllmain_that_overflows_its_stack_undoes_the_load_each_time",
-     dllmain_that_overflows_its_stack_undoes_the_load_each_time},
     {"missing_imports_are_told_and_refused", missing_imports_are_told_and_refused},
     {"missing_imports_become_stubs", missing_imports_become_stubs},
     {NULL, NULL},

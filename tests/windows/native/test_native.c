@@ -88,9 +88,12 @@ int check_failures;
 int main(int argc, char **argv)
 {
     static const check_test *const lists[] = {tests_of_loading, tests_of_threads,
-                                              tests_of_exceptions, tests_of_guest_calls};
+                                              tests_of_exceptions, tests_of_guest_calls,
+                                              tests_of_programs};
     const char *only = argc > 1 ? argv[1] : NULL;
     int ran = 0;
+    if (only != NULL && (strcmp(only, "leave") == 0 || strcmp(only, "destroy") == 0))
+        return run_as_child(only);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         size_t count = 0;
         while (lists[i][count].name != NULL)
