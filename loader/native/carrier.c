@@ -16,7 +16,7 @@ enum {
     HEADERS_SIZE = 0x400,
     DATA_RVA = PAGE,
     INDEX_RVA = LDR__CARRIER_INDEX,
-    TEMPLATE_RVA = 2 * PAGE,
+    TEMPLATE_RVA = LDR__CARRIER_TEMPLATE,
     DIRECTORY_SIZE = 40,
     RELOCS_SIZE = 16,
     LARGEST = 0x7F000000, /* what fits into an image */

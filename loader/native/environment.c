@@ -25,6 +25,7 @@ static void environment_destroy(void *state)
         return;
     ldr__contexts_remove(native);
     ldr__stubs_destroy(native);
+    ldr__tls_destroy(native);
     ldr__os_free(native->owed);
     ldr__os_free(native);
 }

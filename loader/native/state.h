@@ -11,7 +11,7 @@
  *   throw.c        an exception is thrown from
  *   unwind.c       function tables, and the security cookie
  *   entry.c        calls of DllMain that an exception may end (guard.S)
- *   tls.c          static TLS, through the system's loader (carrier.c)
+ *   tls.c          static TLS, through the system's loader (carrier.c, tls_threads.c)
  *   contexts.c     the contexts of the process, and who tells them of threads
  *   run.c          programs
  *   stubs.c        functions in place of missing imports
@@ -42,7 +42,8 @@ typedef struct ldr__native {
     uint32_t *owed;           /* threads whose attach is still to be told; `owed_count` */
     size_t owed_room;
     atomic_size_t owed_count;
-    ldr__carrier *carriers;
+    ldr__carrier *carriers, *idle;
+    size_t idle_count;
     ldr__stub *stubs;
     ldr__stub_block *stub_blocks;
     _Atomic(const void *) exception_address;
@@ -113,14 +114,21 @@ bool ldr__call_guarded(ldr__guarded *call);
 
 ldr_status ldr__tls_add(ldr__native *native, const ldr__tls_template *tls, uint32_t *ret_slot);
 void ldr__tls_remove(ldr__native *native, uint32_t slot);
+/* Releases what is kept; nothing has a slot any more. */
+void ldr__tls_destroy(ldr__native *native);
+
+/* ---- tls_threads.c ---- */
+
+/* Every thread's copy of the template at `slot` becomes these bytes. False: maybe not all. */
+bool ldr__tls_threads_refill(uint32_t slot, const void *bytes, size_t size);
 
 /* ---- carrier.c ---- */
 
 /* The bytes of a DLL that has nothing but a TLS directory with that template; allocated. NULL when
  * out of memory, or too large. */
 void *ldr__carrier_build(const ldr__tls_template *tls, size_t *ret_size);
-/* Where the index variable of such a DLL is. */
-enum { LDR__CARRIER_INDEX = 0x1040 };
+/* Where the index variable of such a DLL is, and its template; both can be written to. */
+enum { LDR__CARRIER_INDEX = 0x1040, LDR__CARRIER_TEMPLATE = 0x2000 };
 
 /* ---- run.c ---- */
 

@@ -85,8 +85,7 @@ static ldr_status status_of_open(void)
     }
 }
 
-ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
-                             ldr__file_id *ret_id)
+ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file)
 {
     /* Without O_NONBLOCK a pipe would wait for its writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -98,8 +97,6 @@ ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *
         return LDR_NOT_A_FILE;
     }
     *ret_file = (ldr__handle){fd};
-    *ret_size = (uint64_t)info.st_size;
-    *ret_id = (ldr__file_id){.device = info.st_dev, .inode = info.st_ino};
     return LDR_OK;
 }
 

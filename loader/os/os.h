@@ -73,8 +73,7 @@ uint64_t ldr__os_thread_id(void);
  * blocks on one), LDR_IO_ERROR, LDR_NO_MEMORY, LDR_OS_ERROR (no descriptor); on Windows
  * LDR_SHARING_VIOLATION as well, while somebody has it open who does not share reading.
  */
-ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
-                             ldr__file_id *ret_id);
+ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file);
 
 /* Reads up to `size` bytes at `offset`; fewer only at the end of the file. LDR_IO_ERROR. */
 ldr_status ldr__os_file_read(ldr__handle file, uint64_t offset, void *ret_bytes, size_t size,

@@ -1,5 +1,4 @@
-/* windows_files.c: files that are read. Those that are open as Windows opens them are native.h's.
- */
+/* windows_files.c: files that are read. Those that are opened as Windows does are native.h's. */
 #include "os/windows.h"
 
 #include <stdlib.h>
@@ -50,10 +49,12 @@ static HANDLE open_path(const wchar_t *path)
 }
 
 /* Of devices the system has no such information. */
-static bool is_regular(HANDLE file, BY_HANDLE_FILE_INFORMATION *ret_info)
+static bool is_regular(HANDLE file)
 {
-    return GetFileType(file) == FILE_TYPE_DISK && GetFileInformationByHandle(file, ret_info) &&
-           (ret_info->dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+    FILE_BASIC_INFO info;
+    return GetFileType(file) == FILE_TYPE_DISK &&
+           GetFileInformationByHandleEx(file, FileBasicInfo, &info, sizeof info) &&
+           (info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
 }
 
 static uint64_t wide_of(DWORD high, DWORD low)
@@ -75,10 +76,8 @@ static ldr__file_id id_of(const BY_HANDLE_FILE_INFORMATION *info)
     return (ldr__file_id){volume != 0 ? volume : made, index != 0 ? index : made};
 }
 
-ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
-                             ldr__file_id *ret_id)
+ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file)
 {
-    BY_HANDLE_FILE_INFORMATION info;
     wchar_t *wide;
     ldr_status status = ldr__windows_path(path, &wide);
     if (status != LDR_OK)
@@ -89,13 +88,11 @@ ldr_status ldr__os_file_open(const char *path, ldr__handle *ret_file, uint64_t *
     free(wide);
     if (status != LDR_OK)
         return status;
-    if (!is_regular(file, &info)) {
+    if (!is_regular(file)) {
         CloseHandle(file);
         return LDR_NOT_A_FILE;
     }
     *ret_file = ldr__windows_wrap(file);
-    *ret_size = wide_of(info.nFileSizeHigh, info.nFileSizeLow);
-    *ret_id = id_of(&info);
     return LDR_OK;
 }
 

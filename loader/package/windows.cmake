@@ -28,8 +28,11 @@ add_executable(peload ${cli_sources} loader/cli/windows/main.c)
 target_include_directories(peload PRIVATE loader)
 target_compile_definitions(peload PRIVATE UNICODE __USE_MINGW_ANSI_STDIO=1 PELOAD_VERSION="${PROJECT_VERSION}")
 target_link_libraries(peload PRIVATE peload_static Threads::Threads bcrypt)
-target_link_options(peload PRIVATE -municode -static)
+# Away from where programs and DLLs want to be.
+target_link_options(peload PRIVATE -municode -static -Wl,--image-base,0x5e0000000000)
 
+set(peload_private_libraries "-lntdll -lbcrypt")
+include(loader/package/install.cmake)
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)
 endif()

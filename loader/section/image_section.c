@@ -204,9 +204,7 @@ ldr_status ldr_section_from_file(const char *path, const ldr_section_options *op
                                  ldr_section **ret_section, ldr_diag *diag)
 {
     ldr__handle file;
-    uint64_t size;
-    ldr__file_id id;
-    ldr_status status = ldr__os_file_open(path, &file, &size, &id);
+    ldr_status status = ldr__os_file_open(path, &file);
     if (status != LDR_OK)
         return ldr__fail(diag, status, ldr__nt_status_of(status), path);
     status = ldr__image_of_file(path, file, options, ret_section, diag);

@@ -168,12 +168,11 @@ static pe_status plan_section(planner *p, uint32_t index, pe_diag *diag)
     return PE_OK;
 }
 
-/* B5: the headers reach to the end of the section table even if SizeOfHeaders does not. */
-static uint64_t header_content(const planner *p)
+uint64_t ldr__plan_headers(const pe_image *image)
 {
     uint64_t table_end =
-        p->image->section_table.value + ENTRY_SIZE * (uint64_t)p->image->file.section_count;
-    return larger(p->image->optional.size_of_headers, table_end);
+        image->section_table.value + ENTRY_SIZE * (uint64_t)image->file.section_count;
+    return larger(image->optional.size_of_headers, table_end);
 }
 
 static void plan_headers(planner *p)
@@ -183,7 +182,7 @@ static void plan_headers(planner *p)
     /* B4: what lies in the file behind the headers is visible on XP, cleared since. */
     bool clear = p->rules->profile != PE_WINXP;
     emit_run(p, (content_run){.size = size,
-                              .content = clear ? smaller(header_content(p), size) : size,
+                              .content = clear ? smaller(ldr__plan_headers(p->image), size) : size,
                               .protect = LDR_PAGE_READONLY,
                               .pe_section = LDR__NO_PE_SECTION});
 }

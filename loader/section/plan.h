@@ -59,6 +59,10 @@ size_t ldr__plan_capacity(const pe_image *image);
 pe_status ldr__plan_image(const pe_image *image, const ldr__plan_rules *rules, ldr__plan *ret_plan,
                           pe_diag *diag);
 
+/* How far the headers reach in the file: to SizeOfHeaders, or the end of the section table if that
+ * is behind it (rule B5). */
+uint64_t ldr__plan_headers(const pe_image *image);
+
 /* The index of the subsection that holds `rva`, which is less than plan->size. */
 uint32_t ldr__plan_find(const ldr__plan *plan, uint64_t rva);
 

@@ -228,15 +228,11 @@ static ldr_status count_handle(ldr_status status)
     return status;
 }
 
-ldr_status REAL(file_open)(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
-                           ldr__file_id *ret_id);
-ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
-                           ldr__file_id *ret_id);
-ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file, uint64_t *ret_size,
-                           ldr__file_id *ret_id)
+ldr_status REAL(file_open)(const char *path, ldr__handle *ret_file);
+ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file);
+ldr_status WRAP(file_open)(const char *path, ldr__handle *ret_file)
 {
-    return count_handle(fails("file_open") ? LDR_NO_MEMORY
-                                           : REAL(file_open)(path, ret_file, ret_size, ret_id));
+    return count_handle(fails("file_open") ? LDR_NO_MEMORY : REAL(file_open)(path, ret_file));
 }
 
 ldr_status REAL(file_open_for)(const char *path, bool writes, ldr_disposition disposition,

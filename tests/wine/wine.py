@@ -27,11 +27,15 @@ class Wine:
                                 WINEDLLOVERRIDES="winemenubuilder.exe=d")
 
     def __enter__(self):
+        self.server("-p")  # it stays: a program that starts while it ends may wait for ever
         return self
 
     def __exit__(self, *_):
-        server = find("wineserver64") or find("wineserver")
-        subprocess.run([server, "-k"], env=self.environment, check=False)
+        self.server("-k")
+
+    def server(self, what):
+        program = find("wineserver64") or find("wineserver")
+        subprocess.run([program, what], env=self.environment, check=False)
 
     def starts(self):
         return self.run([])[0] == 0

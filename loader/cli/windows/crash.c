@@ -27,15 +27,6 @@ static void leave(uint32_t code)
     TerminateProcess(GetCurrentProcess(), is_program ? code : CLI_FAILED);
 }
 
-/* The place of the crash is not known after all. */
-static DWORD WINAPI give_up(void *code)
-{
-    Sleep(MILLISECONDS);
-    say("\n");
-    leave((uint32_t)(uintptr_t)code);
-    return 0;
-}
-
 static void say_line(uint32_t code)
 {
     char line[LINE_SIZE];
@@ -50,25 +41,35 @@ static void say_line(uint32_t code)
  * reads what the image may have damaged. So all else has been said before, and what comes of it
  * ends the command.
  */
+static DWORD WINAPI say_all(void *of)
+{
+    const EXCEPTION_RECORD *record = of;
+    char place[CLI_PLACE_SIZE];
+    say_line(record->ExceptionCode);
+    say(cli_crash_place(located, record->ExceptionAddress, place, sizeof place));
+    return 0;
+}
+
+/* Of a stack that has overflowed only another one can tell. */
 static LONG WINAPI say_and_leave(EXCEPTION_POINTERS *info)
 {
-    const EXCEPTION_RECORD *record = info->ExceptionRecord;
-    char place[CLI_PLACE_SIZE];
-    if (InterlockedExchange(&is_reported, 1) != 0)
-        leave(record->ExceptionCode); /* another thread's, or while looking for the place */
-    say_line(record->ExceptionCode);
-    HANDLE clock =
-        CreateThread(NULL, 0, give_up, (void *)(uintptr_t)record->ExceptionCode, 0, NULL);
-    if (clock != NULL)
-        say(cli_crash_place(located, record->ExceptionAddress, place, sizeof place));
-    say("\n");
+    EXCEPTION_RECORD *record = info->ExceptionRecord;
+    if (InterlockedExchange(&is_reported, 1) == 0) {
+        HANDLE thread = CreateThread(NULL, 0, say_all, record, 0, NULL);
+        if (thread != NULL)
+            WaitForSingleObject(thread, MILLISECONDS);
+    }
+    say("\n"); /* also when another thread, or the one that looks for the place, crashes */
     leave(record->ExceptionCode);
     return EXCEPTION_EXECUTE_HANDLER;
 }
 
-/* No window is to wait for somebody who closes it. */
+/* No window is to wait for somebody who closes it, and of the stack enough is to be left for an
+ * exception to be told of. */
 void cli_catch_crashes(void)
 {
+    ULONG left = 0x10000;
+    SetThreadStackGuarantee(&left);
     SetErrorMode(GetErrorMode() | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     SetUnhandledExceptionFilter(say_and_leave);
 }

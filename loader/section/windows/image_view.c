@@ -119,12 +119,17 @@ static bool is_as_judged(const ldr_view *view, uint64_t size, const uint8_t *now
     return memcmp(now, judged, at) == 0 && memcmp(now + end, judged + end, size - end) == 0;
 }
 
-/* The first bytes of a view that come from the headers. */
+/* The first bytes of a view that come from the headers, whatever Windows the plan is for: XP showed
+ * what is behind them in the file as well (rule B4). */
 static uint64_t size_of_headers(const ldr_view *view)
 {
     const ldr_section *section = view->section;
-    uint64_t size = section->plan.subsections[0].content;
-    return size < section->image.headers.size ? size : section->image.headers.size;
+    const uint64_t sizes[] = {section->plan.subsections[0].content, section->image.headers.size,
+                              ldr__plan_headers(&section->image)};
+    uint64_t smallest = sizes[0];
+    for (size_t i = 1; i < sizeof sizes / sizeof sizes[0]; i++)
+        smallest = sizes[i] < smallest ? sizes[i] : smallest;
+    return smallest;
 }
 
 /* The base that the view's header says is where the image needs no relocations. */

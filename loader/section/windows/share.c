@@ -44,7 +44,8 @@ static ldr_status fill_part(const ldr__source *source, const ldr__headers *heade
 static ldr_status fill(const ldr__source *source, const ldr__headers *headers,
                        const ldr__plan *plan, uint8_t *base)
 {
-    ldr_status status = ldr__native_status(commit_parts(plan, base));
+    bool is_reserved = ldr__plan_uses(plan, LDR_BACKING_NONE);
+    ldr_status status = is_reserved ? ldr__native_status(commit_parts(plan, base)) : LDR_OK;
     for (uint32_t i = 0; i < plan->count && status == LDR_OK; i++)
         status = fill_part(source, headers, plan, &plan->subsections[i], base);
     return status;
@@ -64,16 +65,17 @@ static ldr_status fill_section(ldr__handle native, const ldr__source *source,
     return status;
 }
 
+/* Reserved as far as nobody is to touch it; an image without such pages is committed as a whole. */
 static ldr_status copy(ldr_section *section, const ldr__source *source, const ldr__headers *headers,
                        const ldr__plan_rules *rules)
 {
     const ldr__plan *plan = &section->plan;
-    ldr__native_request request = {.file = LDR__NO_HANDLE,
-                                   .maximum_size = size_of_copy(plan),
-                                   .protect = rules->no_execute ? LDR_PAGE_READWRITE
-                                                                : LDR_PAGE_EXECUTE_READWRITE,
-                                   .attributes = LDR_SEC_RESERVE,
-                                   .access = LDR_SECTION_ALL_ACCESS};
+    ldr__native_request request = {
+        .file = LDR__NO_HANDLE,
+        .maximum_size = size_of_copy(plan),
+        .protect = rules->no_execute ? LDR_PAGE_READWRITE : LDR_PAGE_EXECUTE_READWRITE,
+        .attributes = ldr__plan_uses(plan, LDR_BACKING_NONE) ? LDR_SEC_RESERVE : LDR_SEC_COMMIT,
+        .access = LDR_SECTION_ALL_ACCESS};
     uint32_t nt_status = ldr__native_create(&request, &section->native);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return ldr__native_status(nt_status);

@@ -16,7 +16,7 @@ typedef struct fixture {
     event_log *log;
     values_function get;
     set_function set;
-    HANDLE go;
+    HANDLE started, go;
     thread_values first, second;
     DWORD thread;
 } fixture;
@@ -102,14 +102,17 @@ static void new_thread_has_its_variables_and_is_told_of(void)
 static DWORD WINAPI old_thread(void *argument)
 {
     fixture *self = argument;
+    SetEvent(self->started);
     WaitForSingleObject(self->go, INFINITE);
     return new_thread(argument);
 }
 
 static void old_thread_has_its_variables_and_is_not_told_of(void)
 {
-    fixture self = {.go = CreateEventW(NULL, TRUE, FALSE, NULL)};
+    fixture self = {.started = CreateEventW(NULL, TRUE, FALSE, NULL),
+                    .go = CreateEventW(NULL, TRUE, FALSE, NULL)};
     HANDLE thread = CreateThread(NULL, 0, old_thread, &self, 0, &self.thread);
+    WaitForSingleObject(self.started, INFINITE);
     if (setup(&self, true)) {
         unsigned before = self.log->count;
         SetEvent(self.go);
@@ -124,7 +127,50 @@ static void old_thread_has_its_variables_and_is_not_told_of(void)
         TerminateThread(thread, 0);
     }
     CloseHandle(thread);
+    CloseHandle(self.started);
     CloseHandle(self.go);
+}
+
+/* A thread that looks at its variables each time it is told to. */
+enum { LOOKS = 3 };
+
+static DWORD WINAPI look_again(void *argument)
+{
+    fixture *self = argument;
+    for (int i = 0; i < LOOKS; i++) {
+        SetEvent(self->started);
+        WaitForSingleObject(self->go, INFINITE);
+        new_thread(self);
+    }
+    SetEvent(self->started);
+    return 0;
+}
+
+/* The slot of a DLL that has gone is given to the next one. */
+static void old_thread_has_fresh_variables_after_each_load(void)
+{
+    if (!has_guest("events.dll"))
+        return;
+    fixture self = {.started = CreateEventW(NULL, FALSE, FALSE, NULL),
+                    .go = CreateEventW(NULL, FALSE, FALSE, NULL),
+                    .ctx = guest_context()};
+    HANDLE thread = CreateThread(NULL, 0, look_again, &self, 0, &self.thread);
+    WaitForSingleObject(self.started, INFINITE);
+    for (int i = 0; i < LOOKS; i++) {
+        ldr_module *module = load_guest(self.ctx, "events.dll");
+        CHECK(module != NULL);
+        self.get = (values_function)(uintptr_t)ldr_symbol(module, "get_thread_values");
+        self.set = (set_function)(uintptr_t)ldr_symbol(module, "set_thread_value");
+        SetEvent(self.go);
+        WaitForSingleObject(self.started, INFINITE);
+        CHECK(is_fresh(&self.first) && self.second.of_thread == 7);
+        ldr_unload(module);
+    }
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+    CloseHandle(self.started);
+    CloseHandle(self.go);
+    ldr_context_destroy(self.ctx);
 }
 
 static void two_copies_have_variables_of_their_own(void)
@@ -229,6 +275,8 @@ const check_test tests_of_threads[] = {
     {"new_thread_has_its_variables_and_is_told_of", new_thread_has_its_variables_and_is_told_of},
     {"old_thread_has_its_variables_and_is_not_told_of",
      old_thread_has_its_variables_and_is_not_told_of},
+    {"old_thread_has_fresh_variables_after_each_load",
+     old_thread_has_fresh_variables_after_each_load},
     {"two_copies_have_variables_of_their_own", two_copies_have_variables_of_their_own},
     {"thread_that_cannot_be_told_now_is_attached_when_it_enters",
      thread_that_cannot_be_told_now_is_attached_when_it_enters},

@@ -1,16 +1,9 @@
 #include "tests.h"
 
-static ldr_status open_path(const char *path, ldr__handle *ret_file)
-{
-    uint64_t size;
-    ldr__file_id id;
-    return ldr__os_file_open(path, ret_file, &size, &id);
-}
-
 static ldr_status status_of_open(const char *path)
 {
     ldr__handle file = LDR__NO_HANDLE;
-    ldr_status status = open_path(path, &file);
+    ldr_status status = ldr__os_file_open(path, &file);
     CHECK(status == LDR_OK || file.value == LDR__NO_HANDLE.value);
     ldr__os_close(file);
     return status;
@@ -19,17 +12,19 @@ static ldr_status status_of_open(const char *path)
 static void file_is_opened_with_its_size_and_id(void)
 {
     ldr__handle file, again, other;
-    ldr__file_id ids[3];
-    uint64_t size;
+    ldr__file_stamp stamps[3];
     write_file("one", "12345", 5);
     write_file("other", "", 0);
-    REQUIRE(ldr__os_file_open("one", &file, &size, &ids[0]) == LDR_OK);
-    CHECK(size == 5);
-    REQUIRE(ldr__os_file_open("./ONE", &again, &size, &ids[1]) == LDR_OK);
-    REQUIRE(ldr__os_file_open(".\\other", &other, &size, &ids[2]) == LDR_OK);
-    CHECK(size == 0);
-    CHECK(ids[0].device == ids[1].device && ids[0].inode == ids[1].inode);
-    CHECK(ids[0].device != ids[2].device || ids[0].inode != ids[2].inode);
+    REQUIRE(ldr__os_file_open("one", &file) == LDR_OK);
+    REQUIRE(ldr__os_file_stamp(file, &stamps[0]) == LDR_OK);
+    REQUIRE(ldr__os_file_open("./ONE", &again) == LDR_OK);
+    REQUIRE(ldr__os_file_stamp(again, &stamps[1]) == LDR_OK);
+    REQUIRE(ldr__os_file_open(".\\other", &other) == LDR_OK);
+    REQUIRE(ldr__os_file_stamp(other, &stamps[2]) == LDR_OK);
+    CHECK(stamps[0].size == 5 && stamps[2].size == 0);
+    const ldr__file_id *ids[] = {&stamps[0].id, &stamps[1].id, &stamps[2].id};
+    CHECK(ids[0]->device == ids[1]->device && ids[0]->inode == ids[1]->inode);
+    CHECK(ids[0]->device != ids[2]->device || ids[0]->inode != ids[2]->inode);
     ldr__os_close(file);
     ldr__os_close(again);
     ldr__os_close(other);
@@ -108,7 +103,7 @@ static void bytes_are_read_where_they_are_asked_for(void)
     char bytes[16] = "";
     size_t count;
     write_file("read", "0123456789", 10);
-    REQUIRE(open_path("read", &file) == LDR_OK);
+    REQUIRE(ldr__os_file_open("read", &file) == LDR_OK);
     CHECK(ldr__os_file_read(file, 8, bytes, 16, &count) == LDR_OK && count == 2);
     CHECK(memcmp(bytes, "89", 3) == 0);
     CHECK(ldr__os_file_read(file, 0, bytes, 3, &count) == LDR_OK && count == 3);
@@ -125,7 +120,7 @@ static ldr__file_stamp stamp_of(const char *path)
 {
     ldr__handle file = LDR__NO_HANDLE;
     ldr__file_stamp stamp = {0};
-    CHECK(open_path(path, &file) == LDR_OK);
+    CHECK(ldr__os_file_open(path, &file) == LDR_OK);
     CHECK(ldr__os_file_stamp(file, &stamp) == LDR_OK);
     ldr__os_close(file);
     return stamp;
@@ -166,7 +161,7 @@ static void second_opening_outlives_the_first(void)
     char byte = 0;
     size_t count;
     write_file("twice", "x", 1);
-    REQUIRE(open_path("twice", &first) == LDR_OK);
+    REQUIRE(ldr__os_file_open("twice", &first) == LDR_OK);
     CHECK(ldr__os_file_executable(first));
     REQUIRE(ldr__os_file_reopen(first, false, &second) == LDR_OK);
     ldr__os_close(first);

@@ -78,10 +78,8 @@ static ldr_status find(void)
 
 static ldr_status open_file(void)
 {
-    uint64_t size;
-    ldr__file_id id;
     ldr__handle file = LDR__NO_HANDLE;
-    ldr_status status = ldr__os_file_open("short", &file, &size, &id);
+    ldr_status status = ldr__os_file_open("short", &file);
     ldr__os_close(file);
     return status;
 }

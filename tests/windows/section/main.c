@@ -26,7 +26,7 @@ void suite_remove(const char *path)
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
-    const suite *suites[] = {&image_suite, &data_suite};
+    const suite *suites[] = {&image_suite, &data_suite, &snapshot_suite};
     int ran = 0;
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
         ran += check_run(suites[i]->tests, suites[i]->count, only);

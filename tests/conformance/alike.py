@@ -1,0 +1,27 @@
+"""What has to differ between two systems, written alike."""
+import re
+
+# What is found, and what stands for it.
+ALWAYS = [
+    (r"\r\n", "\n"),
+    (r"\bZ:(?=/)", ""),  # Wine's name for the root
+]
+# Where an image comes to lie, and what follows from that, unless its base is asked for.
+ANY_BASE = [
+    (r"bytes at 0x\w+, (preferred base 0x\w+), (?:not )?relocated "
+     r"\(STATUS_(?:SUCCESS|IMAGE_NOT_AT_BASE)\)", r"bytes, \1"),
+    (r'"status": "0x[04]000000[03]", "status_name": "STATUS_(?:SUCCESS|IMAGE_NOT_AT_BASE)", '
+     r'"view": {"base": "0x\w+"(.*?), "relocated": \w+', r'"view": {\1'),
+]
+
+
+def text(output, scenario):
+    found = output.decode("utf-8", "replace")
+    for pattern, stands_for in ALWAYS + (ANY_BASE if "--base" not in scenario.words else []):
+        found = re.sub(pattern, stands_for, found)
+    return found
+
+
+def written(content):
+    """A file that a command has written, a line of hex for each 64 bytes."""
+    return "\n".join(content[at:at + 64].hex() for at in range(0, len(content), 64))
