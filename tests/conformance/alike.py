@@ -4,7 +4,8 @@ import re
 # What is found, and what stands for it.
 ALWAYS = [
     (r"\r\n", "\n"),
-    (r"\bZ:(?=/)", ""),  # Wine's name for the root
+    (r"\bZ:(?=/)", ""),   # Wine's name for the root
+    (r"  +", "  "),       # columns, which differ in width where words do
 ]
 # Where an image comes to lie, and what follows from that, unless its base is asked for.
 ANY_BASE = [

@@ -36,8 +36,12 @@ def of_cases(command, *names):
 ROWS = [
     Row(FILE_IMAGE, "stdout", r'("backing": "|MEM_COMMIT +)(?:file|segment)("?) *', r"\1FILE\2 ",
         "Windows maps the pages of a file however they are aligned"),
-    Row(FILE_IMAGE + ".*case/prot_shared_", "stdout", r"(READWRITE|WRITECOPY)( +MEM_COMMIT +shared)",
-        r"WRITABLE\2", "Wine calls shared pages copied on write, which they are not"),
+    Row("^map .*--profile winxp", "stdout", r"(PAGE_READONLY +MEM_COMMIT +)(?:FILE|private) *\n",
+        r"\1HEADERS\n",
+        "XP showed what the file has behind its headers; the system maps as it does, and so the page "
+        "is another one"),
+    Row(FILE_IMAGE + ".*case/prot_shared_", "stdout", r"(READWRITE|WRITECOPY)( +MEM_COMMIT +)(shared|FILE)",
+        r"WRITABLE\2MEMORY", "Wine calls shared pages copied on write, which they are not"),
     Row("^map .*--memory.*case/prot_shared_", "stdout",
         r"(READWRITE|WRITECOPY)(.*?)(segment|shared)", r"WRITABLE\2MEMORY",
         "an image from memory shares nothing on Windows, there is no file to know it by"),

@@ -8,7 +8,7 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows"
-SPREAD = {"case": 10 ** 6, "module": 60, "image": 40}  # how many files a set has
+SPREAD = {"few": 20, "case": 10 ** 6, "module": 60, "image": 40}  # how many files a set has
 
 # What is at hand if it was built or fetched: name in braces, root, path. The file
 # keeps its name but for the RENAMED.
@@ -69,6 +69,7 @@ class Files:
         self.sets = {"case": self.cases(write_cases), "odd": self.odd(),
                      "module": self.numbered("module", SYSTEM),
                      "image": self.numbered("image", corpus)}
+        self.sets["few"] = spread(self.sets["case"], SPREAD["few"])
         self.make_cut()
         with open(os.path.join(folder, "input"), "wb") as file:
             file.write(bytes((i * 7 >> 5) & 255 for i in range(65536)))
@@ -123,7 +124,8 @@ class Files:
         if name == "system":
             return [SYSTEM] if os.path.isdir(SYSTEM) else []
         if name == "any":
-            return [path for kind in self.sets.values() for path in kind]
+            return [path for kind in ("case", "odd", "module", "image")
+                    for path in self.sets[kind]]
         if name in self.sets:
             return self.sets[name]
         return [self.single[name]] if name in self.single else []
