@@ -1,5 +1,4 @@
-/* windows_files.c: files that are read. Those that are open as Windows opens them are native.h's.
- */
+/* windows_files.c: files that are read. Those that are opened as Windows does are native.h's. */
 #include "os/windows.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
-/* windows_native.c: native.h: sections and views. Calls and structures as in Microsoft's "wdm.h"
- * and "ntifs.h", which the compiler's headers lack. */
+/*
+ * windows_native.c: native.h: sections and views. Calls and structures are those of Microsoft's
+ * "wdm.h" and "ntifs.h", which the compiler's headers lack.
+ */
 #include "os/native.h"
 #include "os/windows.h"
 

@@ -1,6 +1,4 @@
-/* windows_pages.c: which pages are this process's own: the working set says whether they are
- * shared.
- */
+/* windows_pages.c: which pages are this process's own: the working set tells which are shared. */
 #include "os/windows.h"
 
 #include <psapi.h>

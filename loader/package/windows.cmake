@@ -31,6 +31,8 @@ target_link_libraries(peload PRIVATE peload_static Threads::Threads bcrypt)
 # Away from where programs and DLLs want to be.
 target_link_options(peload PRIVATE -municode -static -Wl,--image-base,0x5e0000000000)
 
+set(peload_private_libraries "-lntdll -lbcrypt")
+include(loader/package/install.cmake)
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)
   include(tests/conformance/windows.cmake)

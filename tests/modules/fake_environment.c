@@ -262,6 +262,49 @@ static void env_stubs_release(void *state, ldr_module *importer)
     stubs = 0;
 }
 
+/* ---- The system's loader ---- */
+
+static fake_system_dll *system_dlls;
+static size_t system_dll_count;
+
+void fake_system(fake_system_dll *dlls, size_t count)
+{
+    system_dlls = dlls;
+    system_dll_count = count;
+}
+
+static ldr_status env_system_find(const char *name, ldr__system_place place, bool loads,
+                                  ldr__system_dll *ret_dll)
+{
+    fake_system_dll *dll = system_dlls, *end = system_dlls + system_dll_count;
+    while (dll != end && (dll->place != place || !ldr__same_name(dll->name, name)))
+        dll++;
+    if (dll == end)
+        return LDR_FILE_NOT_FOUND;
+    bool is_loaded = loads || place == LDR__SYSTEM_LOADED;
+    char *path = ldr__text_copy(dll->path);
+    if (path == NULL)
+        return LDR_NO_MEMORY;
+    dll->references += is_loaded;
+    *ret_dll = (ldr__system_dll){.handle = is_loaded ? dll->image : NULL,
+                                 .size = sizeof(dll->image),
+                                 .path = path,
+                                 .is_own = dll->is_own};
+    return LDR_OK;
+}
+
+static void env_system_release(void *handle)
+{
+    for (size_t i = 0; i < system_dll_count; i++)
+        system_dlls[i].references -= system_dlls[i].image == handle;
+}
+
+static const void *env_system_symbol(void *handle, pe_span name, uint32_t ordinal)
+{
+    bool is_it = ordinal == 7 || (name.size == 2 && memcmp(name.data, "fn", 2) == 0);
+    return is_it ? (const uint8_t *)handle + 8 : NULL;
+}
+
 const ldr__environment ldr__default_environment = {
     .create = env_create,
     .destroy = env_destroy,
@@ -283,6 +326,9 @@ const ldr__environment ldr__default_environment = {
     .load_failed = env_load_failed,
     .stub_create = env_stub_create,
     .stubs_release = env_stubs_release,
+    .system_find = env_system_find,
+    .system_release = env_system_release,
+    .system_symbol = env_system_symbol,
 };
 
 /* ---- Folders of DLLs ---- */

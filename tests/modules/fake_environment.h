@@ -35,6 +35,17 @@ int fake_stubs(void);
 void fake_module_added_fails(void);
 void fake_tls_add_fails(void);
 
+/* A DLL that the system's loader of the environment has; it exports "fn". */
+typedef struct fake_system_dll {
+    const char *name, *path;
+    ldr__system_place place; /* where it is found */
+    bool is_own;
+    int references; /* that are held */
+    uint8_t image[64];
+} fake_system_dll;
+/* What that loader has, an array that stays: nothing by default. */
+void fake_system(fake_system_dll *dlls, size_t count);
+
 /* A new folder for the test's files; removed at exit with what is in it. */
 const char *folder_make(void);
 /* "FOLDER/NAME"; the string is valid until four more calls. */

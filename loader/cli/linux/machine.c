@@ -22,6 +22,7 @@ uint64_t cli_process_number(void)
 uint64_t cli_random(void)
 {
     uint64_t value;
-    return getrandom(&value, sizeof value, GRND_NONBLOCK) == sizeof value ? value
-                                                                          : (uintptr_t)&value;
+    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value)
+        value = (uintptr_t)&value;
+    return value;
 }

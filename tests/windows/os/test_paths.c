@@ -19,16 +19,15 @@ static bool is_absolute(const char *path, const char *end)
 
 static void path_becomes_absolute(void)
 {
-    char folder[MAX_PATH];
+    char folder[MAX_PATH + 32] = "\\\\?\\";
     CreateDirectoryA("below", NULL);
     write_file("below/a.dll", "", 0);
-    GetCurrentDirectoryA(MAX_PATH, folder);
+    GetCurrentDirectoryA(MAX_PATH, folder + 4);
     strcat(folder, "\\below\\a.dll");
     CHECK(is_absolute("below/a.dll", "/below/a.dll"));
     CHECK(is_absolute("below\\.\\..\\below//a.dll", "/below/a.dll"));
     CHECK(is_absolute(folder, "/below/a.dll"));
-    CHECK(is_absolute("C:/windows", ":/windows"));
-    CHECK(is_absolute("\\\\?\\C:\\windows", ":/windows"));
+    CHECK(is_absolute(folder + 4, "/below/a.dll"));
     CHECK(is_absolute("below", "/below"));
 }
 
