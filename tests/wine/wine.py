@@ -30,13 +30,18 @@ class Wine:
         return self
 
     def __exit__(self, *_):
-        server = find("wineserver64") or find("wineserver")
-        subprocess.run([server, "-k"], env=self.environment, check=False)
+        self.server("-k")
+
+    def server(self, what):
+        program = find("wineserver64") or find("wineserver")
+        subprocess.run([program, what], env=self.environment, check=False)
 
     def begin(self, *command):
-        """Runs a first program: what Wine starts with it would hold the pipes of one whose output
+        """Keeps the server, which could end between two programs and keep the second from starting,
+        and runs a first program: what Wine starts with it would hold the pipes of one whose output
         is read, for as long as others run.
         """
+        self.server("-p")
         subprocess.run([find("wine64"), *command], env=self.environment, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        timeout=BATCH_SECONDS, check=False)
