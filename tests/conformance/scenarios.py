@@ -29,12 +29,20 @@ FETCHED = {
     "libstdcxx": f"{MINGW}/libstdc++-6.dll", "lz4": f"{NPM}/liblz4.dll",
     "zstd": f"{NPM}/libzstd.dll", "postgres_zlib": f"{NPM}/zlib1.dll",
     "sodium": "npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll",
+    "vcruntime": "npm/edge-js@26.1.0/package/lib/native/win32/x64/vcruntime140.dll",
+    "ggml": "npm/@node-llama-cpp+win-x64@3.21.1/package/bins/win-x64/ggml-base.dll",
+    "duckdb": "npm/@duckdb+node-bindings-win32-x64@1.5.5-r.5/package/duckdb.dll",
+    "libcrypto": f"{NPM}/libcrypto-3-x64.dll",
     "lzma": "npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll",
 }
-# Wine has a zlib1.dll and a start.exe of its own.
-RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll"}
+# Wine has DLLs and programs of these names.
+RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll",
+           "vcruntime": "vcruntime.dll"}
 
-Scenario = collections.namedtuple("Scenario", "number text words file")
+# Who is compared, by the mark of a line.
+SIDES = {"=": ("linux", "wine", "system"), "!": ("wine", "system")}
+
+Scenario = collections.namedtuple("Scenario", "number text words sides")
 
 
 def spread(paths, count):
@@ -144,12 +152,13 @@ def expand(line, files):
             chosen[many] = path
         words = [re.sub(r"{(\w+)}", lambda found: chosen[found.group(1)], word)
                  for word in shlex.split(line)]
-        yield words, path
+        yield words
 
 
 def read_scenarios(files):
     with open(os.path.join(HERE, "scenarios.txt"), encoding="utf-8") as lines:
         texts = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    all_words = [found for text in texts for found in expand(text, files)]
-    return [Scenario(number, shlex.join(words), words, path)
-            for number, (words, path) in enumerate(all_words)]
+    found = [(words, SIDES.get(text[0], ("linux", "wine")))
+             for text in texts for words in expand(text.lstrip("=! "), files)]
+    return [Scenario(number, shlex.join(words), words, sides)
+            for number, (words, sides) in enumerate(found)]
