@@ -137,7 +137,10 @@ static uint64_t size_of_headers(const ldr_view *view)
     return smallest;
 }
 
-/* The base that the view's header says is where the image needs no relocations. */
+/*
+ * The base that the view's header says is the one that the kernel has relocated the pages for, for
+ * all processes, wherever this view has come to be.
+ */
 static void take_base(ldr_view *view, uint64_t size, const uint8_t *now)
 {
     pe_span field = find_image_base(view);
@@ -145,8 +148,6 @@ static void take_base(ldr_view *view, uint64_t size, const uint8_t *now)
     if (at + field.size > size)
         return;
     memcpy(&base, now + at, field.size);
-    if (base != (uintptr_t)view->base)
-        return;
     view->image.optional.image_base = base;
     atomic_store(&view->section->aslr_base, base);
 }
