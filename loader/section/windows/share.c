@@ -6,6 +6,7 @@
  */
 #include "section/share.h"
 #include "os/native.h"
+#include "section/diag.h"
 #include "section/windows/copy.h"
 
 /* ---- The system's own ---- */
@@ -30,7 +31,8 @@ static bool is_for_another(const ldr_section *section, const ldr__plan_rules *ru
 }
 
 ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
-                               const ldr__headers *headers, const ldr__plan_rules *rules)
+                               const ldr__headers *headers, const ldr__plan_rules *rules,
+                               ldr_diag *diag)
 {
     uint32_t nt_status = PE_NT_UNSUCCESSFUL;
     bool has_file = source->stamp != NULL;
@@ -40,8 +42,11 @@ ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
     if (section->is_native_image)
         return LDR_OK;
     if (has_file && !is_for_another(section, rules))
-        return ldr__native_status(nt_status);
-    return ldr__copy_make(&section->plan, source, headers, rules->no_execute, &section->native);
+        return ldr__fail(diag, ldr__native_status(nt_status), nt_status, section->name);
+    ldr_status status =
+        ldr__copy_make(&section->plan, source, headers, rules->no_execute, &section->native);
+    return status == LDR_OK ? LDR_OK
+                            : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
 
 /* Nothing is filled on demand here but by the system. */
