@@ -8,9 +8,10 @@
  * On Windows the objects are the system's own, and its rules hold. What differs there: the image of
  * a file that is FILE_BACKED is a section of SEC_IMAGE, whose pages are all the file's
  * (LDR_BACKING_FILE) and of which the kernel chooses the base if it has ASLR; that of a buffer, of
- * a snapshot, and of what the system refuses though the options allow it, is a copy of its own in
- * memory of the paging file, which views see by copy-on-write: LDR_BACKING_SEGMENT, LDR_MEM_MAPPED;
- * memory in it that is SHARED is each view's own. Nothing is filled on demand but by the system.
+ * a snapshot, and of what the system will not map though the options allow it, is a copy of its own
+ * in memory of the paging file, which views see by copy-on-write: LDR_BACKING_SEGMENT,
+ * LDR_MEM_MAPPED; memory in it that is SHARED is each view's own. Nothing is filled on demand but
+ * by the system.
  *
  * Ownership: every object is made by one function and released by one (both named below), which
  * takes NULL. A view keeps its section alive. Functions write `ret_*` only when they succeed.

@@ -14,8 +14,8 @@ static ldr_status fail(const ldr_view *view, uint32_t nt_status, ldr_diag *diag)
  * memory that has one in it. */
 static uint32_t protect_of(const ldr_view *view, uint32_t protect)
 {
-    const ldr_section *section = view->section;
-    return section->is_data || section->is_native_image ? protect : ldr__protect_copying(protect);
+    return view->section->is_data || view->is_native_image ? protect
+                                                           : ldr__protect_copying(protect);
 }
 
 /* Not all systems tell of copies by the protection. */

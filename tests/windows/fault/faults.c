@@ -5,6 +5,7 @@ static struct {
     unsigned fail_at, calls;
     const char *failed;
     faults_held held;
+    void (*after_map)(const ldr__native_place *place);
 } os;
 
 void faults_start(unsigned call, bool and_all_later)
@@ -25,6 +26,11 @@ unsigned faults_stop(void)
 const char *faults_failed(void)
 {
     return os.failed;
+}
+
+void faults_after_map(void (*then)(const ldr__native_place *place))
+{
+    os.after_map = then;
 }
 
 faults_held faults_holds(void)
@@ -110,9 +116,8 @@ WRAP(void, os_lock_destroy, (ldr__lock * lock))
     __real_ldr__os_lock_destroy(lock);
 }
 
-MAKE(os_file_open, handles, LDR_IO_ERROR,
-     (const char *path, ldr__handle *ret_file, uint64_t *ret_size, ldr__file_id *ret_id),
-     (path, ret_file, ret_size, ret_id))
+MAKE(os_file_open, handles, LDR_IO_ERROR, (const char *path, ldr__handle *ret_file),
+     (path, ret_file))
 MAKE(os_file_reopen, handles, LDR_OS_ERROR, (ldr__handle file, bool writes, ldr__handle *ret_file),
      (file, writes, ret_file))
 MAKE(os_reserve, ranges, LDR_NO_MEMORY,
@@ -155,8 +160,18 @@ MAKE_NATIVE(native_create, handles, PE_NT_INSUFFICIENT_RESOURCES,
 MAKE_NATIVE(native_open, handles, PE_NT_INSUFFICIENT_RESOURCES,
             (const char *name, uint32_t access, ldr__handle *ret_section),
             (name, access, ret_section))
-MAKE_NATIVE(native_map, views, PE_NT_NO_MEMORY, (ldr__handle section, ldr__native_place *place),
-            (section, place))
+
+WRAP(uint32_t, native_map, (ldr__handle section, ldr__native_place *place))
+{
+    uint32_t status =
+        fails("native_map") ? PE_NT_NO_MEMORY : __real_ldr__native_map(section, place);
+    if (status >= PE_NT_UNSUCCESSFUL)
+        return status;
+    os.held.views++;
+    if (os.after_map != NULL)
+        os.after_map(place);
+    return status;
+}
 
 WRAP(void, native_unmap, (void *base))
 {

@@ -17,6 +17,9 @@ unsigned faults_stop(void);
 /* The function that was made to fail last, or NULL. */
 const char *faults_failed(void);
 
+/* What is done to each view that native_map makes from now on; NULL: nothing. */
+void faults_after_map(void (*then)(const ldr__native_place *place));
+
 /* What the library holds. */
 typedef struct faults_held {
     long blocks, handles, views, ranges, locks;

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "faults.h"
+#include "tests.h"
 
 #include <stdlib.h>
 #include <windows.h>
@@ -274,6 +275,8 @@ int main(int argc, char **argv)
         {"loading_from_memory_is_undone", loading_from_memory_is_undone},
         {"sharing_memory_is_undone", sharing_memory_is_undone},
         {"sharing_a_file_is_undone", sharing_a_file_is_undone},
+        {"aslr, view_elsewhere_is_relocated_from_the_kernels_base",
+         aslr_view_elsewhere_is_relocated_from_the_kernels_base},
     };
     find_guest();
     CHECK(guest_bytes != NULL);

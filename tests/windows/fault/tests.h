@@ -1,0 +1,7 @@
+/* tests.h: tests that are in files of their own. */
+#ifndef PELOAD_FAULT_TESTS_H
+#define PELOAD_FAULT_TESTS_H
+
+void aslr_view_elsewhere_is_relocated_from_the_kernels_base(void);
+
+#endif
