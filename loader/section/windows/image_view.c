@@ -79,7 +79,8 @@ static uint32_t map_anywhere(ldr_view *view)
  * view. */
 static uint32_t give_access(const ldr_view *view, const ldr__subsection *part)
 {
-    uint32_t protect = ldr__protect_copying(part->protect);
+    uint32_t protect =
+        view->section->is_native_image ? part->protect : ldr__protect_copying(part->protect);
     uint32_t old;
     return part->backing == LDR_BACKING_NONE
                ? PE_NT_SUCCESS
@@ -168,7 +169,8 @@ ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag)
     uint32_t nt_status = base != 0 ? map_at(view, base) : map_anywhere(view);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return fail(view, nt_status, diag);
-    if (!section->is_native_image)
+    /* Not all systems take the right to execute from the pages of an image. */
+    if (!section->is_native_image || section->no_execute)
         nt_status = give_access_to_all(view);
     if (nt_status >= PE_NT_UNSUCCESSFUL) {
         ldr__image_view_unmap(view);
