@@ -23,10 +23,15 @@ void suite_remove(const char *path)
     DeleteFileA(path);
 }
 
+bool suite_is_wine(void)
+{
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+}
+
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
-    const suite *suites[] = {&image_suite, &data_suite, &snapshot_suite};
+    const suite *suites[] = {&image_suite, &data_suite, &named_suite, &snapshot_suite};
     int ran = 0;
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
         ran += check_run(suites[i]->tests, suites[i]->count, only);

@@ -208,12 +208,6 @@ static void fixed_image_is_refused_where_its_base_is_taken(void)
     img_free(&image);
 }
 
-/* Which does not look at the base that an image is asked for. */
-static bool is_wine(void)
-{
-    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
-}
-
 static void base_that_is_taken_is_refused(void)
 {
     img_image image = make_image(0);
@@ -227,7 +221,8 @@ static void base_that_is_taken_is_refused(void)
     CHECK(ldr_view_map(file, &options, &view, &diag) == LDR_ADDRESS_BUSY);
     CHECK(ldr_view_map(memory, &options, &view, &diag) == LDR_ADDRESS_BUSY);
     VirtualFree(taken, 0, MEM_RELEASE);
-    if (!is_wine()) {
+    /* Which does not look at the base that an image is asked for. */
+    if (!suite_is_wine()) {
         CHECK(ldr_view_map(file, &options, &view, &diag) == LDR_OK);
         CHECK(view != NULL && ldr_view_base(view) == taken);
         ldr_view_unmap(view);
