@@ -15,6 +15,9 @@
  *    find a module and to keep it. Nobody who only asks for a module waits for a DllMain.
  * 3. Those of the environment, of an import table's host module, and of sections.
  *
+ * The lock of the system's own loader, where it is asked, comes after the first and before the
+ * second: nothing is asked of it with the table locked.
+ *
  * Who changes the list of modules, the index, `main` or a module's state holds both locks, so that
  * who reads them needs one of the two. A module's references, `pinned` and needs belong to the
  * table lock alone, as does `open_load`. A module is listed once it is whole; what is not named

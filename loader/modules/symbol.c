@@ -74,6 +74,7 @@ typedef struct walk {
     const void *landmark; /* a forwarder passed before: to meet it again is to go round */
     uint32_t steps, next_landmark;
     bool is_quick; /* only as far as modules are ready, under the table lock */
+    bool is_done;  /* or as far as a host module, which is asked without it */
     ldr_diag *diag;
 } walk;
 
@@ -183,28 +184,41 @@ static ldr_status step(walk *self, const answer *from)
     return LDR_OK;
 }
 
-static ldr_status go(walk *self, const void **ret_address)
+static ldr_status ask(walk *self, answer *ret_found)
 {
-    answer found = {0};
+    if (look_up(self->module, &self->request, ret_found))
+        return LDR_OK;
+    return not_found(self->module, &self->request, self->diag);
+}
+
+static ldr_status go(walk *self, answer *ret_found)
+{
     ldr_status status = LDR_OK;
-    do {
-        if (!look_up(self->module, &self->request, &found))
-            status = not_found(self->module, &self->request, self->diag);
-        else if (found.is_forwarder)
-            status = step(self, &found);
-    } while (status == LDR_OK && found.is_forwarder);
+    while (status == LDR_OK && !self->is_done && !(self->is_quick && self->module->host)) {
+        status = ask(self, ret_found);
+        self->is_done = status == LDR_OK && !ret_found->is_forwarder;
+        if (status == LDR_OK && !self->is_done)
+            status = step(self, ret_found);
+    }
+    return status;
+}
+
+static ldr_status end(walk *self, ldr_status status, const answer *found, const void **ret_address)
+{
     ldr__os_free(self->dll);
     ldr__os_free(self->name);
     if (status == LDR_OK)
-        *ret_address = found.address;
+        *ret_address = found->address;
     return status;
 }
 
 ldr_status ldr__find_symbol(ldr_module *module, ldr_module *holder, const ldr__request *request,
                             const void **ret_address, ldr_diag *diag)
 {
+    answer found = {0};
     walk self = {.holder = holder, .module = module, .request = *request, .diag = diag};
-    return go(&self, ret_address);
+    ldr_status status = go(&self, &found);
+    return end(&self, status, &found, ret_address);
 }
 
 /* ---- For the program and the guest ---- */
@@ -234,19 +248,25 @@ static ldr_status find_locked(ldr_module *module, const ldr__request *request,
     return status;
 }
 
-/* Nearly always forwarders lead to what is there already. LDR_DLL_NOT_FOUND where they do not. */
+/*
+ * Nearly always forwarders lead to what is there already. LDR_DLL_NOT_FOUND where they do not. A
+ * host module at the end may have the system's loader look, whose lock comes before the table's.
+ */
 static ldr_status find_quickly(ldr_module *module, const ldr__request *request,
                                const void **ret_address, ldr_diag *diag)
 {
+    answer found = {0};
     walk self = {
         .holder = module, .module = module, .request = *request, .is_quick = true, .diag = diag};
     ldr__table_lock(module->ctx);
     ldr__os_guard_begin();
-    ldr_status status = go(&self, ret_address);
+    ldr_status status = go(&self, &found);
     if (ldr__os_guard_end())
         status = ldr__fail(diag, LDR_IO_ERROR, PE_NT_IN_PAGE_ERROR, module->path);
     ldr__table_unlock(module->ctx);
-    return status;
+    if (status == LDR_OK && !self.is_done)
+        status = ask(&self, &found);
+    return end(&self, status, &found, ret_address);
 }
 
 static ldr_status find_and_load(ldr_module *module, const ldr__request *request, bool is_guests,

@@ -77,26 +77,40 @@ static bool describe_in_system(ldr_context *ctx, const void *address, ldr_symbol
 static bool describe(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)
 {
     ldr_module *module = ldr_module_at(ctx, address);
-    if (module) {
-        describe_in_image(module, address, ret_place);
-        return true;
-    }
-    if (describe_in_hosts(ctx, address, address, ret_place))
-        return true;
-    const void *function = ldr__default_environment.function_at(ctx->environment, address);
+    if (!module)
+        return describe_in_hosts(ctx, address, address, ret_place);
+    describe_in_image(module, address, ret_place);
+    return true;
+}
+
+static bool describe_around(ldr_context *ctx, const void *function, const void *address,
+                            ldr_symbol_place *ret_place)
+{
     if (function && describe_in_hosts(ctx, function, address, ret_place))
         return true;
     return describe_in_system(ctx, address, ret_place);
+}
+
+/* The environment may ask the system, which it cannot with the table locked. */
+static bool find_place(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)
+{
+    ldr__table_lock(ctx);
+    bool found = describe(ctx, address, ret_place);
+    ldr__table_unlock(ctx);
+    if (found)
+        return true;
+    const void *function = ldr__default_environment.function_at(ctx->environment, address);
+    ldr__table_lock(ctx);
+    found = describe_around(ctx, function, address, ret_place);
+    ldr__table_unlock(ctx);
+    return found;
 }
 
 ldr_status ldr_symbol_at(ldr_context *ctx, const void *address, ldr_symbol_place *ret_place)
 {
     if (!ctx || !ret_place)
         return LDR_INVALID_ARGUMENT;
-    ldr__table_lock(ctx);
-    bool found = describe(ctx, address, ret_place);
-    ldr__table_unlock(ctx);
-    return found ? LDR_OK : LDR_EXPORT_NOT_FOUND;
+    return find_place(ctx, address, ret_place) ? LDR_OK : LDR_EXPORT_NOT_FOUND;
 }
 
 static void write_export(const ldr_symbol_place *place, char *text, size_t size)

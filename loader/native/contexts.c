@@ -5,10 +5,10 @@
  * The word comes to a TLS callback of the library, in the image that it is linked into: the program
  * or peload.dll. It comes with the system's loader lock held, and guest code may only be told with
  * its context's loader lock, whose holder may be waiting for the system's. So the thread waits for
- * it for a bounded time, and no longer than it takes to see that the holder is inside the system's
- * loader, twice in a row. A thread that gives up is not attached, which it would be on Windows; if
- * it ever enters a context (ldr_thread_enter, which all calls of the host do), it is attached then.
- * It has its static TLS in any case. One that leaves and gives up is not detached.
+ * it for a bounded time, and no longer than it takes to see twice in a row that some holder is
+ * inside the system's loader. A thread that gives up is not attached, which it would be on Windows;
+ * if it ever enters a context (ldr_thread_enter, which all calls of the host do), it is attached
+ * then. It has its static TLS in any case. One that leaves and gives up is not detached.
  *
  * When the process ends, whoever ends it, DLLs of contexts that are still there get their
  * DLL_PROCESS_DETACH here, as those of the system's loader do.
