@@ -493,8 +493,9 @@ LDR_API ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t siz
 /*
  * FlushViewOfFile (H.4): writes what was changed in [offset, offset + size) to the file's disk and
  * waits for that; size 0 is the rest of the view. With `through` also for the disk's own memory,
- * and the file's size: FlushFileBuffers. LDR_INVALID_ARGUMENT (outside the view:
- * STATUS_NOT_MAPPED_VIEW; not the data of a file: STATUS_NOT_MAPPED_DATA), LDR_IO_ERROR.
+ * and the file's size: FlushFileBuffers (on Windows not of a section that was found by its name,
+ * which has no file there). LDR_INVALID_ARGUMENT (outside the view: STATUS_NOT_MAPPED_VIEW; not the
+ * data of a file: STATUS_NOT_MAPPED_DATA), LDR_IO_ERROR.
  */
 LDR_API ldr_status ldr_view_flush(ldr_view *view, uint64_t offset, uint64_t size, bool through,
                                   ldr_diag *diag);

@@ -84,7 +84,7 @@ static uint32_t map_anywhere(ldr_view *view, ldr__handle native)
  * view. */
 static uint32_t give_access(const ldr_view *view, const ldr__subsection *part)
 {
-    uint32_t protect = ldr__protect_copying(part->protect);
+    uint32_t protect = view->is_native_image ? part->protect : ldr__protect_copying(part->protect);
     uint32_t old;
     return part->backing == LDR_BACKING_NONE
                ? PE_NT_SUCCESS
@@ -191,6 +191,9 @@ static uint32_t map_image(ldr_view *view, uint64_t base)
         return nt_status;
     view->image = pe_image_mapped(&view->section->image, (pe_span){view->base, view->size});
     ldr_status status = read_headers(view);
+    /* Not all systems take the right to execute from the pages of an image. */
+    if (status == LDR_OK && view->section->no_execute)
+        status = ldr__native_status(give_access_to_all(view));
     if (status == LDR_OK)
         return nt_status;
     ldr__image_view_unmap(view);
