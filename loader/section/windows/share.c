@@ -94,13 +94,27 @@ static uint32_t create_image(const ldr__source *source, bool no_execute, ldr__ha
     return ldr__native_create(&request, ret_section);
 }
 
+/* By its signature, or by a policy: STATUS_INVALID_IMAGE_HASH,
+ * STATUS_ACCESS_DISABLED_BY_POLICY_..., and the facility of code integrity ([MS-ERREF] 2.3.1). */
+static bool is_forbidden(uint32_t nt_status)
+{
+    return nt_status == 0xC0000428 || (nt_status >= 0xC0000361 && nt_status <= 0xC0000364) ||
+           nt_status >> 16 == 0xC0E9;
+}
+
 /* What the rules accept but not the system is an image for another Windows, or another machine:
- * of that there can be a copy. */
+ * of that there can be a copy. Not of what it does not trust. */
 ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
                                const ldr__headers *headers, const ldr__plan_rules *rules)
 {
-    if (source->stamp == NULL ||
-        create_image(source, rules->no_execute, &section->native) >= PE_NT_UNSUCCESSFUL)
+    if (source->stamp == NULL)
+        return copy(section, source, headers, rules);
+    uint32_t nt_status = create_image(source, rules->no_execute, &section->native);
+    if (is_forbidden(nt_status))
+        return LDR_ACCESS_DENIED;
+    if (ldr__native_status(nt_status) == LDR_NO_MEMORY)
+        return LDR_NO_MEMORY;
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
         return copy(section, source, headers, rules);
     section->is_native_image = true;
     return LDR_OK;
