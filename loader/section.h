@@ -8,9 +8,10 @@
  * On Windows the objects are the system's own, and its rules hold. What differs there: the image of
  * a file that is FILE_BACKED is a section of SEC_IMAGE, whose pages are all the file's
  * (LDR_BACKING_FILE) and of which the kernel chooses the base if it has ASLR; that of a buffer, of
- * a snapshot, and of what is no image to the system though the options allow it, is a copy in
- * memory of the paging file, which views see by copy-on-write: LDR_BACKING_SEGMENT, LDR_MEM_MAPPED;
- * memory in it that is SHARED is each view's own. Nothing is filled on demand but by the system.
+ * a snapshot, and of what the system will not map though the options allow it, is a copy of its own
+ * in memory of the paging file, which views see by copy-on-write: LDR_BACKING_SEGMENT,
+ * LDR_MEM_MAPPED; memory in it that is SHARED is each view's own. Nothing is filled on demand but
+ * by the system.
  *
  * Ownership: every object is made by one function and released by one (both named below), which
  * takes NULL. A view keeps its section alive. Functions write `ret_*` only when they succeed.
@@ -229,8 +230,8 @@ typedef struct ldr_section_options {
  * LDR_BUSY: another process has kept one from looking for SHARED memory for five seconds.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR; on Windows
- * LDR_SHARING_VIOLATION, and LDR_ACCESS_DENIED for what the system does not trust (by its signature
- * or a policy).
+ * LDR_SHARING_VIOLATION, and LDR_ACCESS_DENIED for what the user must not execute or the system does
+ * not trust (by its signature or a policy).
  */
 LDR_API ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                          ldr_section **ret_section, ldr_diag *diag);

@@ -19,11 +19,12 @@ static const command commands[] = {
      "  peload map [--json] [--dump OUT] [--svg OUT] [--base ADDR]\n"
      "             [--profile winxp|win7|win10] [--platform x64|arm64|any]\n"
      "             [--machine own|x64|arm64] [--aslr off|on|force] [--no-execute] [--snapshot]\n"
-     "             [--no-relocate] [--control-area] [--locate ADDR]... FILE\n"
+     "             [--memory] [--no-relocate] [--control-area] [--locate ADDR]... FILE\n"
      "      Map the image as Windows would and show each region. Runs nothing. --svg draws the\n"
      "      file beside the memory that it fills. --control-area shows what stands behind the\n"
      "      view: segment, subsections, views, file. --locate shows where an address or RVA is:\n"
-     "      section, file offset, page tables, physical frame.\n"},
+     "      section, file offset, page tables, physical frame. --memory, here and for call and\n"
+     "      run: the image is read into a buffer and comes from there, not from its file.\n"},
     {"deps", cli_deps,
      "  peload deps [--json|--dot] [--functions] [--no-delay] [--search DIR]...\n"
      "              [--system-dir DIR] [--policy NAME] FILE\n"
@@ -38,7 +39,7 @@ static const command commands[] = {
     {"call", cli_call,
      "  peload call [--json] [--ret TYPE] [--missing refuse|stub] [--delay lazy|eager]\n"
      "              [--base ADDR] [--search DIR]... [--system-dir DIR] [--policy NAME]\n"
-     "              [--trace OUT] [--gdb] [--perf-map] FILE EXPORT ARG...\n"
+     "              [--memory] [--trace OUT] [--gdb] [--perf-map] FILE EXPORT ARG...\n"
      "      Load the image, call one export, print the result. EXPORT is a name or #ordinal.\n"
      "      ARG   123 0x7b -5    integer             1.5f64       double\n"
      "            str:TEXT       string              wstr:TEXT    UTF-16 string\n"
@@ -49,12 +50,14 @@ static const command commands[] = {
     {"run", cli_run,
      "  peload run [--json] [--missing refuse|stub] [--delay lazy|eager] [--base ADDR]\n"
      "             [--search DIR]... [--system-dir DIR] [--policy NAME]\n"
-     "             [--trace OUT] [--gdb] [--perf-map] FILE ARG...\n"
+     "             [--memory] [--trace OUT] [--gdb] [--perf-map] FILE ARG...\n"
      "      Run an EXE with these arguments; its exit status becomes this command's. Programs\n"
-     "      that it starts are run the same way (by --process FD, which is not for other use).\n"
+     "      that it starts are run the same way (by --process FD, which is not for other use);\n"
+     "      on Windows it is the system that starts them.\n"
      "      --trace, here and for call: a line of JSON to OUT for each load, bind, DllMain, call\n"
-     "      through an import, return and exception (trace.schema.json). --gdb, --perf-map:\n"
-     "      GDB and perf learn the names of its functions.\n"},
+     "      through an import, return and exception (trace.schema.json); on Windows for loads,\n"
+     "      binds and DllMain. --gdb, --perf-map (Linux only): GDB and perf learn the names of\n"
+     "      its functions.\n"},
     {"scan", cli_scan,
      "  peload scan [--only PART,...] [--items] [--contents] [--jobs N] PATH...\n"
      "      One line of JSON for each file, in the order of the paths; folders with all that is\n"

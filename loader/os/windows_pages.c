@@ -2,6 +2,7 @@
 #include "os/windows.h"
 
 #include <psapi.h>
+#include <stdatomic.h>
 
 #define PAGE_BYTES UINT64_C(4096)
 #define CHUNK      256
@@ -17,44 +18,46 @@ static ldr_status ask(uintptr_t address, uint32_t count, page_facts *ret_facts)
                : LDR_OS_ERROR;
 }
 
-/*
- * Of a page that is not there Windows tells whether it is shared: one that was copied and then
- * written to the paging file is not. Wine tells of no such page; whether this system does is seen
- * on one that nobody has touched.
- */
-static bool tells_of_absent_pages(void)
+enum { NOT_KNOWN, TELLS_NOT, TELLS };
+
+static int see_absent_page(void)
 {
     page_facts facts = {0};
     HANDLE section =
         CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, PAGE_BYTES, NULL);
     void *view = section != NULL ? MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0) : NULL;
-    bool tells = view != NULL && ask((uintptr_t)view, 1, &facts) == LDR_OK &&
-                 facts.VirtualAttributes.Shared != 0;
+    int seen = NOT_KNOWN;
+    if (view != NULL && ask((uintptr_t)view, 1, &facts) == LDR_OK)
+        seen = facts.VirtualAttributes.Shared != 0 ? TELLS : TELLS_NOT;
     if (view != NULL)
         UnmapViewOfFile(view);
     if (section != NULL)
         CloseHandle(section);
-    return tells;
+    return seen;
 }
 
-static bool is_absent_and_unshared(const page_facts *facts)
+/*
+ * Of a page that is not there Windows tells whether it is shared: one that was copied and then
+ * written to the paging file is not. Wine tells of no such page; whether this system does is seen,
+ * once for all, on one that nobody has touched.
+ */
+static bool tells_of_absent_pages(void)
 {
-    return facts->VirtualAttributes.Valid == 0 && facts->VirtualAttributes.Shared == 0;
+    static atomic_int known;
+    if (atomic_load(&known) == NOT_KNOWN)
+        atomic_store(&known, see_absent_page());
+    return atomic_load(&known) == TELLS;
 }
 
-/* *telling: whether the system tells of absent pages; -1 as long as that was of no interest. */
-static ldr_status find_own(uintptr_t address, uint32_t count, int *telling, bool *ret_own)
+static ldr_status find_own(uintptr_t address, uint32_t count, bool *ret_own)
 {
     page_facts facts[CHUNK];
     ldr_status status = ask(address, count, facts);
     if (status != LDR_OK)
         return status;
-    for (uint32_t i = 0; i < count; i++) {
-        if (*telling < 0 && is_absent_and_unshared(&facts[i]))
-            *telling = tells_of_absent_pages();
+    for (uint32_t i = 0; i < count; i++)
         ret_own[i] = facts[i].VirtualAttributes.Shared == 0 &&
-                     (facts[i].VirtualAttributes.Valid != 0 || *telling > 0);
-    }
+                     (facts[i].VirtualAttributes.Valid != 0 || tells_of_absent_pages());
     return LDR_OK;
 }
 
@@ -62,13 +65,11 @@ static ldr_status find_own(uintptr_t address, uint32_t count, int *telling, bool
 ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool of_zero_fill,
                                  bool *ret_private)
 {
-    int telling = -1;
     (void)of_zero_fill;
     for (uint64_t done = 0; done < page_count; done += CHUNK) {
         uint64_t left = page_count - done;
-        ldr_status status =
-            find_own((uintptr_t)address + done * PAGE_BYTES, left < CHUNK ? (uint32_t)left : CHUNK,
-                     &telling, ret_private + done);
+        ldr_status status = find_own((uintptr_t)address + done * PAGE_BYTES,
+                                     left < CHUNK ? (uint32_t)left : CHUNK, ret_private + done);
         if (status != LDR_OK)
             return status;
     }
@@ -77,12 +78,11 @@ ldr_status ldr__os_pages_private(const void *address, uint64_t page_count, bool 
 
 ldr_status ldr__os_any_private(const void *address, uint64_t size, bool *ret_any)
 {
-    int telling = -1;
     bool own[CHUNK], any = false;
     uint64_t pages = size / PAGE_BYTES;
     for (uint64_t done = 0; done < pages && !any; done += CHUNK) {
         uint32_t count = pages - done < CHUNK ? (uint32_t)(pages - done) : CHUNK;
-        ldr_status status = find_own((uintptr_t)address + done * PAGE_BYTES, count, &telling, own);
+        ldr_status status = find_own((uintptr_t)address + done * PAGE_BYTES, count, own);
         if (status != LDR_OK)
             return status;
         for (uint32_t i = 0; i < count; i++)

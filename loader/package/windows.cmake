@@ -6,6 +6,7 @@ target_compile_definitions(peload_objects PRIVATE UNICODE __USE_MINGW_ANSI_STDIO
 
 add_library(peload_static STATIC $<TARGET_OBJECTS:peload_objects>)
 set_target_properties(peload_static PROPERTIES OUTPUT_NAME peload EXPORT_NAME loader_static)
+add_library(peload::loader_static ALIAS peload_static)
 target_link_libraries(peload_static PUBLIC ${peload_windows_libraries})
 target_include_directories(peload_static PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                            $<INSTALL_INTERFACE:include>)
@@ -18,6 +19,7 @@ string(JOIN "" exports EXPORTS ${exports})
 file(CONFIGURE OUTPUT peload.def CONTENT "${exports}\n" @ONLY)
 add_library(peload_shared SHARED $<TARGET_OBJECTS:peload_objects> ${PROJECT_BINARY_DIR}/peload.def)
 set_target_properties(peload_shared PROPERTIES OUTPUT_NAME peload EXPORT_NAME loader)
+add_library(peload::loader ALIAS peload_shared)
 target_link_libraries(peload_shared PRIVATE ${peload_windows_libraries})
 target_link_options(peload_shared PRIVATE -static)
 target_include_directories(peload_shared PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
@@ -33,6 +35,8 @@ target_link_options(peload PRIVATE -municode -static -Wl,--image-base,0x5e000000
 
 set(peload_private_libraries "-lntdll -lbcrypt")
 include(loader/package/install.cmake)
+add_subdirectory(samples)
 if(PELOAD_TESTS)
   add_subdirectory(tests/windows)
+  include(tests/conformance/windows.cmake)
 endif()

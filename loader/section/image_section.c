@@ -72,10 +72,10 @@ static ldr_status make_segments(ldr_section *section, const ldr__source *source,
                                 const ldr_section_options *options, ldr_diag *diag)
 {
     ldr_status status = ldr__demand_make(section, source, headers, rules, options->fill);
-    if (status == LDR_OK && section->demand == NULL)
-        status = ldr__share_segments(section, source, headers, rules);
-    return status == LDR_OK ? LDR_OK
-                            : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
+    if (status != LDR_OK)
+        return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
+    return section->demand == NULL ? ldr__share_segments(section, source, headers, rules, diag)
+                                   : LDR_OK;
 }
 
 /* ---- Options ---- */

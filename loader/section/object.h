@@ -94,6 +94,7 @@ struct ldr_section {
     ldr__handle native;   /* the system's own section object, on Windows: native.h; else
                              LDR__NO_HANDLE */
     bool is_native_image; /* which is of SEC_IMAGE; else memory that a copy of the image is in */
+    atomic_int_fast64_t copy;       /* of an image that the system would not map: windows/copy.h */
     ldr__handle descriptor_segment; /* named and reserved sections have one */
     ldr__descriptor *descriptor;    /* mapped, or NULL */
     ldr__registry_mark mark;        /* the name, or LDR__NO_MARK */
@@ -135,8 +136,9 @@ struct ldr_view {
     uint32_t protect; /* of data: the one it was mapped with */
     ldr_view *next;   /* of data: the section's next view */
     pe_image image;
-    uint16_t machine;  /* that the image is still to be converted for, or 0 */
-    bool is_converted; /* it shows other bytes than its section */
+    bool is_native_image; /* the system maps the image itself: as that of the section */
+    uint16_t machine;     /* that the image is still to be converted for, or 0 */
+    bool is_converted;    /* it shows other bytes than its section */
     bool relocated;
     const ldr__relocated *shared_pages; /* the section's, if the view shows them */
     uint8_t *own; /* a bit for each page: of a SHARED PE section, but the view's own; may be NULL */

@@ -13,6 +13,7 @@ ldr_section *ldr__section_new(const char *name)
     section->file = section->segment = section->shared = LDR__NO_HANDLE;
     section->data.backing = section->descriptor_segment = LDR__NO_HANDLE;
     section->native = LDR__NO_HANDLE;
+    atomic_init(&section->copy, LDR__NO_HANDLE.value);
     section->mark = LDR__NO_MARK;
     section->access = LDR_SECTION_ALL_ACCESS;
     section->shared_mark = LDR__NO_MARK;
@@ -31,6 +32,7 @@ void ldr__section_release(ldr_section *section)
     ldr__os_close(section->segment);
     ldr__os_close(section->shared);
     ldr__os_close(section->native);
+    ldr__os_close((ldr__handle){atomic_load(&section->copy)});
     ldr__relocated_release(atomic_load(&section->relocated));
     ldr__os_free(section->plan.subsections);
     ldr__os_free(section->headers);

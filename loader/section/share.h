@@ -18,11 +18,12 @@
 /*
  * Finds or makes the segments that the section's plan, made by `rules`, needs. LDR_IO_ERROR when
  * the headers are no longer those that were judged, or the file changes while SHARED memory is
- * made of it; LDR_BUSY when somebody keeps that from being looked for; LDR_NO_MEMORY, LDR_OS_ERROR.
- * The section has then what was made until then.
+ * made of it; LDR_IMAGE_REFUSED by the system itself; LDR_BUSY when somebody keeps that from being
+ * looked for; LDR_NO_MEMORY, LDR_OS_ERROR. The section has then what was made until then.
  */
 ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
-                               const ldr__headers *headers, const ldr__plan_rules *rules);
+                               const ldr__headers *headers, const ldr__plan_rules *rules,
+                               ldr_diag *diag);
 
 /*
  * Finds or makes the segment for pages that are filled on demand, by all who have it: without

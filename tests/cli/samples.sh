@@ -1,6 +1,6 @@
 # The sample programs do what they say.
 . "$(dirname "$0")/lib.sh"
-need "$zlib" "$guests/plugin.dll"
+need "$zlib" "$guests/plugin.dll" "$guests/dependent.dll"
 
 out=$("$PELOAD_BUILD/samples/zlib_roundtrip" "$zlib" 2>&1)
 same "zlib_roundtrip: exit status" 0 $?
@@ -16,6 +16,11 @@ host: the plugin asks about 2
 host: the plugin asks about 3
 sum of squares: 14
 calls of this thread: 101" "$out"
+
+out=$("$PELOAD_BUILD/samples/load_bundle" "$guests/dependent.dll" "$guests/dependency.dll" 2>&1)
+same "load_bundle: exit status" 0 $?
+same "load_bundle" "asked for dependency.dll
+the answer is 42" "$out"
 
 # One program stays while the other runs.
 counter=$PELOAD_BUILD/samples/shared_counter name=peload-samples-$$

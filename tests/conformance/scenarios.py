@@ -8,14 +8,14 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows"
-SPREAD = {"case": 10 ** 6, "module": 60, "image": 40}  # how many files a set has
+SPREAD = {"few": 20, "case": 10 ** 6, "module": 60, "image": 40}  # how many files a set has
 
 # What is at hand if it was built or fetched: name in braces, root, path. The file
 # keeps its name but for the RENAMED.
 BUILT = {
     "values": "tests/cli/guest/values.dll", "needy": "tests/cli/guest/needy.dll",
     "dependent": "samples/guest/dependent.dll", "dependency": "samples/guest/dependency.dll",
-    "fixed": "samples/guest/fixed.dll", "hello": "samples/guest/hello.exe",
+    "plugin": "samples/guest/plugin.dll", "fixed": "samples/guest/fixed.dll", "hello": "samples/guest/hello.exe",
     "start": "samples/guest/start.exe", "unhandled": "tests/fault/guest/unhandled.exe",
     "library": "tests/fault/guest/library.dll", "bad_start": "tests/fault/guest/bad_start.dll",
     "chain": "tests/cli/guest/chain.dll", "chained": "tests/cli/guest/chained.dll",
@@ -29,12 +29,20 @@ FETCHED = {
     "libstdcxx": f"{MINGW}/libstdc++-6.dll", "lz4": f"{NPM}/liblz4.dll",
     "zstd": f"{NPM}/libzstd.dll", "postgres_zlib": f"{NPM}/zlib1.dll",
     "sodium": "npm/sodium-native@2.4.9/package/prebuilds/win32-x64/libsodium.dll",
+    "vcruntime": "npm/edge-js@26.1.0/package/lib/native/win32/x64/vcruntime140.dll",
+    "ggml": "npm/@node-llama-cpp+win-x64@3.21.1/package/bins/win-x64/ggml-base.dll",
+    "duckdb": "npm/@duckdb+node-bindings-win32-x64@1.5.5-r.5/package/duckdb.dll",
+    "libcrypto": f"{NPM}/libcrypto-3-x64.dll",
     "lzma": "npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll",
 }
-# Wine has a zlib1.dll and a start.exe of its own.
-RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll"}
+# Wine has DLLs and programs of these names.
+RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll",
+           "vcruntime": "vcruntime.dll"}
 
-Scenario = collections.namedtuple("Scenario", "number text words file")
+# Who is compared, by the mark of a line.
+SIDES = {"=": ("linux", "wine", "system"), "!": ("wine", "system")}
+
+Scenario = collections.namedtuple("Scenario", "number text words sides")
 
 
 def spread(paths, count):
@@ -60,7 +68,7 @@ class Files:
     """
 
     def __init__(self, folder, write_cases, build, corpus):
-        self.folder, self.missing = folder, set()
+        self.folder, self.build, self.missing = folder, build, set()
         os.mkdir(folder)
         self.single = {}
         for root, names in (build, BUILT), (corpus, FETCHED):
@@ -69,6 +77,7 @@ class Files:
         self.sets = {"case": self.cases(write_cases), "odd": self.odd(),
                      "module": self.numbered("module", SYSTEM),
                      "image": self.numbered("image", corpus)}
+        self.sets["few"] = spread(self.sets["case"], SPREAD["few"])
         self.make_cut()
         with open(os.path.join(folder, "input"), "wb") as file:
             file.write(bytes((i * 7 >> 5) & 255 for i in range(65536)))
@@ -123,7 +132,8 @@ class Files:
         if name == "system":
             return [SYSTEM] if os.path.isdir(SYSTEM) else []
         if name == "any":
-            return [path for kind in self.sets.values() for path in kind]
+            return [path for kind in ("case", "odd", "module", "image")
+                    for path in self.sets[kind]]
         if name in self.sets:
             return self.sets[name]
         return [self.single[name]] if name in self.single else []
@@ -142,12 +152,20 @@ def expand(line, files):
             chosen[many] = path
         words = [re.sub(r"{(\w+)}", lambda found: chosen[found.group(1)], word)
                  for word in shlex.split(line)]
-        yield words, path
+        yield words
+
+
+def is_sanitized(build):
+    with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as cache:
+        return "PELOAD_SANITIZE:BOOL=ON" in cache.read()
 
 
 def read_scenarios(files):
     with open(os.path.join(HERE, "scenarios.txt"), encoding="utf-8") as lines:
         texts = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    all_words = [found for text in texts for found in expand(text, files)]
-    return [Scenario(number, shlex.join(words), words, path)
-            for number, (words, path) in enumerate(all_words)]
+    if is_sanitized(files.build):
+        texts = [text for text in texts if not text.startswith("~")]
+    found = [(words, SIDES.get(text[0], ("linux", "wine")))
+             for text in texts for words in expand(text.lstrip("=!~ "), files)]
+    return [Scenario(number, shlex.join(words), words, sides)
+            for number, (words, sides) in enumerate(found)]

@@ -27,7 +27,6 @@ class Wine:
                                 WINEDLLOVERRIDES="winemenubuilder.exe=d")
 
     def __enter__(self):
-        self.server("-p")  # it stays: a program that starts while it ends may wait for ever
         return self
 
     def __exit__(self, *_):
@@ -36,6 +35,16 @@ class Wine:
     def server(self, what):
         program = find("wineserver64") or find("wineserver")
         subprocess.run([program, what], env=self.environment, check=False)
+
+    def begin(self, *command):
+        """Keeps the server, which could end between two programs and keep the second from starting,
+        and runs a first program: what Wine starts with it would hold the pipes of one whose output
+        is read, for as long as others run.
+        """
+        self.server("-p")
+        subprocess.run([find("wine64"), *command], env=self.environment, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       timeout=BATCH_SECONDS, check=False)
 
     def starts(self):
         return self.run([])[0] == 0

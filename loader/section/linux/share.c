@@ -1,4 +1,5 @@
 #include "section/share.h"
+#include "section/diag.h"
 
 /* What both segments are made from. */
 typedef struct sharer {
@@ -209,7 +210,8 @@ static ldr_status take_shared(sharer *s)
 }
 
 ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
-                               const ldr__headers *headers, const ldr__plan_rules *rules)
+                               const ldr__headers *headers, const ldr__plan_rules *rules,
+                               ldr_diag *diag)
 {
     sharer s = {.section = section, .source = source, .headers = headers};
     bool is_shared = ldr__plan_uses(&section->plan, LDR_BACKING_SHARED);
@@ -218,5 +220,6 @@ ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
         status = take_segment(&s, rules);
     if (status == LDR_OK && is_shared)
         status = take_shared(&s);
-    return status;
+    return status == LDR_OK ? LDR_OK
+                            : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }

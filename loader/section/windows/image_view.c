@@ -6,6 +6,7 @@
 #include "section/diag.h"
 #include "section/rights.h"
 #include "section/view.h"
+#include "section/windows/copy.h"
 
 #include <string.h>
 
@@ -19,21 +20,25 @@ static ldr_status fail(const ldr_view *view, uint32_t nt_status, ldr_diag *diag)
 
 /* ---- Where ---- */
 
-/* Not all systems say no where the base is taken. */
-static uint32_t map_at(ldr_view *view, uint64_t base)
+static uint32_t protect_of_view(const ldr_view *view)
 {
-    ldr_section *section = view->section;
-    ldr__native_place place = {.base = base,
-                               .size = section->is_native_image ? 0 : section->plan.size,
-                               .protect = section->is_native_image ? LDR_PAGE_READONLY
-                                          : section->no_execute    ? LDR_PAGE_WRITECOPY
-                                                                   : LDR_PAGE_EXECUTE_WRITECOPY};
-    uint32_t nt_status = ldr__native_map(section->native, &place);
+    if (view->is_native_image)
+        return LDR_PAGE_READONLY;
+    return view->section->no_execute ? LDR_PAGE_WRITECOPY : LDR_PAGE_EXECUTE_WRITECOPY;
+}
+
+/* Not all systems say no where the base is taken. */
+static uint32_t map_at(ldr_view *view, ldr__handle native, uint64_t base)
+{
+    uint64_t size = view->section->plan.size;
+    ldr__native_place place = {
+        .base = base, .size = view->is_native_image ? 0 : size, .protect = protect_of_view(view)};
+    uint32_t nt_status = ldr__native_map(native, &place);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return nt_status;
     view->base = (uint8_t *)(uintptr_t)place.base;
-    view->size = section->plan.size;
-    uint32_t wrong = place.size < view->size           ? PE_NT_INVALID_IMAGE_FORMAT
+    view->size = size;
+    uint32_t wrong = place.size < size                 ? PE_NT_IN_PAGE_ERROR
                      : base != 0 && place.base != base ? PE_NT_CONFLICTING_ADDRESSES
                                                        : PE_NT_SUCCESS;
     if (wrong == PE_NT_SUCCESS)
@@ -43,15 +48,15 @@ static uint32_t map_at(ldr_view *view, uint64_t base)
 }
 
 /* The first base of ASLR that can be had becomes the section's. */
-static bool map_by_aslr(ldr_view *view)
+static bool map_by_aslr(ldr_view *view, ldr__handle native)
 {
     ldr_section *section = view->section;
     uint_fast64_t chosen = atomic_load(&section->aslr_base);
     if (chosen != 0)
-        return map_at(view, chosen) < PE_NT_UNSUCCESSFUL;
+        return map_at(view, native, chosen) < PE_NT_UNSUCCESSFUL;
     for (unsigned i = 0; i < LDR__ASLR_ATTEMPTS; i++) {
         uint64_t base = ldr__aslr_base(&section->image, &section->aslr, i);
-        if (map_at(view, base) < PE_NT_UNSUCCESSFUL) {
+        if (map_at(view, native, base) < PE_NT_UNSUCCESSFUL) {
             atomic_store(&section->aslr_base, base);
             return true;
         }
@@ -60,17 +65,17 @@ static bool map_by_aslr(ldr_view *view)
 }
 
 /* The system knows where images prefer to be, but not of copies. */
-static uint32_t map_anywhere(ldr_view *view)
+static uint32_t map_anywhere(ldr_view *view, ldr__handle native)
 {
     const ldr_section *section = view->section;
-    if (section->is_native_image)
-        return map_at(view, 0);
-    if (section->aslr.applies && map_by_aslr(view))
+    if (view->is_native_image)
+        return map_at(view, native, 0);
+    if (section->aslr.applies && map_by_aslr(view, native))
         return PE_NT_SUCCESS;
     uint64_t preferred = section->image.optional.image_base;
-    if (preferred != 0 && map_at(view, preferred) < PE_NT_UNSUCCESSFUL)
+    if (preferred != 0 && map_at(view, native, preferred) < PE_NT_UNSUCCESSFUL)
         return PE_NT_SUCCESS;
-    return map_at(view, 0);
+    return map_at(view, native, 0);
 }
 
 /* ---- What ---- */
@@ -79,8 +84,7 @@ static uint32_t map_anywhere(ldr_view *view)
  * view. */
 static uint32_t give_access(const ldr_view *view, const ldr__subsection *part)
 {
-    uint32_t protect =
-        view->section->is_native_image ? part->protect : ldr__protect_copying(part->protect);
+    uint32_t protect = view->is_native_image ? part->protect : ldr__protect_copying(part->protect);
     uint32_t old;
     return part->backing == LDR_BACKING_NONE
                ? PE_NT_SUCCESS
@@ -163,25 +167,65 @@ static ldr_status read_headers(ldr_view *view)
     return status;
 }
 
+/* ---- Both ---- */
+
+/* Nothing stays mapped if it fails. */
+static uint32_t map_copy(ldr_view *view, ldr__handle copy, uint64_t base)
+{
+    view->is_native_image = false;
+    uint32_t nt_status = base != 0 ? map_at(view, copy, base) : map_anywhere(view, copy);
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
+        return nt_status;
+    nt_status = give_access_to_all(view);
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
+        ldr__image_view_unmap(view);
+    return nt_status;
+}
+
+static uint32_t map_image(ldr_view *view, uint64_t base)
+{
+    ldr__handle native = view->section->native;
+    view->is_native_image = true;
+    uint32_t nt_status = base != 0 ? map_at(view, native, base) : map_anywhere(view, native);
+    if (nt_status >= PE_NT_UNSUCCESSFUL)
+        return nt_status;
+    view->image = pe_image_mapped(&view->section->image, (pe_span){view->base, view->size});
+    uint32_t wrong = ldr__nt_status_of(read_headers(view));
+    /* Not all systems take the right to execute from the pages of an image. */
+    if (wrong < PE_NT_UNSUCCESSFUL && view->section->no_execute)
+        wrong = give_access_to_all(view);
+    if (wrong < PE_NT_UNSUCCESSFUL)
+        return nt_status;
+    ldr__image_view_unmap(view);
+    return wrong;
+}
+
+/*
+ * A system may map something else than the file (Wine: a DLL that it has itself, of the same name),
+ * or not where it is asked to, although nothing is there (Wine as well). Then there is a copy.
+ */
+static uint32_t map(ldr_view *view, uint64_t base)
+{
+    ldr_section *section = view->section;
+    ldr__handle copy = section->native;
+    if (section->is_native_image) {
+        uint32_t nt_status = map_image(view, base);
+        bool is_lacking =
+            nt_status == PE_NT_IN_PAGE_ERROR || nt_status == PE_NT_CONFLICTING_ADDRESSES;
+        if (!is_lacking || ldr__copy_of(section, &copy) != LDR_OK)
+            return nt_status;
+    }
+    return map_copy(view, copy, base);
+}
+
 ldr_status ldr__image_view_map(ldr_view *view, uint64_t base, ldr_diag *diag)
 {
-    const ldr_section *section = view->section;
-    uint32_t nt_status = base != 0 ? map_at(view, base) : map_anywhere(view);
+    uint32_t nt_status = map(view, base);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return fail(view, nt_status, diag);
-    /* Not all systems take the right to execute from the pages of an image. */
-    if (!section->is_native_image || section->no_execute)
-        nt_status = give_access_to_all(view);
-    if (nt_status >= PE_NT_UNSUCCESSFUL) {
-        ldr__image_view_unmap(view);
-        return fail(view, nt_status, diag);
-    }
-    view->image = pe_image_mapped(&section->image, (pe_span){view->base, view->size});
-    ldr_status status = section->is_native_image ? read_headers(view) : LDR_OK;
-    if (status == LDR_OK)
-        return LDR_OK;
-    ldr__image_view_unmap(view);
-    return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
+    if (!view->is_native_image)
+        view->image = pe_image_mapped(&view->section->image, (pe_span){view->base, view->size});
+    return LDR_OK;
 }
 
 void ldr__image_view_unmap(ldr_view *view)

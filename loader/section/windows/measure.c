@@ -16,7 +16,7 @@ static bool system_tells(const ldr_view *view)
 {
     bool is_own = true;
     uint8_t byte;
-    return !view->section->is_native_image ||
+    return !view->is_native_image ||
            (ldr__os_peek(view->base, &byte, sizeof byte) == LDR_OK &&
             ldr__os_pages_private(view->base, 1, false, &is_own) == LDR_OK && !is_own);
 }

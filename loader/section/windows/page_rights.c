@@ -3,14 +3,14 @@
 #include "section/view.h"
 
 /* All pages with content are the file's own, however it is aligned. */
-static ldr_backing backing_of(const ldr_section *section, const ldr__subsection *subsection,
+static ldr_backing backing_of(const ldr_view *view, const ldr__subsection *subsection,
                               bool is_committed)
 {
     if (!is_committed)
         return LDR_BACKING_NONE;
-    if (section->is_native_image && subsection->backing == LDR_BACKING_SEGMENT)
+    if (view->is_native_image && subsection->backing == LDR_BACKING_SEGMENT)
         return LDR_BACKING_FILE;
-    if (!section->is_native_image && subsection->backing != LDR_BACKING_ZERO)
+    if (!view->is_native_image && subsection->backing != LDR_BACKING_ZERO)
         return LDR_BACKING_SEGMENT;
     return subsection->backing;
 }
@@ -27,7 +27,7 @@ ldr_status ldr__view_page_rights(const ldr_view *view, uint64_t rva, ldr__page_r
         .protect = region.protect,
         .allocation_protect = region.allocation_protect,
         .is_committed = region.is_committed,
-        .backing = backing_of(view->section, subsection, region.is_committed),
+        .backing = backing_of(view, subsection, region.is_committed),
         .type = region.type,
     };
     return LDR_OK;

@@ -14,9 +14,8 @@ static ldr_status fail(const ldr_view *view, uint32_t nt_status, ldr_diag *diag)
  * views it may not. */
 static uint32_t protect_of(const ldr_view *view, uint32_t protect)
 {
-    const ldr_section *section = view->section;
     bool copies =
-        section->is_data ? ldr__protect_is_copy(view->protect) : !section->is_native_image;
+        view->section->is_data ? ldr__protect_is_copy(view->protect) : !view->is_native_image;
     return copies ? ldr__protect_copying(protect) : protect;
 }
 

@@ -6,81 +6,8 @@
  */
 #include "section/share.h"
 #include "os/native.h"
-
-/* ---- Copies ---- */
-
-/* Behind the image is a page more, which stays reserved: Wine forgets that pages are committed when
- * that reaches to the end of the memory. */
-static uint64_t size_of_copy(const ldr__plan *plan)
-{
-    return plan->size + LDR__PAGE;
-}
-
-/* Neighbours together. */
-static uint32_t commit_parts(const ldr__plan *plan, uint8_t *base)
-{
-    uint32_t nt_status = PE_NT_SUCCESS;
-    for (uint32_t i = 0; i < plan->count && nt_status < PE_NT_UNSUCCESSFUL;) {
-        uint64_t start = plan->subsections[i].rva, end = start;
-        for (; i < plan->count && plan->subsections[i].backing != LDR_BACKING_NONE; i++)
-            end = plan->subsections[i].rva + plan->subsections[i].size;
-        if (start < end)
-            nt_status = ldr__native_commit(base + start, end - start, LDR_PAGE_READWRITE);
-        else
-            i++;
-    }
-    return nt_status;
-}
-
-static ldr_status fill_part(const ldr__source *source, const ldr__headers *headers,
-                            const ldr__plan *plan, const ldr__subsection *part, uint8_t *base)
-{
-    if (part->content == 0)
-        return LDR_OK;
-    return ldr__source_pages(source, headers, plan, true, part->rva, part->rva + part->size,
-                             base + part->rva);
-}
-
-static ldr_status fill(const ldr__source *source, const ldr__headers *headers,
-                       const ldr__plan *plan, uint8_t *base)
-{
-    bool is_reserved = ldr__plan_uses(plan, LDR_BACKING_NONE);
-    ldr_status status = is_reserved ? ldr__native_status(commit_parts(plan, base)) : LDR_OK;
-    for (uint32_t i = 0; i < plan->count && status == LDR_OK; i++)
-        status = fill_part(source, headers, plan, &plan->subsections[i], base);
-    return status;
-}
-
-/* Through a view of the whole section that goes again. */
-static ldr_status fill_section(ldr__handle native, const ldr__source *source,
-                               const ldr__headers *headers, const ldr__plan *plan)
-{
-    ldr__native_place place = {.size = size_of_copy(plan), .protect = LDR_PAGE_READWRITE};
-    uint32_t nt_status = ldr__native_map(native, &place);
-    if (nt_status >= PE_NT_UNSUCCESSFUL)
-        return ldr__native_status(nt_status);
-    uint8_t *base = (uint8_t *)(uintptr_t)place.base;
-    ldr_status status = fill(source, headers, plan, base);
-    ldr__native_unmap(base);
-    return status;
-}
-
-/* Reserved as far as nobody is to touch it; an image without such pages is committed as a whole. */
-static ldr_status copy(ldr_section *section, const ldr__source *source, const ldr__headers *headers,
-                       const ldr__plan_rules *rules)
-{
-    const ldr__plan *plan = &section->plan;
-    ldr__native_request request = {
-        .file = LDR__NO_HANDLE,
-        .maximum_size = size_of_copy(plan),
-        .protect = rules->no_execute ? LDR_PAGE_READWRITE : LDR_PAGE_EXECUTE_READWRITE,
-        .attributes = ldr__plan_uses(plan, LDR_BACKING_NONE) ? LDR_SEC_RESERVE : LDR_SEC_COMMIT,
-        .access = LDR_SECTION_ALL_ACCESS};
-    uint32_t nt_status = ldr__native_create(&request, &section->native);
-    if (nt_status >= PE_NT_UNSUCCESSFUL)
-        return ldr__native_status(nt_status);
-    return fill_section(section->native, source, headers, plan);
-}
+#include "section/diag.h"
+#include "section/windows/copy.h"
 
 /* ---- The system's own ---- */
 
@@ -94,30 +21,34 @@ static uint32_t create_image(const ldr__source *source, bool no_execute, ldr__ha
     return ldr__native_create(&request, ret_section);
 }
 
-/* By its signature, or by a policy: STATUS_INVALID_IMAGE_HASH,
- * STATUS_ACCESS_DISABLED_BY_POLICY_..., and the facility of code integrity ([MS-ERREF] 2.3.1). */
-static bool is_forbidden(uint32_t nt_status)
+/* What the rules accept but not the system is an image for another Windows, or another machine: of
+ * that there can be a copy. Of an image for this one the system has the last word, and of what it
+ * does not trust. */
+static bool is_for_another(const ldr_section *section, const ldr__plan_rules *rules)
 {
-    return nt_status == 0xC0000428 || (nt_status >= 0xC0000361 && nt_status <= 0xC0000364) ||
-           nt_status >> 16 == 0xC0E9;
+    uint16_t machine = section->image.file.machine;
+    return rules->profile != PE_WIN10 ||
+           (machine != PE_MACHINE_AMD64 && machine != PE_MACHINE_I386);
 }
 
-/* What the rules accept but not the system is an image for another Windows, or another machine:
- * of that there can be a copy. Not of what it does not trust. */
 ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
-                               const ldr__headers *headers, const ldr__plan_rules *rules)
+                               const ldr__headers *headers, const ldr__plan_rules *rules,
+                               ldr_diag *diag)
 {
-    if (source->stamp == NULL)
-        return copy(section, source, headers, rules);
-    uint32_t nt_status = create_image(source, rules->no_execute, &section->native);
-    if (is_forbidden(nt_status))
-        return LDR_ACCESS_DENIED;
-    if (ldr__native_status(nt_status) == LDR_NO_MEMORY)
-        return LDR_NO_MEMORY;
-    if (nt_status >= PE_NT_UNSUCCESSFUL)
-        return copy(section, source, headers, rules);
-    section->is_native_image = true;
-    return LDR_OK;
+    uint32_t nt_status = PE_NT_UNSUCCESSFUL;
+    bool has_file = source->stamp != NULL;
+    if (has_file)
+        nt_status = create_image(source, rules->no_execute, &section->native);
+    section->is_native_image = nt_status < PE_NT_UNSUCCESSFUL;
+    if (section->is_native_image)
+        return LDR_OK;
+    ldr_status status = ldr__native_status(nt_status);
+    bool is_refused = status == LDR_ACCESS_DENIED || status == LDR_NO_MEMORY;
+    if (has_file && (is_refused || !is_for_another(section, rules)))
+        return ldr__fail(diag, status, nt_status, section->name);
+    status = ldr__copy_make(&section->plan, source, headers, rules->no_execute, &section->native);
+    return status == LDR_OK ? LDR_OK
+                            : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }
 
 /* Nothing is filled on demand here but by the system. */

@@ -115,13 +115,26 @@ static void read_image(const char *path, image *ret_image)
     fclose(file);
 }
 
+/* What a DLL needs is looked for in the current folder, as LoadLibrary does: one that comes from
+ * memory has none of its own. */
+static ldr_context *make_context(void)
+{
+    static const char *const folders[] = {"."};
+    const ldr_context_options options = {
+        .size = sizeof options, .search_folders = folders, .search_folder_count = 1};
+    ldr_context *ctx;
+    if (ldr_context_create(&options, &ctx) != LDR_OK)
+        stop("context", NULL);
+    return ctx;
+}
+
 int main(int argc, char **argv)
 {
-    ldr_context *ctx;
-    if (argc < 2 || ldr_context_create(NULL, &ctx) != LDR_OK) {
+    if (argc < 2) {
         fprintf(stderr, "usage: bench_windows DLL...\n");
         return 2;
     }
+    ldr_context *ctx = make_context();
     for (int i = 1; i < argc; i++) {
         image dll;
         read_image(argv[i], &dll);

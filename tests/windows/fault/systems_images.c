@@ -61,17 +61,19 @@ static void make_file(char *path)
 
 static void check_refused(const char *path, uint32_t nt_status, ldr_status expected)
 {
+    ldr_section_options options = {.size = sizeof options, .profile = PE_WIN7};
     ldr_section *section = NULL;
     ldr_diag diag = {0};
     faults_create_gives(nt_status);
-    CHECK(ldr_section_from_file(path, NULL, &section, &diag) == expected);
-    CHECK(diag.status == expected && section == NULL);
+    CHECK(ldr_section_from_file(path, &options, &section, &diag) == expected);
+    CHECK(diag.why.nt_status == nt_status && section == NULL);
     faults_create_gives(0);
     ldr_section_close(section);
 }
 
 /* STATUS_INVALID_IMAGE_HASH, STATUS_SYSTEM_INTEGRITY_POLICY_VIOLATION and
- * STATUS_ACCESS_DISABLED_BY_POLICY_DEFAULT: a copy would be what they forbid. */
+ * STATUS_ACCESS_DISABLED_BY_POLICY_DEFAULT: a copy would be what they forbid, also of images for
+ * another Windows. */
 void systems_image_that_is_not_trusted_is_refused(void)
 {
     char path[MAX_PATH];

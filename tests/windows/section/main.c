@@ -28,10 +28,30 @@ bool suite_is_wine(void)
     return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
 }
 
+int suite_child(const char *what, const char *argument)
+{
+    char program[MAX_PATH], command[2 * MAX_PATH + 32];
+    STARTUPINFOA startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION child;
+    DWORD code = (DWORD)-1;
+    GetModuleFileNameA(NULL, program, sizeof program);
+    snprintf(command, sizeof command, "\"%s\" --child %s \"%s\"", program, what, argument);
+    if (!CreateProcessA(program, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &child))
+        return -1;
+    WaitForSingleObject(child.hProcess, INFINITE);
+    GetExitCodeProcess(child.hProcess, &code);
+    CloseHandle(child.hThread);
+    CloseHandle(child.hProcess);
+    return (int)code;
+}
+
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
-    const suite *suites[] = {&image_suite, &data_suite, &named_suite, &snapshot_suite};
+    const suite *suites[] = {&image_suite, &data_suite, &named_suite, &snapshot_suite,
+                             &process_suite};
+    if (argc == 4 && strcmp(argv[1], "--child") == 0)
+        return run_as_child(argv[2], argv[3]);
     int ran = 0;
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
         ran += check_run(suites[i]->tests, suites[i]->count, only);

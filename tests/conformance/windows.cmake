@@ -1,0 +1,10 @@
+# For the preset `windows`: `peload call` with the system's loader, which gives what is right.
+set(system_call_sources ${CMAKE_CURRENT_LIST_DIR}/system_call/main.c)
+foreach(name args.c json.c text.c utf.c call_values.c call_result.c windows/file.c windows/call_guest.S)
+  list(APPEND system_call_sources ${PROJECT_SOURCE_DIR}/loader/cli/${name})
+endforeach()
+add_executable(system_call ${system_call_sources})
+target_include_directories(system_call PRIVATE ${PROJECT_SOURCE_DIR}/loader)
+target_compile_definitions(system_call PRIVATE UNICODE __USE_MINGW_ANSI_STDIO=1)
+target_link_libraries(system_call PRIVATE peload_static)
+target_link_options(system_call PRIVATE -municode -static)
