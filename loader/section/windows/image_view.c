@@ -190,14 +190,14 @@ static uint32_t map_image(ldr_view *view, uint64_t base)
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return nt_status;
     view->image = pe_image_mapped(&view->section->image, (pe_span){view->base, view->size});
-    ldr_status status = read_headers(view);
+    uint32_t wrong = ldr__nt_status_of(read_headers(view));
     /* Not all systems take the right to execute from the pages of an image. */
-    if (status == LDR_OK && view->section->no_execute)
-        status = ldr__native_status(give_access_to_all(view));
-    if (status == LDR_OK)
+    if (wrong < PE_NT_UNSUCCESSFUL && view->section->no_execute)
+        wrong = give_access_to_all(view);
+    if (wrong < PE_NT_UNSUCCESSFUL)
         return nt_status;
     ldr__image_view_unmap(view);
-    return ldr__nt_status_of(status);
+    return wrong;
 }
 
 /*
