@@ -29,27 +29,31 @@
  * the thread that is busy. Guest code always waits, and so does ldr_context_destroy.
  *
  * On Windows guest code runs in the process as it is, with its kernel32.dll, its threads and
- * handles, and what the system's loader does for its own modules is done here for those of a
- * context: function tables, static TLS, thread notifications, and the answers that the guest gets
- * when it calls LoadLibrary, FreeLibrary, GetProcAddress, GetModuleHandle, GetModuleFileName (also
- * ...Ex, A and W) or RtlPcToFileHeader: they know the modules of its context. Where functions of
- * the system's DLLs ask for such things themselves, they know only the system's own modules.
+ * handles. What the system's loader does for its own modules is done here for those of a context:
+ * function tables, static TLS, thread notifications. Guests that import LoadLibrary, FreeLibrary,
+ * GetProcAddress, GetModuleHandle, GetModuleFileName (also ...Ex, A and W), RtlPcToFileHeader or
+ * VirtualProtect get functions that know the modules of their context. Where functions of the
+ * system's DLLs ask for such things themselves, they know only the system's own modules.
  *
- * - Every thread may call guest code; entering a context is as good as nothing. Of a new thread
- * DLLs are told when it begins, of its end too, but of threads that were there before they are not.
- * A thread that begins or ends while another one is loading or unloading waits for it, a second at
- *   the most; then it is not told of, or when it enters the context.
- * - The system's loader lock comes after that of a context: functions that load or unload are not
- *   to be called from a DllMain of the system's loader.
- * - For static TLS the system's loader is given a DLL with the image's template and no code: a file
- *   in the folder of temporary files for as long as the image is loaded. Where that is not possible
- *   (a process that may load signed DLLs only) such images are refused with LDR_OS_ERROR.
- * - ExitProcess ends the process. DLLs of contexts that are there then get DLL_PROCESS_DETACH.
- * - Nothing is known of what keeps a module but references: the guest's threads have to have ended
- *   when it is unloaded, as with FreeLibrary.
- * - CreateProcess is the system's: `process_command` and `process_start` do not count. There are no
- *   events of calls, returns and exceptions, nobody learns of modules by `debug`, and what is
- * raised in guest code goes to those who handle exceptions in the process.
+ * Threads: all may call guest code, and entering a context does next to nothing. DLLs are told of a
+ * thread that begins and of its end, but not of those that were there before them. It waits for one
+ * that is loading or unloading, a second at the most; then they are told of it when it enters the
+ * context, if ever, and not of its end. The system's loader lock comes after that of a context:
+ * functions that load or unload must not be called from a DllMain of the system's loader.
+ *
+ * Static TLS: the system's loader is given a DLL with the image's template and no code, a file in
+ * the folder of temporary files. It goes when it is not needed any more, on NTFS at once; where the
+ * system does not know that, one is left for each such image that is loaded when the process ends.
+ * Where such a DLL cannot be loaded (a process that may load signed ones only) images with static
+ * TLS are refused with LDR_OS_ERROR.
+ *
+ * Ends: ExitProcess ends the process; DLLs of contexts that are there then get DLL_PROCESS_DETACH.
+ * Nothing is known of what keeps a module but references: the guest's threads have to have ended
+ * when it is unloaded, as with FreeLibrary.
+ *
+ * CreateProcess is the system's: `process_command` and `process_start` do not count. There are no
+ * events of calls, returns and exceptions, nobody learns of modules by `debug`, and what is raised
+ * in guest code goes to those who handle exceptions in the process.
  */
 #ifndef PELOAD_LOADER_H
 #define PELOAD_LOADER_H
@@ -169,9 +173,10 @@ typedef struct ldr_trace_event {
  * kernel32.dll in the process, and so on: what the embedder adds comes first, function by function,
  * then what that loader has loaded already, contracts, and what it takes from its own folder
  * whatever else there is (KnownDLLs). LDR_PLACE_SYSTEM without a `system_folder` is that folder,
- * and paths that lead into it are its. A DLL that is loaded, but is not the system's, is passed
- * over where the context has an image of that name or the bundle provides one. Such DLLs are host
- * modules, with the base, size and path that they have, until the context ends.
+ * and paths that lead into it are its. What the context has an image of is not
+ * asked for there, and a DLL that is loaded, but is not the system's, is passed over where the
+ * bundle provides one. Such DLLs are host modules, with the base, size and path that they have,
+ * until the context ends.
  */
 typedef enum ldr_place {
     /* "api-ms-win-...", "ext-ms-...": what hosts the contract, from host modules, loaded images,

@@ -230,7 +230,8 @@ typedef struct ldr_section_options {
  * LDR_BUSY: another process has kept one from looking for SHARED memory for five seconds.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR; on Windows
- * LDR_SHARING_VIOLATION.
+ * LDR_SHARING_VIOLATION, and LDR_ACCESS_DENIED for what the user must not execute or the system does
+ * not trust (by its signature or a policy).
  */
 LDR_API ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                          ldr_section **ret_section, ldr_diag *diag);
@@ -493,8 +494,9 @@ LDR_API ldr_status ldr_view_commit(ldr_view *view, uint64_t offset, uint64_t siz
 /*
  * FlushViewOfFile (H.4): writes what was changed in [offset, offset + size) to the file's disk and
  * waits for that; size 0 is the rest of the view. With `through` also for the disk's own memory,
- * and the file's size: FlushFileBuffers. LDR_INVALID_ARGUMENT (outside the view:
- * STATUS_NOT_MAPPED_VIEW; not the data of a file: STATUS_NOT_MAPPED_DATA), LDR_IO_ERROR.
+ * and the file's size: FlushFileBuffers (on Windows not of a section that was found by its name,
+ * which has no file there). LDR_INVALID_ARGUMENT (outside the view: STATUS_NOT_MAPPED_VIEW; not the
+ * data of a file: STATUS_NOT_MAPPED_DATA), LDR_IO_ERROR.
  */
 LDR_API ldr_status ldr_view_flush(ldr_view *view, uint64_t offset, uint64_t size, bool through,
                                   ldr_diag *diag);

@@ -36,6 +36,27 @@ static bool is_there(ldr_context *ctx, const char *name)
     return is_found;
 }
 
+/* The system's loader, which may be waited for: others are told so (contexts.c). */
+static HMODULE load_systems(const wchar_t *name, HANDLE file, DWORD flags)
+{
+    ldr__system_enter();
+    HMODULE module = LoadLibraryExW(name, file, flags);
+    DWORD error = GetLastError();
+    ldr__system_leave();
+    SetLastError(error);
+    return module;
+}
+
+static BOOL free_systems(HMODULE module)
+{
+    ldr__system_enter();
+    BOOL is_freed = FreeLibrary(module);
+    DWORD error = GetLastError();
+    ldr__system_leave();
+    SetLastError(error);
+    return is_freed;
+}
+
 static HMODULE load(ldr_context *ctx, const wchar_t *name, HANDLE file, DWORD flags)
 {
     ldr_module *module = NULL;
@@ -53,7 +74,7 @@ static HMODULE load(ldr_context *ctx, const wchar_t *name, HANDLE file, DWORD fl
     bool is_systems = status == LDR_DLL_NOT_FOUND && !(is_ours && is_there(ctx, text));
     ldr__os_free(text);
     if (is_systems)
-        return LoadLibraryExW(name, file, flags);
+        return load_systems(name, file, flags);
     if (status == LDR_OK)
         return ldr_module_base(module);
     set_error(&diag);
@@ -115,7 +136,7 @@ static BOOL free_library(ldr_context *ctx, HMODULE handle)
 {
     ldr_module *module = module_of(ctx, handle);
     if (module == NULL)
-        return FreeLibrary(handle);
+        return free_systems(handle);
     ldr__guest_unload(module);
     return TRUE;
 }

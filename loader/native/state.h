@@ -54,7 +54,9 @@ typedef struct ldr__native {
 /* UTF-16 of UTF-8, and that of a path with its '\'. */
 wchar_t *ldr__wide_of(const char *text);
 wchar_t *ldr__wide_path_of(const char *path);
-/* UTF-8, and that of a path with '/', without the prefix of long paths. */
+/* The path behind the prefix of long ones, "\\?\", if it has a drive; inside `path`. */
+const wchar_t *ldr__path_without_prefix(const wchar_t *path);
+/* UTF-8, and that of a path with '/', without the prefix where there is another form. */
 char *ldr__text_of(const wchar_t *wide);
 char *ldr__path_of(const wchar_t *wide);
 /* UTF-8 of what the A functions take. */

@@ -108,12 +108,24 @@ static ldr_status find_loaded(const wchar_t *name, ldr__system_dll *ret_dll)
     return describe(module, ret_dll);
 }
 
+/* What cannot be the name of a file is not there: names come from images. */
 static ldr_status status_of(DWORD error)
 {
-    if (error == ERROR_MOD_NOT_FOUND || error == ERROR_FILE_NOT_FOUND)
+    switch (error) {
+    case ERROR_MOD_NOT_FOUND:
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_NAME:
+    case ERROR_BAD_PATHNAME:
+    case ERROR_DIRECTORY:
+    case ERROR_FILENAME_EXCED_RANGE:
         return LDR_FILE_NOT_FOUND;
-    return error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_OUTOFMEMORY ? LDR_NO_MEMORY
-                                                                          : LDR_OS_ERROR;
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+        return LDR_NO_MEMORY;
+    default:
+        return LDR_OS_ERROR;
+    }
 }
 
 /* No box asks the user for a disk meanwhile. */
@@ -192,8 +204,9 @@ static ldr_status find_known(const char *name, const wchar_t *wide, bool loads,
     return is_known(wide) ? find_in_folder(wide, loads, ret_dll) : LDR_FILE_NOT_FOUND;
 }
 
-static ldr_status find_at_path(const wchar_t *path, bool loads, ldr__system_dll *ret_dll)
+static ldr_status find_at_path(const wchar_t *given, bool loads, ldr__system_dll *ret_dll)
 {
+    const wchar_t *path = ldr__path_without_prefix(given);
     DWORD room = GetFullPathNameW(path, 0, NULL, NULL);
     wchar_t *full = ldr__os_alloc((room + 1) * sizeof *full);
     const wchar_t *name = NULL;

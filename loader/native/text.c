@@ -37,12 +37,17 @@ char *ldr__text_of(const wchar_t *wide)
     return text;
 }
 
-/* "\\?\C:\x" is C:\x, "\\?\UNC\a\b" is \\a\b. */
+const wchar_t *ldr__path_without_prefix(const wchar_t *path)
+{
+    bool is_long = wcsncmp(path, L"\\\\?\\", 4) == 0;
+    return is_long && path[4] != L'\0' && path[5] == L':' ? path + 4 : path;
+}
+
+/* "\\?\C:\x" is C:\x, "\\?\UNC\a\b" is \\a\b; others stay. */
 char *ldr__path_of(const wchar_t *wide)
 {
-    bool is_long = wcsncmp(wide, L"\\\\?\\", 4) == 0;
-    bool is_remote = is_long && wcsncmp(wide + 4, L"UNC\\", 4) == 0;
-    char *path = ldr__text_of(wide + (is_remote ? 6 : is_long ? 4 : 0));
+    bool is_remote = wcsncmp(wide, L"\\\\?\\UNC\\", 8) == 0;
+    char *path = ldr__text_of(is_remote ? wide + 6 : ldr__path_without_prefix(wide));
     if (path != NULL && is_remote)
         path[0] = '/';
     for (char *c = path; c != NULL && *c != '\0'; c++) {

@@ -73,6 +73,25 @@ static bool write_file(const ldr__carrier *carrier, const void *bytes, size_t si
     return is_written;
 }
 
+/*
+ * The name of a file that is loaded: NTFS lets go of it (Windows 10, POSIX semantics), so that
+ * nothing is left behind when the process ends with the image loaded. Where it does not the name
+ * goes with the carrier.
+ */
+static void drop_name(const ldr__carrier *carrier)
+{
+    enum { FILE_DISPOSITION_EX = 21, DELETES = 1, AT_ONCE = 2 };
+    ULONG flags = DELETES | AT_ONCE;
+    HANDLE file =
+        CreateFileW(carrier->path, DELETE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                    NULL, OPEN_EXISTING, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE)
+        return;
+    SetFileInformationByHandle(file, (FILE_INFO_BY_HANDLE_CLASS)FILE_DISPOSITION_EX, &flags,
+                               sizeof flags);
+    CloseHandle(file);
+}
+
 /* ---- Carriers ---- */
 
 static void carrier_destroy(ldr__carrier *carrier)
@@ -99,6 +118,7 @@ static ldr_status load(ldr__carrier *carrier)
         return LDR_OS_ERROR;
     const uint8_t *index = (const uint8_t *)carrier->module + LDR__CARRIER_INDEX;
     carrier->slot = *(const uint32_t *)(const void *)index;
+    drop_name(carrier);
     return LDR_OK;
 }
 

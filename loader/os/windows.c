@@ -5,6 +5,8 @@
 
 #include <bcrypt.h>
 
+NTSYSAPI BOOLEAN NTAPI RtlDllShutdownInProgress(void);
+
 #define GRANULARITY UINT64_C(0x10000)
 #define NANOSECONDS UINT64_C(1000000000)
 
@@ -258,10 +260,22 @@ void ldr__os_lock(ldr__lock *lock)
     ReleaseSRWLockExclusive(&lock->guard);
 }
 
+/* When the process ends, who held the guard may be gone, and it stays as it is. */
+static bool enter_guard(ldr__lock *lock)
+{
+    if (TryAcquireSRWLockExclusive(&lock->guard))
+        return true;
+    if (RtlDllShutdownInProgress())
+        return false;
+    AcquireSRWLockExclusive(&lock->guard);
+    return true;
+}
+
 ldr_status ldr__os_lock_within(ldr__lock *lock, uint32_t milliseconds)
 {
     ULONGLONG end = GetTickCount64() + milliseconds, now = end - milliseconds;
-    AcquireSRWLockExclusive(&lock->guard);
+    if (!enter_guard(lock))
+        return LDR_BUSY;
     bool is_mine = take(lock);
     for (; !is_mine && now < end; now = GetTickCount64()) {
         ULONGLONG left = end - now < INFINITE ? end - now : INFINITE - 1;
@@ -272,13 +286,13 @@ ldr_status ldr__os_lock_within(ldr__lock *lock, uint32_t milliseconds)
     return is_mine ? LDR_OK : LDR_BUSY;
 }
 
+/* Whoever gets the lock next may destroy it: nothing of it is touched behind the guard. */
 void ldr__os_unlock(ldr__lock *lock)
 {
     AcquireSRWLockExclusive(&lock->guard);
-    bool is_free = --lock->depth == 0;
-    if (is_free)
+    if (--lock->depth == 0) {
         lock->owner = 0;
-    ReleaseSRWLockExclusive(&lock->guard);
-    if (is_free)
         WakeConditionVariable(&lock->is_free);
+    }
+    ReleaseSRWLockExclusive(&lock->guard);
 }

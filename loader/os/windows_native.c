@@ -49,7 +49,10 @@ enum {
     NT_FILE_DELETED = 0xC0000123,
     NT_INVALID_IMAGE_WIN_32 = 0xC0000359,
     NT_INVALID_IMAGE_WIN_64 = 0xC000035A,
+    NT_POLICY_FIRST = 0xC0000361,
+    NT_POLICY_LAST = 0xC0000364,
     NT_INVALID_IMAGE_HASH = 0xC0000428,
+    NT_CODE_INTEGRITY = 0xC0E9, /* FACILITY_SYSTEM_INTEGRITY, an error */
 };
 
 static const struct {
@@ -87,7 +90,7 @@ static const struct {
     {PE_NT_INVALID_IMAGE_WIN_16, LDR_IMAGE_REFUSED},
     {NT_INVALID_IMAGE_WIN_32, LDR_IMAGE_REFUSED},
     {NT_INVALID_IMAGE_WIN_64, LDR_IMAGE_REFUSED},
-    {NT_INVALID_IMAGE_HASH, LDR_IMAGE_REFUSED},
+    {NT_INVALID_IMAGE_HASH, LDR_ACCESS_DENIED},
     {PE_NT_CONFLICTING_ADDRESSES, LDR_ADDRESS_BUSY},
     {PE_NT_INVALID_PARAMETER, LDR_INVALID_ARGUMENT},
     {NT_INVALID_PARAMETER_MIX, LDR_INVALID_ARGUMENT},
@@ -103,10 +106,20 @@ static const struct {
     {PE_NT_OBJECT_TYPE_MISMATCH, LDR_INVALID_ARGUMENT},
 };
 
+/* By AppLocker's like (STATUS_ACCESS_DISABLED_BY_POLICY_...) or code integrity, which has a
+ * facility of its own. */
+static bool is_of_policy(uint32_t nt_status)
+{
+    return (nt_status >= NT_POLICY_FIRST && nt_status <= NT_POLICY_LAST) ||
+           nt_status >> 16 == NT_CODE_INTEGRITY;
+}
+
 ldr_status ldr__native_status(uint32_t nt_status)
 {
     if (nt_status < 0x80000000)
         return LDR_OK;
+    if (is_of_policy(nt_status))
+        return LDR_ACCESS_DENIED;
     if (nt_status >= NT_INVALID_PARAMETER_1 && nt_status <= NT_INVALID_PARAMETER_12)
         return LDR_INVALID_ARGUMENT;
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {

@@ -114,14 +114,20 @@ ldr_status ldr__windows_path(const char *path, wchar_t **ret_path)
     return LDR_OK;
 }
 
-/* As everywhere inside the library: with '/', and without what stands for itself. */
+static bool has_drive(const wchar_t *path)
+{
+    return path[0] != L'\0' && path[1] == L':';
+}
+
+/* As everywhere inside the library: with '/', and without the prefix where there is another form.
+ */
 static ldr_status inside_path(wchar_t *verbatim, char **ret_path)
 {
     wchar_t *path = verbatim;
     if (starts_with(verbatim, VERBATIM_UNC)) {
         path += wcslen(VERBATIM_UNC) - 2;
         path[0] = L'\\';
-    } else if (starts_with(verbatim, VERBATIM)) {
+    } else if (starts_with(verbatim, VERBATIM) && has_drive(verbatim + wcslen(VERBATIM))) {
         path += wcslen(VERBATIM);
     }
     replace(path, L'\\', L'/');

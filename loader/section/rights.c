@@ -11,6 +11,11 @@ bool ldr__protect_is_valid(uint32_t protect)
     return ldr__protect_is_single(base) && protect != (LDR_PAGE_NOACCESS | LDR_PAGE_GUARD);
 }
 
+bool ldr__protect_executes(uint32_t protect)
+{
+    return ldr__protect_no_execute(ldr__protect_base(protect)) != ldr__protect_base(protect);
+}
+
 bool ldr__protect_is_shared_write(uint32_t protect)
 {
     return (protect & (LDR_PAGE_READWRITE | LDR_PAGE_EXECUTE_READWRITE)) != 0;

@@ -16,6 +16,9 @@ bool ldr__protect_is_single(uint32_t protect);
 /* The same, or with LDR_PAGE_GUARD, which does not go with NOACCESS (H39). */
 bool ldr__protect_is_valid(uint32_t protect);
 
+/* One of EXECUTE to EXECUTE_WRITECOPY. */
+bool ldr__protect_executes(uint32_t protect);
+
 /* READWRITE or EXECUTE_READWRITE: writing changes what all see. */
 bool ldr__protect_is_shared_write(uint32_t protect);
 

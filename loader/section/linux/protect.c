@@ -5,16 +5,11 @@
 #include "section/rights.h"
 #include "section/view.h"
 
-static bool executes(uint32_t protect)
-{
-    return ldr__protect_no_execute(ldr__protect_base(protect)) != ldr__protect_base(protect);
-}
-
 /* Rules H.6 and B.3. Pages of a NOACCESS view stay as they are. */
 static bool is_allowed(const ldr_view *view, uint32_t protect)
 {
     if (!view->section->is_data)
-        return !view->section->no_execute || !executes(protect);
+        return !view->section->no_execute || !ldr__protect_executes(protect);
     if (ldr__protect_base(view->protect) == LDR_PAGE_NOACCESS)
         return false;
     bool copies = ldr__protect_is_copy(view->protect);

@@ -9,7 +9,7 @@
 
 static ldr_status fail(const ldr_section *section, uint32_t nt_status, ldr_diag *diag)
 {
-    return ldr__fail(diag, ldr__native_status(nt_status), nt_status, section->name);
+    return ldr__fail(diag, ldr__native_data_status(nt_status), nt_status, section->name);
 }
 
 /* ---- Making ---- */

@@ -84,7 +84,7 @@ static uint32_t map_anywhere(ldr_view *view, ldr__handle native)
  * view. */
 static uint32_t give_access(const ldr_view *view, const ldr__subsection *part)
 {
-    uint32_t protect = ldr__protect_copying(part->protect);
+    uint32_t protect = view->is_native_image ? part->protect : ldr__protect_copying(part->protect);
     uint32_t old;
     return part->backing == LDR_BACKING_NONE
                ? PE_NT_SUCCESS
@@ -190,11 +190,14 @@ static uint32_t map_image(ldr_view *view, uint64_t base)
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return nt_status;
     view->image = pe_image_mapped(&view->section->image, (pe_span){view->base, view->size});
-    ldr_status status = read_headers(view);
-    if (status == LDR_OK)
+    uint32_t wrong = ldr__nt_status_of(read_headers(view));
+    /* Not all systems take the right to execute from the pages of an image. */
+    if (wrong < PE_NT_UNSUCCESSFUL && view->section->no_execute)
+        wrong = give_access_to_all(view);
+    if (wrong < PE_NT_UNSUCCESSFUL)
         return nt_status;
     ldr__image_view_unmap(view);
-    return ldr__nt_status_of(status);
+    return wrong;
 }
 
 /*

@@ -35,11 +35,14 @@ static ldr_status read_page(const ldr_view *view, uint64_t rva, uint8_t *ret_byt
                      : LDR_OK;
 }
 
+/* Of a section that somebody else has made there is no file to compare with. */
 static ldr_status compare_pages(const ldr_view *view, uint64_t rva, uint64_t count, bool *ret_own)
 {
     uint8_t now[LDR__PAGE], before[LDR__PAGE];
     ldr_status status = LDR_OK;
-    for (uint64_t i = 0; i < count && status == LDR_OK; i++) {
+    bool has_file = view->section->file.value != LDR__NO_HANDLE.value;
+    memset(ret_own, 0, count * sizeof *ret_own);
+    for (uint64_t i = 0; has_file && i < count && status == LDR_OK; i++) {
         uint64_t at = rva + i * LDR__PAGE;
         status = read_page(view, at, before);
         /* A page that cannot be read was not written to, as far as anybody can tell. */

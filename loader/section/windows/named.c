@@ -2,13 +2,24 @@
 #include "section/named.h"
 #include "section/diag.h"
 #include "section/image_section.h"
+#include "section/source.h"
 #include "section/windows/native_data.h"
+
+ldr_status ldr__native_data_status(uint32_t nt_status)
+{
+    switch (nt_status) {
+    case PE_NT_OBJECT_NAME_NOT_FOUND:
+        return LDR_NAME_NOT_FOUND;
+    case PE_NT_OBJECT_PATH_NOT_FOUND:
+        return LDR_INVALID_ARGUMENT;
+    default:
+        return ldr__native_status(nt_status);
+    }
+}
 
 static ldr_status fail(const char *name, uint32_t nt_status, ldr_diag *diag)
 {
-    ldr_status status = nt_status == PE_NT_OBJECT_NAME_NOT_FOUND ? LDR_NAME_NOT_FOUND
-                                                                 : ldr__native_status(nt_status);
-    return ldr__fail(diag, status, nt_status, name);
+    return ldr__fail(diag, ldr__native_data_status(nt_status), nt_status, name);
 }
 
 /* ---- What a section is that others have made ---- */
@@ -34,26 +45,30 @@ static uint32_t find_protect(const ldr_section *section)
     return LDR_PAGE_READONLY;
 }
 
-/* From the headers as a view shows them. */
+/* From the headers as a view shows them; pages behind them may be alike. */
 static ldr_status read_headers(ldr_section *section, const uint8_t *base, pe_diag *why)
 {
     ldr__native_region region;
     if (ldr__native_query(base, &region) >= PE_NT_UNSUCCESSFUL)
         return LDR_OS_ERROR;
-    section->headers = ldr__os_alloc(region.size);
+    uint64_t size = region.size < LDR__HEADERS_MAX ? region.size : LDR__HEADERS_MAX;
+    section->headers = ldr__os_alloc(size);
     if (section->headers == NULL)
         return LDR_NO_MEMORY;
-    ldr_status status = ldr__os_peek(base, section->headers, region.size);
+    ldr_status status = ldr__os_peek(base, section->headers, size);
     if (status != LDR_OK)
         return status;
-    pe_span prefix = {section->headers, region.size};
+    pe_span prefix = {section->headers, size};
     return pe_open(prefix, PE_LAYOUT_FILE, &section->image, why) == PE_OK ? LDR_OK
                                                                           : LDR_IMAGE_REFUSED;
 }
 
 static ldr_status plan_image(ldr_section *section, pe_diag *why)
 {
-    const ldr__plan_rules rules = {.file_size = UINT64_MAX, .profile = PE_WIN10, .direct = true};
+    const ldr__plan_rules rules = {.file_size = UINT64_MAX,
+                                   .profile = PE_WIN10,
+                                   .direct = true,
+                                   .no_execute = section->no_execute};
     size_t capacity = ldr__plan_capacity(&section->image);
     section->plan.subsections = ldr__os_alloc(capacity * sizeof *section->plan.subsections);
     if (section->plan.subsections == NULL)
@@ -90,6 +105,7 @@ ldr_status ldr__native_attach(ldr_section *section, ldr_diag *diag)
     uint32_t nt_status = ldr__native_facts(section->native, &size, &attributes);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return fail(section->name, nt_status, diag);
+    section->no_execute = (attributes & LDR_SEC_IMAGE_NO_EXECUTE) == LDR_SEC_IMAGE_NO_EXECUTE;
     if ((attributes & LDR_SEC_IMAGE) != 0)
         return attach_image(section, diag);
     section->is_data = true;
@@ -102,8 +118,8 @@ ldr_status ldr__native_attach(ldr_section *section, ldr_diag *diag)
 
 /* ---- Images ---- */
 
-/* The section object that has the name takes the place of the one without; if there is one of that
- * name already, it is that one. */
+/* The section object that has the name takes the place of the one without. LDR_BUSY if there is one
+ * of that name by now, which may be of anything. */
 ldr_status ldr__image_publish(ldr_section *section, const ldr_create_options *options,
                               const ldr__registry_key *key, const char *subject, ldr_diag *diag)
 {
@@ -119,6 +135,10 @@ ldr_status ldr__image_publish(ldr_section *section, const ldr_create_options *op
     uint32_t nt_status = ldr__native_create(&request, &named);
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return fail(subject, nt_status, diag);
+    if (nt_status == PE_NT_OBJECT_NAME_EXISTS) {
+        ldr__os_close(named);
+        return ldr__fail(diag, LDR_BUSY, nt_status, subject);
+    }
     ldr__os_close(section->native);
     section->native = named;
     return LDR_OK;
@@ -162,16 +182,26 @@ static ldr_status create_data(const ldr_create_options *options, ldr_section **r
 }
 
 /* An image is looked for first: what it takes to make one is not needed if there is one. */
-ldr_status ldr__named_create(const ldr_create_options *options, ldr_section **ret_section,
-                             bool *ret_existed, ldr_diag *diag)
+static ldr_status find_or_make_image(const ldr_create_options *options, ldr_section **ret_section,
+                                     bool *ret_existed, ldr_diag *diag)
 {
     static const ldr__registry_key no_key;
-    if ((options->attributes & LDR_SEC_IMAGE) == 0)
-        return create_data(options, ret_section, ret_existed, diag);
     ldr_status status = find(options->name, options->access, ret_section, diag);
     *ret_existed = status == LDR_OK;
     return status == LDR_NAME_NOT_FOUND ? ldr__section_make(options, &no_key, ret_section, diag)
                                         : status;
+}
+
+ldr_status ldr__named_create(const ldr_create_options *options, ldr_section **ret_section,
+                             bool *ret_existed, ldr_diag *diag)
+{
+    enum { ATTEMPTS = 16 };
+    if ((options->attributes & LDR_SEC_IMAGE) == 0)
+        return create_data(options, ret_section, ret_existed, diag);
+    ldr_status status = LDR_BUSY;
+    for (int i = 0; i < ATTEMPTS && status == LDR_BUSY; i++)
+        status = find_or_make_image(options, ret_section, ret_existed, diag);
+    return status;
 }
 
 ldr_status ldr_section_open(const char *name, uint32_t access, ldr_section **ret_section,

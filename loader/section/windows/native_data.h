@@ -5,6 +5,10 @@
 #include "os/native.h"
 #include "section/object.h"
 
+/* ldr__native_status for what was asked for by the name of a section: such names have no folders
+ * (rule H16). */
+ldr_status ldr__native_data_status(uint32_t nt_status);
+
 /* As ldr__data_make; the name of the options counts. *ret_existed: the system had one of that
  * name, and `section` has its handle and nothing else. */
 ldr_status ldr__native_data_make(ldr_section *section, const ldr_create_options *options,

@@ -10,12 +10,20 @@ static ldr_status fail(const ldr_view *view, uint32_t nt_status, ldr_diag *diag)
     return ldr__fail(diag, ldr__native_status(nt_status), nt_status, view->section->name);
 }
 
-/* The system makes a copy on the first write to pages of an image by itself, but not to those of
- * memory that has one in it. */
+/* The system knows by itself which pages of an image are copied when they are written to; of other
+ * views it may not. */
 static uint32_t protect_of(const ldr_view *view, uint32_t protect)
 {
-    return view->section->is_data || view->is_native_image ? protect
-                                                           : ldr__protect_copying(protect);
+    bool copies =
+        view->section->is_data ? ldr__protect_is_copy(view->protect) : !view->is_native_image;
+    return copies ? ldr__protect_copying(protect) : protect;
+}
+
+/* The system takes the right away when it maps such an image, but may give it back. */
+static bool is_allowed(const ldr_view *view, uint32_t protect)
+{
+    const ldr_section *section = view->section;
+    return section->is_data || !section->no_execute || !ldr__protect_executes(protect);
 }
 
 /* Not all systems tell of copies by the protection. */
@@ -38,6 +46,8 @@ ldr_status ldr_view_protect(ldr_view *view, uint64_t offset, uint64_t size, uint
     if (!ldr__pages_of(view, offset, size, &range))
         return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_CONFLICTING_ADDRESSES,
                          view->section->name);
+    if (!is_allowed(view, protect))
+        return fail(view, PE_NT_SECTION_PROTECTION, diag);
     uint32_t nt_status = ldr__native_protect(view->base + range.start, range.end - range.start,
                                              protect_of(view, protect), &told);
     if (nt_status >= PE_NT_UNSUCCESSFUL)

@@ -22,7 +22,8 @@ static uint32_t create_image(const ldr__source *source, bool no_execute, ldr__ha
 }
 
 /* What the rules accept but not the system is an image for another Windows, or another machine: of
- * that there can be a copy. Of an image for this one the system has the last word. */
+ * that there can be a copy. Of an image for this one the system has the last word, and of what it
+ * does not trust. */
 static bool is_for_another(const ldr_section *section, const ldr__plan_rules *rules)
 {
     uint16_t machine = section->image.file.machine;
@@ -41,10 +42,11 @@ ldr_status ldr__share_segments(ldr_section *section, const ldr__source *source,
     section->is_native_image = nt_status < PE_NT_UNSUCCESSFUL;
     if (section->is_native_image)
         return LDR_OK;
-    if (has_file && !is_for_another(section, rules))
-        return ldr__fail(diag, ldr__native_status(nt_status), nt_status, section->name);
-    ldr_status status =
-        ldr__copy_make(&section->plan, source, headers, rules->no_execute, &section->native);
+    ldr_status status = ldr__native_status(nt_status);
+    bool is_refused = status == LDR_ACCESS_DENIED || status == LDR_NO_MEMORY;
+    if (has_file && (is_refused || !is_for_another(section, rules)))
+        return ldr__fail(diag, status, nt_status, section->name);
+    status = ldr__copy_make(&section->plan, source, headers, rules->no_execute, &section->native);
     return status == LDR_OK ? LDR_OK
                             : ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
 }

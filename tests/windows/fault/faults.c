@@ -5,6 +5,7 @@ static struct {
     unsigned fail_at, calls;
     const char *failed;
     faults_held held;
+    uint32_t create_gives;
     void (*after_map)(const ldr__native_place *place);
 } os;
 
@@ -26,6 +27,11 @@ unsigned faults_stop(void)
 const char *faults_failed(void)
 {
     return os.failed;
+}
+
+void faults_create_gives(uint32_t nt_status)
+{
+    os.create_gives = nt_status;
 }
 
 void faults_after_map(void (*then)(const ldr__native_place *place))
@@ -155,11 +161,18 @@ MAKE_NATIVE(native_file_open, handles, PE_NT_INSUFFICIENT_RESOURCES,
             (const char *path, uint32_t access, uint32_t share, ldr_disposition disposition,
              ldr__handle *ret_file, bool *ret_existed),
             (path, access, share, disposition, ret_file, ret_existed))
-MAKE_NATIVE(native_create, handles, PE_NT_INSUFFICIENT_RESOURCES,
-            (const ldr__native_request *request, ldr__handle *ret_section), (request, ret_section))
 MAKE_NATIVE(native_open, handles, PE_NT_INSUFFICIENT_RESOURCES,
             (const char *name, uint32_t access, ldr__handle *ret_section),
             (name, access, ret_section))
+
+WRAP(uint32_t, native_create, (const ldr__native_request *request, ldr__handle *ret_section))
+{
+    uint32_t status = fails("native_create") ? PE_NT_INSUFFICIENT_RESOURCES : os.create_gives;
+    if (status == 0)
+        status = __real_ldr__native_create(request, ret_section);
+    os.held.handles += status < PE_NT_UNSUCCESSFUL;
+    return status;
+}
 
 WRAP(uint32_t, native_map, (ldr__handle section, ldr__native_place *place))
 {

@@ -17,6 +17,9 @@ unsigned faults_stop(void);
 /* The function that was made to fail last, or NULL. */
 const char *faults_failed(void);
 
+/* What native_create gives from now on, without doing anything; 0: what it has always given. */
+void faults_create_gives(uint32_t nt_status);
+
 /* What is done to each view that native_map makes from now on; NULL: nothing. */
 void faults_after_map(void (*then)(const ldr__native_place *place));
 

@@ -275,8 +275,10 @@ int main(int argc, char **argv)
         {"loading_from_memory_is_undone", loading_from_memory_is_undone},
         {"sharing_memory_is_undone", sharing_memory_is_undone},
         {"sharing_a_file_is_undone", sharing_a_file_is_undone},
-        {"aslr, view_elsewhere_is_relocated_from_the_kernels_base",
-         aslr_view_elsewhere_is_relocated_from_the_kernels_base},
+        {"systems_image, that_is_not_trusted_is_refused",
+         systems_image_that_is_not_trusted_is_refused},
+        {"systems_view, elsewhere_is_relocated_from_the_kernels_base",
+         systems_view_elsewhere_is_relocated_from_the_kernels_base},
     };
     find_guest();
     CHECK(guest_bytes != NULL);

@@ -2,6 +2,7 @@
 #ifndef PELOAD_FAULT_TESTS_H
 #define PELOAD_FAULT_TESTS_H
 
-void aslr_view_elsewhere_is_relocated_from_the_kernels_base(void);
+void systems_image_that_is_not_trusted_is_refused(void);
+void systems_view_elsewhere_is_relocated_from_the_kernels_base(void);
 
 #endif

@@ -61,18 +61,44 @@ static void dlls_of_the_system_come_from_files_if_the_policy_says_so(void)
     ldr_context_destroy(ctx);
 }
 
-static void path_into_the_systems_folder_is_the_systems(void)
+static void check_is_the_systems(const char *path)
 {
-    char folder[MAX_PATH], path[MAX_PATH + 32];
     ldr_context *ctx = context_of(LDR_POLICY_PLUGIN);
     ldr_module *module = NULL;
-    GetSystemDirectoryA(folder, MAX_PATH);
-    snprintf(path, sizeof path, "%s\\kernel32.dll", folder);
     CHECK(ldr_load(ctx, path, NULL, &module, NULL) == LDR_OK);
     CHECK(module != NULL && ldr_module_base(module) == (void *)GetModuleHandleA("kernel32"));
     module = NULL;
     CHECK(ldr_load_name(ctx, path, NULL, &module, NULL) == LDR_OK);
     CHECK(module != NULL && ldr_module_base(module) == (void *)GetModuleHandleA("kernel32"));
+    ldr_context_destroy(ctx);
+}
+
+/* Also by the paths that the system does not interpret. */
+static void path_into_the_systems_folder_is_the_systems(void)
+{
+    char folder[MAX_PATH], path[MAX_PATH + 32];
+    GetSystemDirectoryA(folder, MAX_PATH);
+    snprintf(path, sizeof path, "%s\\kernel32.dll", folder);
+    check_is_the_systems(path);
+    snprintf(path, sizeof path, "\\\\?\\%s\\kernel32.dll", folder);
+    check_is_the_systems(path);
+}
+
+/* Images name what they need, and need not mean well. */
+static void name_of_no_file_is_not_found(void)
+{
+    static char long_name[40000];
+    const char *names[] = {"a?b.dll", "a*.dll", "a|b.dll", "a<b.dll", "a\"b.dll", "a\tb.dll",
+                           "a:b.dll", "a.dll ", ".",       "..",      " ",        long_name};
+    ldr_context *ctx = context_of(LDR_POLICY_PLUGIN);
+    memset(long_name, 'a', sizeof long_name - 1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ldr_module *module = NULL;
+        ldr_status status = ldr_load_name(ctx, names[i], NULL, &module, NULL);
+        if (status != LDR_DLL_NOT_FOUND)
+            printf("%.40s: %s\n", names[i], ldr_status_text(status));
+        CHECK(status == LDR_DLL_NOT_FOUND);
+    }
     ldr_context_destroy(ctx);
 }
 
@@ -255,6 +281,7 @@ const check_test tests_of_finding[] = {
     {"dlls_of_the_system_are_found_and_not_loaded", dlls_of_the_system_are_found_and_not_loaded},
     {"dlls_of_the_system_come_from_files_if_the_policy_says_so",
      dlls_of_the_system_come_from_files_if_the_policy_says_so},
+    {"name, of_no_file_is_not_found", name_of_no_file_is_not_found},
     {"path_into_the_systems_folder_is_the_systems", path_into_the_systems_folder_is_the_systems},
     {"functions_of_the_embedder_come_before_the_systems",
      functions_of_the_embedder_come_before_the_systems},

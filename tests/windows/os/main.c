@@ -41,9 +41,19 @@ MEMORY_BASIC_INFORMATION region_at(const void *address)
     return region;
 }
 
+/* The files of the tests are not to lie wherever the program was started. */
+static bool enter_new_folder(void)
+{
+    char folder[MAX_PATH], path[2 * MAX_PATH];
+    DWORD length = GetTempPathA(sizeof folder, folder);
+    snprintf(path, sizeof path, "%speload-os-%lx", folder, GetCurrentProcessId());
+    return length != 0 && CreateDirectoryA(path, NULL) && SetCurrentDirectoryA(path);
+}
+
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
+    CHECK(enter_new_folder());
     int ran = run_memory_tests(only) + run_pages_tests(only) + run_lock_tests(only) +
               run_file_tests(only) + run_path_tests(only) + run_section_tests(only) +
               run_native_file_tests(only) + run_missing_tests(only) + run_no_memory_tests(only);

@@ -31,6 +31,19 @@ static void path_becomes_absolute(void)
     CHECK(is_absolute("below", "/below"));
 }
 
+/* What has no drive keeps what says so, "\\\\?\\": a volume by its number, or all that Wine sees.
+ */
+static void path_without_a_drive_stays_one(void)
+{
+    const char *path = "\\\\?\\unix\\tmp";
+    char *absolute = NULL;
+    if (GetFileAttributesA(path) == INVALID_FILE_ATTRIBUTES)
+        return;
+    CHECK(ldr__os_path_absolute(path, &absolute) == LDR_OK);
+    CHECK(absolute != NULL && strcmp(absolute, "//?/unix/tmp") == 0);
+    ldr__os_free(absolute);
+}
+
 static void path_of_nothing_is_not_found(void)
 {
     char *path = NULL;
@@ -94,6 +107,7 @@ int run_path_tests(const char *only)
 {
     static const check_test tests[] = {
         {"path_becomes_absolute", path_becomes_absolute},
+        {"path_without_a_drive_stays_one", path_without_a_drive_stays_one},
         {"path_of_nothing_is_not_found", path_of_nothing_is_not_found},
         {"name_is_found_in_any_case", name_is_found_in_any_case},
         {"what_has_no_such_name_is_not_found", what_has_no_such_name_is_not_found},

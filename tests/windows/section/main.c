@@ -23,6 +23,11 @@ void suite_remove(const char *path)
     DeleteFileA(path);
 }
 
+bool suite_is_wine(void)
+{
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+}
+
 int suite_child(const char *what, const char *argument)
 {
     char program[MAX_PATH], command[2 * MAX_PATH + 32];
@@ -43,7 +48,8 @@ int suite_child(const char *what, const char *argument)
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
-    const suite *suites[] = {&image_suite, &data_suite, &snapshot_suite, &process_suite};
+    const suite *suites[] = {&image_suite, &data_suite, &named_suite, &snapshot_suite,
+                             &process_suite};
     if (argc == 4 && strcmp(argv[1], "--child") == 0)
         return run_as_child(argv[2], argv[3]);
     int ran = 0;

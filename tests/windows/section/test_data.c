@@ -115,6 +115,24 @@ static void writecopy_view_keeps_the_file(void)
     suite_remove(path);
 }
 
+static void writecopy_view_can_be_made_readwrite(void)
+{
+    const char *path = data_file();
+    ldr_file *file = open_file(path, LDR_FILE_READ, LDR_SHARE_READ);
+    ldr_section *section = section_of(file, 0, LDR_PAGE_READONLY, 0, NULL);
+    REQUIRE(section != NULL);
+    ldr_view *view = view_of(section, LDR_PAGE_WRITECOPY);
+    REQUIRE(view != NULL);
+    CHECK(ldr_view_protect(view, 0, 1, LDR_PAGE_READONLY, NULL, NULL) == LDR_OK);
+    CHECK(ldr_view_protect(view, 0, 1, LDR_PAGE_READWRITE, NULL, NULL) == LDR_OK);
+    *(volatile uint8_t *)ldr_view_base(view) = 0xEE;
+    ldr_view_unmap(view);
+    ldr_section_close(section);
+    ldr_file_close(file);
+    CHECK(byte_of_file(path, 0) == byte_at(0));
+    suite_remove(path);
+}
+
 static void files_are_shared_as_asked(void)
 {
     const char *path = data_file();
@@ -204,6 +222,7 @@ static void views_get_no_more_than_their_section_has(void)
 static const check_test tests[] = {
     {"views, of_a_file_show_and_change_it", views_of_a_file_show_and_change_it},
     {"views, writecopy_view_keeps_the_file", writecopy_view_keeps_the_file},
+    {"views, writecopy_view_can_be_made_readwrite", writecopy_view_can_be_made_readwrite},
     {"files, are_shared_as_asked", files_are_shared_as_asked},
     {"names, are_found", names_are_found},
     {"reserved_memory, is_committed", reserved_memory_is_committed},

@@ -1,6 +1,7 @@
 /*
- * Images that the kernel has relocated. Wine's has not: so the views that the library gets are made
- * here what they are on Windows, where all views of an image are relocated for one base.
+ * Images as Windows has them, and Wine has not: those that it does not trust, and those that the
+ * kernel has relocated. The views that the library gets are made here what they are on Windows,
+ * where all views of an image are relocated for one base.
  */
 #include <peload/section.h>
 
@@ -44,10 +45,9 @@ static void relocate_as_the_kernel(const ldr__native_place *place)
     write(base + DATA_RVA + 8, CHOSEN + DATA_RVA);
 }
 
-static ldr_section *make_section(char *path)
+static void make_file(char *path)
 {
     img_image image = make_image();
-    ldr_section *section = NULL;
     char folder[MAX_PATH];
     GetTempPathA(sizeof folder, folder);
     GetTempFileNameA(folder, "pel", 0, path);
@@ -57,19 +57,44 @@ static ldr_section *make_section(char *path)
         fclose(file);
     }
     img_free(&image);
-    ldr_section_from_file(path, NULL, &section, NULL);
-    return section;
+}
+
+static void check_refused(const char *path, uint32_t nt_status, ldr_status expected)
+{
+    ldr_section_options options = {.size = sizeof options, .profile = PE_WIN7};
+    ldr_section *section = NULL;
+    ldr_diag diag = {0};
+    faults_create_gives(nt_status);
+    CHECK(ldr_section_from_file(path, &options, &section, &diag) == expected);
+    CHECK(diag.why.nt_status == nt_status && section == NULL);
+    faults_create_gives(0);
+    ldr_section_close(section);
+}
+
+/* STATUS_INVALID_IMAGE_HASH, STATUS_SYSTEM_INTEGRITY_POLICY_VIOLATION and
+ * STATUS_ACCESS_DISABLED_BY_POLICY_DEFAULT: a copy would be what they forbid, also of images for
+ * another Windows. */
+void systems_image_that_is_not_trusted_is_refused(void)
+{
+    char path[MAX_PATH];
+    make_file(path);
+    check_refused(path, 0xC0000428, LDR_ACCESS_DENIED);
+    check_refused(path, 0xC0E90002, LDR_ACCESS_DENIED);
+    check_refused(path, 0xC0000361, LDR_ACCESS_DENIED);
+    check_refused(path, PE_NT_COMMITMENT_LIMIT, LDR_NO_MEMORY);
+    DeleteFileA(path);
 }
 
 /* As one is that has not got the base, which a view before it has. */
-void aslr_view_elsewhere_is_relocated_from_the_kernels_base(void)
+void systems_view_elsewhere_is_relocated_from_the_kernels_base(void)
 {
     char path[MAX_PATH];
-    ldr_section *section = make_section(path);
+    ldr_section *section = NULL;
     ldr_view *view = NULL;
     ldr_control_area area;
     uint64_t pointer;
-    REQUIRE(section != NULL);
+    make_file(path);
+    REQUIRE(ldr_section_from_file(path, NULL, &section, NULL) == LDR_OK);
     faults_after_map(relocate_as_the_kernel);
     ldr_status status = ldr_view_map(section, NULL, &view, NULL);
     faults_after_map(NULL);
