@@ -117,6 +117,7 @@ static void end_at_stub(void *user, const char *dll, const char *function)
     if (session->as_json)
         report_json(session, &diag);
     fflush(stdout);
+    cli_program_tell(CLI_PLACE_FAILED);
     _Exit(CLI_FAILED);
 }
 

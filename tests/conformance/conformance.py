@@ -2,10 +2,11 @@
 
     conformance.py PELOAD WINDOWS_BUILD_FOLDER WRITE_CASES BUILD_FOLDER CORPUS [PATTERN]
 
-Calls that are marked are also made by system_call.exe, with the system's loader. scenarios.txt has a command on each line; its head says what the words in braces stand for. Exit
-status, stdout, stderr and the files that a command writes have to be the same, once both are
-written alike (alike.py); a difference is a failure unless a row of differences.py explains it, and
-so is a row that explains none. CORPUS is the folder of downloaded images ($PELOAD_CORPUS if set);
+scenarios.txt has a command on each line; its head says what words in braces and marks stand for.
+Calls that are marked are also made by system_call.exe, with the system's loader. Exit status,
+stdout, stderr and the files that a command writes have to be the same, once they are written alike
+(alike.py); a difference is a failure unless a row of differences.py explains it, and so is a row
+that explains none. CORPUS is the folder of downloaded images ($PELOAD_CORPUS if set);
 $PELOAD_CONFORMANCE=all takes all of them, and all of Wine's modules, instead of some. Only the
 scenarios with PATTERN in them, if it is given. Exit status 77 without Wine or peload.exe.
 """
@@ -70,8 +71,10 @@ def take(path):
 
 def shown(outcome, scenario):
     """The parts of an outcome, by name, as text of one shape."""
-    return {"status": str(outcome.status), "stdout": alike.text(outcome.stdout, scenario),
-            "stderr": alike.text(outcome.stderr, scenario), "written": alike.written(outcome.written)}
+    return {"status": str(outcome.status),
+            "stdout": alike.text(outcome.stdout, scenario),
+            "stderr": alike.text(outcome.stderr, scenario),
+            "written": alike.written(outcome.written)}
 
 
 def first_difference(*sides):

@@ -8,14 +8,15 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows"
-SPREAD = {"few": 20, "case": 10 ** 6, "module": 60, "image": 40}  # how many files a set has
+SPREAD = {"few": 20, "case": 10 ** 6, "module": 60, "image": 40}  # files of a set
 
 # What is at hand if it was built or fetched: name in braces, root, path. The file
 # keeps its name but for the RENAMED.
 BUILT = {
     "values": "tests/cli/guest/values.dll", "needy": "tests/cli/guest/needy.dll",
     "dependent": "samples/guest/dependent.dll", "dependency": "samples/guest/dependency.dll",
-    "plugin": "samples/guest/plugin.dll", "fixed": "samples/guest/fixed.dll", "hello": "samples/guest/hello.exe",
+    "plugin": "samples/guest/plugin.dll", "fixed": "samples/guest/fixed.dll",
+    "hello": "samples/guest/hello.exe",
     "start": "samples/guest/start.exe", "unhandled": "tests/fault/guest/unhandled.exe",
     "library": "tests/fault/guest/library.dll", "bad_start": "tests/fault/guest/bad_start.dll",
     "chain": "tests/cli/guest/chain.dll", "chained": "tests/cli/guest/chained.dll",
@@ -36,8 +37,8 @@ FETCHED = {
     "lzma": "npm/lzma-native@4.0.6/package/deps/bin_x86-64/liblzma.dll",
 }
 # Wine has DLLs and programs of these names.
-RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll", "postgres_zlib": "postgres_zlib.dll",
-           "vcruntime": "vcruntime.dll"}
+RENAMED = {"start": "starts.exe", "zlib": "zlib.dll", "zlib32": "zlib32.dll",
+           "postgres_zlib": "postgres_zlib.dll", "vcruntime": "vcruntime.dll"}
 
 # Who is compared, by the mark of a line.
 SIDES = {"=": ("linux", "wine", "system"), "!": ("wine", "system")}
