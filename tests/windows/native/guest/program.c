@@ -41,7 +41,8 @@ EXPORT void raise_in_main(void)
     raises = 1;
 }
 
-/* 1: the callback was called once, and for nothing else, 2: the variable, 4: the handle, 8: the name. */
+/* 1: the callback was called once, and for nothing else, 2: the variable, 4: the handle, 8: the
+ * name. */
 int start(void *peb)
 {
     wchar_t name[512];
