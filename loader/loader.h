@@ -173,9 +173,10 @@ typedef struct ldr_trace_event {
  * kernel32.dll in the process, and so on: what the embedder adds comes first, function by function,
  * then what that loader has loaded already, contracts, and what it takes from its own folder
  * whatever else there is (KnownDLLs). LDR_PLACE_SYSTEM without a `system_folder` is that folder,
- * and paths that lead into it are its. A DLL that is loaded, but is not the system's, is passed
- * over where the context has an image of that name or the bundle provides one. Such DLLs are host
- * modules, with the base, size and path that they have, until the context ends.
+ * and paths that lead into it are its. What the context has an image of is not
+ * asked for there, and a DLL that is loaded, but is not the system's, is passed over where the
+ * bundle provides one. Such DLLs are host modules, with the base, size and path that they have,
+ * until the context ends.
  */
 typedef enum ldr_place {
     /* "api-ms-win-...", "ext-ms-...": what hosts the contract, from host modules, loaded images,

@@ -77,7 +77,7 @@ ldr_status ldr__modules_thread_notify_within(ldr_context *ctx, uint32_t reason,
         return status;
     ctx->depth++;
     notify_threads(ctx, reason);
-    ldr__loader_leave(ctx);
+    ldr__loader_unlock(ctx);
     return LDR_OK;
 }
 

@@ -19,7 +19,7 @@
 
 NTSYSAPI BOOLEAN NTAPI RtlDllShutdownInProgress(void);
 
-enum { ATTACH_WAIT = 1000, ATTACH_STEP = 20 }; /* milliseconds */
+enum { ATTACH_WAIT = 1000, ATTACH_STEP = 2 }; /* milliseconds */
 
 /* Of the list and of all `users`. */
 static SRWLOCK contexts_lock = SRWLOCK_INIT;

@@ -95,11 +95,15 @@ static ldr_status look_in_tables(search *self, const char *asked, const char *na
     return found_module(self, module) ? LDR_OK : LDR_FILE_NOT_FOUND;
 }
 
+/* The system is not asked for what the context has an image of, which takes it long to deny. */
 static ldr_status look_in_host(search *self, const char *asked, const char *name)
 {
+    ldr_status status = LDR_FILE_NOT_FOUND;
     if (found_module(self, first_named(self, name, is_host)))
         return LDR_OK;
-    ldr_status status = look_in_system(self, name, LDR__SYSTEM_LOADED);
+    if (first_named(self, name, is_image))
+        return look_in_tables(self, asked, name);
+    status = look_in_system(self, name, LDR__SYSTEM_LOADED);
     if (status == LDR_FILE_NOT_FOUND)
         status = look_in_system(self, name, LDR__SYSTEM_KNOWN);
     return status == LDR_FILE_NOT_FOUND ? look_in_tables(self, asked, name) : status;

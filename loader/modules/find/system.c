@@ -20,19 +20,12 @@ bool ldr__system_serves(const ldr_context *ctx)
     return serves && ldr__default_environment.system_find;
 }
 
-/*
- * A program's DLL that happens to be loaded is not what a guest of this context means if the
- * context has one of its own by that name.
- */
-static bool has_own(ldr_context *ctx, const char *name)
+/* A program's DLL that happens to be loaded is not what the guest means if the embedder has given
+ * one of that name. */
+static bool is_bundled(const ldr_context *ctx, const char *name)
 {
     const ldr__search *known = &ctx->search;
     ldr_bundle_file file = {0};
-    ldr_module *module = ldr__index_named(&ctx->index, name, NULL);
-    while (module && module->host)
-        module = ldr__index_named(&ctx->index, name, module);
-    if (module)
-        return true;
     if (!known->bundle || !known->bundle(known->bundle_user, name, &file))
         return false;
     if (file.release)
@@ -67,7 +60,7 @@ ldr_status ldr__system_module(ldr_context *ctx, const char *name, ldr__system_pl
     ldr_status status = ldr__default_environment.system_find(name, place, loads, &dll);
     if (status != LDR_OK)
         return status;
-    if (!dll.is_own && has_own(ctx, name)) {
+    if (!dll.is_own && is_bundled(ctx, name)) {
         release(&dll);
         return LDR_FILE_NOT_FOUND;
     }
