@@ -281,8 +281,9 @@ void ldr__modules_process_exit(ldr_context *ctx);
 /* The process has ended without notifications: no DllMain is called any more. */
 void ldr__modules_abandon(ldr_context *ctx);
 
-/* The TLS callbacks of one module: for the program's own, which run with its main thread. */
-void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);
+/* PROCESS_ATTACH for the program's TLS callbacks, on its main thread. From then on they are told of
+ * other threads, and of the end. */
+void ldr__modules_program_begins(ldr_module *program);
 
 /*
  * ExitProcess: calls every initialised DLL with DLL_PROCESS_DETACH, reserved not NULL, then the TLS

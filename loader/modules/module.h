@@ -133,6 +133,7 @@ struct ldr_context {
     ldr_thread_scope creator;
     ldr_module *main; /* the first EXE loaded */
     atomic_bool has_run;
+    atomic_bool has_begun; /* its TLS callbacks know of the process */
     atomic_bool process_detached;
     uint64_t loads, current_load; /* count, and the number of the innermost one in progress */
     uint64_t open_load;  /* of the outermost one that may still be undone, or 0; table lock */
@@ -291,6 +292,9 @@ ldr_status ldr__bind_module(ldr_module *module, const ldr_load_options *options,
                             ldr__missing_list *missing, ldr_diag *diag);
 
 /* ---- init.c ---- */
+
+/* In the order of their list, until one raises an exception. */
+void ldr__call_tls_callbacks(ldr_module *module, uint32_t reason);
 
 /* Tells the environment of a bound module and takes its TLS slot. */
 ldr_status ldr__announce(ldr_module *module, ldr_diag *diag);

@@ -2,8 +2,14 @@
 
 static void notify_program(ldr_context *ctx, uint32_t reason)
 {
-    if (ctx->main && atomic_load(&ctx->has_run))
+    if (ctx->main && atomic_load(&ctx->has_begun))
         ldr__call_tls_callbacks(ctx->main, reason);
+}
+
+void ldr__modules_program_begins(ldr_module *program)
+{
+    atomic_store(&program->ctx->has_begun, true);
+    ldr__call_tls_callbacks(program, LDR__PROCESS_ATTACH);
 }
 
 /* A module that is visited stays, whatever it gives back meanwhile: its code runs. */

@@ -17,7 +17,7 @@ static DWORD WINAPI run_thread(void *argument)
     start *self = argument;
     ldr__guarded call = {
         .function = self->entry, .arguments = {RtlGetCurrentPeb()}, .asks_filter = true};
-    ldr__call_tls_callbacks(self->module, LDR__PROCESS_ATTACH);
+    ldr__modules_program_begins(self->module);
     if (ldr__call_guarded(&call))
         return call.result;
     atomic_store(&self->native->exception_address, call.address);

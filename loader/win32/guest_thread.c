@@ -234,7 +234,7 @@ static void run_guest_thread(ldr__thread *thread, const start_request *request)
         return;
     ldr__modules_thread_notify(thread->process->ctx, LDR__THREAD_ATTACH);
     if (request->program != NULL)
-        ldr__call_tls_callbacks(request->program, LDR__PROCESS_ATTACH);
+        ldr__modules_program_begins(request->program);
     ldr__call_outcome outcome =
         ldr__guest_call(request->start, request->parameter, 0, NULL, &result, &exception);
     if (outcome == LDR__CALL_RETURNED)

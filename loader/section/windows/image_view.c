@@ -190,14 +190,22 @@ static uint32_t map_image(ldr_view *view, uint64_t base)
     if (nt_status >= PE_NT_UNSUCCESSFUL)
         return nt_status;
     view->image = pe_image_mapped(&view->section->image, (pe_span){view->base, view->size});
-    uint32_t wrong = ldr__nt_status_of(read_headers(view));
+    ldr_status status = read_headers(view);
     /* Not all systems take the right to execute from the pages of an image. */
-    if (wrong < PE_NT_UNSUCCESSFUL && view->section->no_execute)
-        wrong = give_access_to_all(view);
-    if (wrong < PE_NT_UNSUCCESSFUL)
+    if (status == LDR_OK && view->section->no_execute)
+        status = ldr__native_status(give_access_to_all(view));
+    if (status == LDR_OK)
         return nt_status;
     ldr__image_view_unmap(view);
-    return wrong;
+    return ldr__nt_status_of(status);
+}
+
+static bool is_free(uint64_t base, uint64_t size)
+{
+    ldr__native_region region;
+    const void *address = (const void *)(uintptr_t)base;
+    return ldr__native_query(address, &region) < PE_NT_UNSUCCESSFUL && region.type == 0 &&
+           region.size >= size;
 }
 
 /*
@@ -211,7 +219,8 @@ static uint32_t map(ldr_view *view, uint64_t base)
     if (section->is_native_image) {
         uint32_t nt_status = map_image(view, base);
         bool is_lacking =
-            nt_status == PE_NT_IN_PAGE_ERROR || nt_status == PE_NT_CONFLICTING_ADDRESSES;
+            nt_status == PE_NT_IN_PAGE_ERROR ||
+            (nt_status == PE_NT_CONFLICTING_ADDRESSES && is_free(base, section->plan.size));
         if (!is_lacking || ldr__copy_of(section, &copy) != LDR_OK)
             return nt_status;
     }

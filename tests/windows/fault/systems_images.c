@@ -109,3 +109,22 @@ void systems_view_elsewhere_is_relocated_from_the_kernels_base(void)
     ldr_section_close(section);
     DeleteFileA(path);
 }
+
+/* It would have no more room than the image itself. */
+void systems_image_is_not_copied_where_its_base_is_taken(void)
+{
+    char path[MAX_PATH];
+    void *taken = VirtualAlloc(NULL, 0x10000, MEM_RESERVE, PAGE_NOACCESS);
+    ldr_view_options options = {.size = sizeof options, .base = (uintptr_t)taken};
+    ldr_section *section = NULL;
+    ldr_view *view = NULL;
+    make_file(path);
+    REQUIRE(ldr_section_from_file(path, NULL, &section, NULL) == LDR_OK);
+    faults_held before = faults_holds();
+    CHECK(ldr_view_map(section, &options, &view, NULL) == LDR_ADDRESS_BUSY);
+    faults_held after = faults_holds();
+    CHECK(memcmp(&before, &after, sizeof before) == 0);
+    ldr_section_close(section);
+    VirtualFree(taken, 0, MEM_RELEASE);
+    DeleteFileA(path);
+}

@@ -277,6 +277,8 @@ int main(int argc, char **argv)
         {"sharing_a_file_is_undone", sharing_a_file_is_undone},
         {"systems_image, that_is_not_trusted_is_refused",
          systems_image_that_is_not_trusted_is_refused},
+        {"systems_image, is_not_copied_where_its_base_is_taken",
+         systems_image_is_not_copied_where_its_base_is_taken},
         {"systems_view, elsewhere_is_relocated_from_the_kernels_base",
          systems_view_elsewhere_is_relocated_from_the_kernels_base},
     };

@@ -19,6 +19,7 @@ const char *suite_file(const void *bytes, size_t size);
 void suite_remove(const char *path);
 
 bool suite_is_wine(void);
+
 /* Runs this program as a child that does `what` and nothing else: its exit code, or -1. */
 int suite_child(const char *what, const char *argument);
 /* What the child does: its exit code. */

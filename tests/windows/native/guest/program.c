@@ -17,13 +17,14 @@ __declspec(allocate(".tls$ZZZ")) int _tls_end = 0;
 int _fltused;
 
 _Thread_local int of_thread = 5;
-static int attached, raises;
+static int attached, told, raises;
 
 static void __stdcall callback(void *module, unsigned reason, void *reserved)
 {
     (void)module;
     (void)reserved;
     attached += reason == 1;
+    told++;
 }
 
 static void(__stdcall *const callbacks[])(void *, unsigned, void *) = {callback, 0};
@@ -40,12 +41,13 @@ EXPORT void raise_in_main(void)
     raises = 1;
 }
 
-/* 1: the callback was called once, 2: the variable, 4: the handle, 8: the name. */
+/* 1: the callback was called once, and for nothing else, 2: the variable, 4: the handle, 8: the
+ * name. */
 int start(void *peb)
 {
     wchar_t name[512];
     unsigned length = GetModuleFileNameW(0, name, 512);
-    int found = attached == 1 ? 1 : 0;
+    int found = attached == 1 && told == 1 ? 1 : 0;
     if (raises)
         RaiseException(0xE0005678, 0, 0, 0);
     found |= of_thread == 5 ? 2 : 0;
