@@ -105,6 +105,8 @@ static void tell_context(ldr__native *native, uint32_t reason)
     bool is_detach = reason == LDR__THREAD_DETACH;
     if (is_detach && forgive(native, thread))
         return;
+    if (!is_detach)
+        ldr__tls_thread_begins(native);
     if (atomic_load(&native->attached) == 0)
         return;
     if (!tell(native, reason) && !is_detach)
@@ -126,8 +128,10 @@ static ldr__native *use_next(ldr__native *native)
 
 static void tell_contexts(uint32_t reason)
 {
+    ldr__tls_threads_say(false);
     for (ldr__native *native = use_next(NULL); native != NULL; native = use_next(native))
         tell_context(native, reason);
+    ldr__tls_threads_say(reason == LDR__THREAD_DETACH);
 }
 
 /* There are no other threads any more; one of them may have left the lock held. */
@@ -149,6 +153,8 @@ static void NTAPI on_event(void *module, DWORD reason, void *reserved)
         tell_contexts(reason);
     else if (reason == DLL_PROCESS_DETACH && RtlDllShutdownInProgress())
         end_process();
+    else if (reason == DLL_PROCESS_DETACH)
+        ldr__tls_threads_close();
 }
 
 /* The C runtime's TLS directory has the callbacks of all sections .CRT$XL*, sorted by name. */

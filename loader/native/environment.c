@@ -13,6 +13,7 @@ static ldr_status environment_create(ldr_context *ctx, const ldr_context_options
         return LDR_NO_MEMORY;
     native->ctx = ctx;
     InitializeSRWLock(&native->lock);
+    ldr__tls_threads_open();
     ldr__contexts_add(native);
     *ret_state = native;
     return LDR_OK;

@@ -116,13 +116,23 @@ bool ldr__call_guarded(ldr__guarded *call);
 
 ldr_status ldr__tls_add(ldr__native *native, const ldr__tls_template *tls, uint32_t *ret_slot);
 void ldr__tls_remove(ldr__native *native, uint32_t slot);
+/* A thread that comes may have got its copies while a template was changed: it gets them again. */
+void ldr__tls_thread_begins(ldr__native *native);
 /* Releases what is kept; nothing has a slot any more. */
 void ldr__tls_destroy(ldr__native *native);
 
 /* ---- tls_threads.c ---- */
 
+/* Before any of the others; where the system has no room for it no copy is filled anew. What it
+ * takes is the process's, and given back with the library. */
+void ldr__tls_threads_open(void);
+void ldr__tls_threads_close(void);
+/* The calling thread is told that it comes, or goes. */
+void ldr__tls_threads_say(bool ends);
 /* Every thread's copy of the template at `slot` becomes these bytes. False: maybe not all. */
 bool ldr__tls_threads_refill(uint32_t slot, const void *bytes, size_t size);
+/* The same of the calling thread. */
+void ldr__tls_threads_refill_own(uint32_t slot, const void *bytes, size_t size);
 
 /* ---- carrier.c ---- */
 

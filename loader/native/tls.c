@@ -268,6 +268,17 @@ void ldr__tls_remove(ldr__native *native, uint32_t slot)
         carrier_destroy(carrier);
 }
 
+void ldr__tls_thread_begins(ldr__native *native)
+{
+    AcquireSRWLockShared(&native->lock);
+    for (const ldr__carrier *carrier = native->carriers; carrier != NULL; carrier = carrier->next) {
+        if (carrier->room != 0)
+            ldr__tls_threads_refill_own(
+                carrier->slot, (uint8_t *)carrier->module + LDR__CARRIER_TEMPLATE, carrier->room);
+    }
+    ReleaseSRWLockShared(&native->lock);
+}
+
 void ldr__tls_destroy(ldr__native *native)
 {
     while (native->idle != NULL) {

@@ -6,6 +6,7 @@
  */
 #include "native/state.h"
 
+#include <stddef.h>
 #include <winternl.h>
 
 #include "os/os.h"
@@ -15,7 +16,7 @@ NTSTATUS NTAPI NtGetNextThread(HANDLE process, HANDLE thread, ACCESS_MASK access
 NTSTATUS NTAPI LdrLockLoaderLock(ULONG flags, ULONG *ret_disposition, ULONG_PTR *ret_cookie);
 NTSTATUS NTAPI LdrUnlockLoaderLock(ULONG flags, ULONG_PTR cookie);
 
-enum { TEB_TLS_ARRAY = 0x58 };
+enum { TEB_TLS_ARRAY = 0x58, STILL_RUNNING = 0x103 };
 
 /* As ntdll has it for ThreadBasicInformation (0). */
 typedef struct thread_facts {
@@ -26,16 +27,75 @@ typedef struct thread_facts {
     LONG priority, base_priority;
 } thread_facts;
 
-/* A thread that comes gets its copies from the template, one that goes has none any more: its block
- * may be unmapped at any moment. */
+/* ---- Threads that end ---- */
+
+/*
+ * A thread that has been told of its end gives its copies back, and its block still points at them;
+ * so it says in its block that it has been told. The index of that word is the process's.
+ */
+static atomic_ulong word = TLS_OUT_OF_INDEXES;
+
+void ldr__tls_threads_open(void)
+{
+    unsigned long none = TLS_OUT_OF_INDEXES;
+    if (atomic_load(&word) != none)
+        return;
+    unsigned long mine = TlsAlloc();
+    if (mine != none && !atomic_compare_exchange_strong(&word, &none, mine))
+        TlsFree(mine);
+}
+
+void ldr__tls_threads_close(void)
+{
+    unsigned long index = atomic_exchange(&word, TLS_OUT_OF_INDEXES);
+    if (index != TLS_OUT_OF_INDEXES)
+        TlsFree(index);
+}
+
+void ldr__tls_threads_say(bool ends)
+{
+    static const char has_ended;
+    unsigned long index = atomic_load(&word);
+    if (index != TLS_OUT_OF_INDEXES)
+        TlsSetValue(index, ends ? (void *)(uintptr_t)&has_ended : NULL);
+}
+
+/* Words behind the first 64 are elsewhere; then nobody knows. */
+static bool ends(const uint8_t *teb, bool *ret_ends)
+{
+    unsigned long index = atomic_load(&word);
+    const void *said = NULL;
+    if (index >= sizeof((TEB *)0)->TlsSlots / sizeof said)
+        return false;
+    *ret_ends = ldr__os_peek(teb + offsetof(TEB, TlsSlots) + index * sizeof said, &said,
+                             sizeof said) != LDR_OK ||
+                said != NULL;
+    return true;
+}
+
+/* ---- Refilling ---- */
+
+/* A thread that comes gets its copies from the template, one that goes may have its block unmapped
+ * at any moment. */
 static bool refill(const uint8_t *teb, uint32_t slot, const void *bytes, size_t size)
 {
     uint8_t *array = NULL, *copy = NULL;
-    if (ldr__os_peek(teb + TEB_TLS_ARRAY, &array, sizeof array) != LDR_OK || array == NULL)
+    bool is_ending;
+    if (!ends(teb, &is_ending))
+        return false;
+    if (is_ending || ldr__os_peek(teb + TEB_TLS_ARRAY, &array, sizeof array) != LDR_OK ||
+        array == NULL)
         return true;
     if (ldr__os_peek(array + slot * sizeof copy, &copy, sizeof copy) != LDR_OK || copy == NULL)
         return true;
     return ldr__os_poke(copy, bytes, size) == LDR_OK;
+}
+
+void ldr__tls_threads_refill_own(uint32_t slot, const void *bytes, size_t size)
+{
+    const uint8_t *teb; /* NtCurrentTeb, which gcc warns of */
+    __asm__("movq %%gs:0x30, %0" : "=r"(teb));
+    refill(teb, slot, bytes, size);
 }
 
 static bool refill_thread(HANDLE thread, uint32_t slot, const void *bytes, size_t size)
@@ -43,7 +103,10 @@ static bool refill_thread(HANDLE thread, uint32_t slot, const void *bytes, size_
     thread_facts facts;
     NTSTATUS status =
         NtQueryInformationThread(thread, (THREADINFOCLASS)0, &facts, sizeof facts, NULL);
-    return status >= 0 && (facts.teb == NULL || refill(facts.teb, slot, bytes, size));
+    if (status < 0)
+        return false;
+    bool has_ended = facts.exit_status != STILL_RUNNING || facts.teb == NULL;
+    return has_ended || refill(facts.teb, slot, bytes, size);
 }
 
 static bool refill_all(uint32_t slot, const void *bytes, size_t size)
@@ -63,7 +126,7 @@ static bool refill_all(uint32_t slot, const void *bytes, size_t size)
     return is_done && has_any;
 }
 
-/* With the loader lock no thread gets its copies, or gives them back. */
+/* With the loader lock no thread is told that it comes or goes. */
 bool ldr__tls_threads_refill(uint32_t slot, const void *bytes, size_t size)
 {
     ULONG_PTR cookie;

@@ -270,6 +270,96 @@ static void thread_that_cannot_be_told_now_is_attached_when_it_enters(void)
     CloseHandle(threads[1]);
 }
 
+/* ---- All at once ---- */
+
+enum { RUN_FOR = 1500 }; /* milliseconds */
+
+typedef struct crowd {
+    ldr_context *ctx;
+    ldr_module *events, *forwards;
+    ULONGLONG end;
+    volatile LONG loads, threads, symbols;
+} crowd;
+
+static bool goes_on(const crowd *self)
+{
+    return GetTickCount64() < self->end;
+}
+
+static DWORD WINAPI load_again_and_again(void *argument)
+{
+    crowd *self = argument;
+    ldr_thread_scope scope;
+    while (goes_on(self)) {
+        ldr_module *module = NULL, *other = NULL;
+        CHECK(ldr_thread_enter(self->ctx, &scope) == LDR_OK);
+        CHECK(ldr_load_name(self->ctx, "counter.dll", NULL, &module, NULL) == LDR_OK);
+        CHECK(ldr_load_name(self->ctx, "version.dll", NULL, &other, NULL) == LDR_OK);
+        ldr_unload(module);
+        ldr_unload(other);
+        ldr_thread_leave(&scope);
+        InterlockedIncrement(&self->loads);
+    }
+    return 0;
+}
+
+static DWORD WINAPI use_variables(void *argument)
+{
+    crowd *self = argument;
+    thread_values values = {0};
+    ((values_function)(uintptr_t)ldr_symbol(self->events, "get_thread_values"))(&values);
+    CHECK(values.of_thread == OF_THREAD);
+    return 0;
+}
+
+static DWORD WINAPI begin_again_and_again(void *argument)
+{
+    crowd *self = argument;
+    while (goes_on(self)) {
+        HANDLE thread = CreateThread(NULL, 0, use_variables, self, 0, NULL);
+        CHECK(WaitForSingleObject(thread, 20000) == WAIT_OBJECT_0);
+        CloseHandle(thread);
+        InterlockedIncrement(&self->threads);
+    }
+    return 0;
+}
+
+static DWORD WINAPI ask_again_and_again(void *argument)
+{
+    crowd *self = argument;
+    ldr_symbol_place place;
+    while (goes_on(self)) {
+        void *ticks = ldr_symbol(self->forwards, "ticks");
+        CHECK(ticks != NULL && ldr_symbol(self->forwards, "nowhere") == NULL);
+        CHECK(ldr_symbol_at(self->ctx, ticks, &place) == LDR_OK);
+        InterlockedIncrement(&self->symbols);
+    }
+    return 0;
+}
+
+static void threads_come_and_go_while_others_load(void)
+{
+    static DWORD(WINAPI *const what[])(void *) = {load_again_and_again, load_again_and_again,
+                                                  begin_again_and_again, begin_again_and_again,
+                                                  ask_again_and_again};
+    enum { COUNT = sizeof what / sizeof what[0] };
+    HANDLE threads[COUNT];
+    crowd self = {.ctx = guest_context()};
+    if (!has_guest("events.dll"))
+        return;
+    self.events = load_guest(self.ctx, "events.dll");
+    self.forwards = load_guest(self.ctx, "forwards.dll");
+    REQUIRE(self.events != NULL && self.forwards != NULL);
+    self.end = GetTickCount64() + RUN_FOR;
+    for (int i = 0; i < COUNT; i++)
+        threads[i] = CreateThread(NULL, 0, what[i], &self, 0, NULL);
+    CHECK(WaitForMultipleObjects(COUNT, threads, TRUE, 60000) == WAIT_OBJECT_0);
+    CHECK(self.loads > 1 && self.threads > 1 && self.symbols > 1);
+    for (int i = 0; i < COUNT; i++)
+        CloseHandle(threads[i]);
+    ldr_context_destroy(self.ctx);
+}
+
 const check_test tests_of_threads[] = {
     {"dll_is_attached_callbacks_first", dll_is_attached_callbacks_first},
     {"new_thread_has_its_variables_and_is_told_of", new_thread_has_its_variables_and_is_told_of},
@@ -280,5 +370,6 @@ const check_test tests_of_threads[] = {
     {"two_copies_have_variables_of_their_own", two_copies_have_variables_of_their_own},
     {"thread_that_cannot_be_told_now_is_attached_when_it_enters",
      thread_that_cannot_be_told_now_is_attached_when_it_enters},
+    {"threads_come_and_go_while_others_load", threads_come_and_go_while_others_load},
     {NULL, NULL},
 };
