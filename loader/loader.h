@@ -42,8 +42,8 @@
  * functions that load or unload must not be called from a DllMain of the system's loader.
  *
  * Static TLS: the system's loader is given a DLL with the image's template and no code, a file in
- * the folder of temporary files. It goes when it is not needed any more, on NTFS at once; where the
- * system does not know that, one is left for each such image that is loaded when the process ends.
+ * the folder of temporary files. It is kept for the next such image, and goes with the context, its
+ * name on NTFS at once; where the system does not know that, it is left if the process ends before.
  * Where such a DLL cannot be loaded (a process that may load signed ones only) images with static
  * TLS are refused with LDR_OS_ERROR.
  *
