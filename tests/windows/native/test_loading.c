@@ -1,5 +1,6 @@
 /* DLLs from files and from memory, beside those of the system's loader. */
 #include "native.h"
+#include "support/image_builder.h"
 
 #include <stdlib.h>
 #include <windows.h>
@@ -102,8 +103,40 @@ static void system_dlls_are_those_of_the_process(void)
     ldr_context_destroy(ctx);
 }
 
+/* A DLL without relocations, of which there is nothing but a section of code. */
+static img_image make_fixed(void)
+{
+    static const uint8_t code[] = {0xB8, 1, 0, 0, 0, 0xC3}; /* mov eax, 1; ret: DllMain */
+    img_builder builder;
+    img_start(&builder, IMG_PE32_PLUS);
+    builder.image_base = UINT64_C(0x2A0000000);
+    builder.characteristics |= PE_FILE_DLL | PE_FILE_RELOCS_STRIPPED;
+    builder.entry_point = img_add_section(&builder, ".text", IMG_RX, code, sizeof code, 0);
+    return img_finish(&builder);
+}
+
+static void fixed_dll_is_refused_where_its_base_is_taken(void)
+{
+    img_image image = make_fixed();
+    ldr_context *ctx = guest_context(), *other = guest_context();
+    ldr_module *first = NULL, *second = NULL;
+    ldr_diag diag = {0};
+    CHECK(ldr_load_memory(ctx, "fixed.dll", image.bytes, image.size, NULL, &first, &diag) ==
+          LDR_OK);
+    CHECK(ldr_load_memory(other, "fixed.dll", image.bytes, image.size, NULL, &second, &diag) ==
+          LDR_NOT_RELOCATABLE);
+    CHECK(diag.why.nt_status == PE_NT_CONFLICTING_ADDRESSES);
+    ldr_unload(first);
+    CHECK(ldr_load_memory(other, "fixed.dll", image.bytes, image.size, NULL, &second, &diag) ==
+          LDR_OK);
+    ldr_context_destroy(other);
+    ldr_context_destroy(ctx);
+    img_free(&image);
+}
+
 const check_test tests_of_loading[] = {
     {"dll_from_a_file_is_called", dll_from_a_file_is_called},
+    {"fixed_dll_is_refused_where_its_base_is_taken", fixed_dll_is_refused_where_its_base_is_taken},
     {"one_dll_twice_has_two_sets_of_data", one_dll_twice_has_two_sets_of_data},
     {"zlib_does_what_it_does_for_the_system", zlib_does_what_it_does_for_the_system},
     {"system_dlls_are_those_of_the_process", system_dlls_are_those_of_the_process},
