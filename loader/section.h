@@ -230,8 +230,8 @@ typedef struct ldr_section_options {
  * LDR_BUSY: another process has kept one from looking for SHARED memory for five seconds.
  * LDR_FILE_NOT_FOUND, LDR_NOT_A_FILE, LDR_IO_ERROR, LDR_IMAGE_REFUSED (with rule), LDR_POLICY,
  * LDR_INVALID_ARGUMENT (unknown options), LDR_NO_MEMORY, LDR_OS_ERROR; on Windows
- * LDR_SHARING_VIOLATION, and LDR_ACCESS_DENIED for what the user must not execute or the system does
- * not trust (by its signature or a policy).
+ * LDR_SHARING_VIOLATION, and LDR_ACCESS_DENIED for what the user must not execute or the system
+ * does not trust (by its signature or a policy).
  */
 LDR_API ldr_status ldr_section_from_file(const char *path, const ldr_section_options *options,
                                          ldr_section **ret_section, ldr_diag *diag);

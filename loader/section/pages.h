@@ -31,6 +31,11 @@ ldr_status ldr__pages_change(const ldr_view *view, uint64_t start, uint64_t end,
 ldr_status ldr__pages_measure(const ldr_view *view, uint64_t start, uint64_t end, bool of_zero_fill,
                               bool *ret_private, uint64_t *ret_end);
 
+/* For each of `count` pages whether it is this view's own copy, as the system tells of pages that
+ * can be copied on write. LDR_OS_ERROR when it does not. */
+ldr_status ldr__pages_find_own(const ldr_view *view, uint64_t rva, uint64_t count,
+                               bool of_zero_fill, bool *ret_own);
+
 /* The bytes from a view's base of whole pages, large ones if it has them, for a range that the
  * caller gives by bytes. */
 typedef struct ldr__page_range {

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define CHUNK 64
-
 /*
  * Wine reads images that are aligned to sectors into memory of the process alone, and tells the
  * same of a page whether it was written to or not. Then the first page, which nobody has touched
@@ -52,28 +50,11 @@ static ldr_status compare_pages(const ldr_view *view, uint64_t rva, uint64_t cou
     return status;
 }
 
-ldr_status ldr__pages_measure(const ldr_view *view, uint64_t rva, uint64_t end, bool of_zero_fill,
-                              bool *ret_private, uint64_t *ret_end)
+ldr_status ldr__pages_find_own(const ldr_view *view, uint64_t rva, uint64_t count,
+                               bool of_zero_fill, bool *ret_own)
 {
-    bool own[CHUNK];
-    bool first = false, tells = system_tells(view);
-    for (uint64_t at = rva; at < end;) {
-        uint64_t left = (end - at) / LDR__PAGE;
-        uint64_t count = left < CHUNK ? left : CHUNK;
-        ldr_status status = tells ? ldr__os_pages_private(view->base + at, count, of_zero_fill, own)
-                                  : compare_pages(view, at, count, own);
-        if (status != LDR_OK)
-            return LDR_OS_ERROR;
-        if (at == rva)
-            first = own[0];
-        uint64_t same = 0;
-        while (same < count && own[same] == first)
-            same++;
-        at += same * LDR__PAGE;
-        if (same < count)
-            end = at;
-    }
-    *ret_private = first;
-    *ret_end = end;
-    return LDR_OK;
+    ldr_status status = system_tells(view)
+                            ? ldr__os_pages_private(view->base + rva, count, of_zero_fill, ret_own)
+                            : compare_pages(view, rva, count, ret_own);
+    return status == LDR_OK ? LDR_OK : LDR_OS_ERROR;
 }

@@ -37,9 +37,8 @@ __declspec(dllexport) int ask_for_itself(void)
                  ? 32
                  : 0;
     wrong |= GetModuleFileNameA(self, ansi, 4) != 4 || ansi[3] != '\0' ? 64 : 0;
-    wrong |= GetProcAddress(self, "nothing") != NULL || GetLastError() != ERROR_PROC_NOT_FOUND
-                 ? 128
-                 : 0;
+    wrong |=
+        GetProcAddress(self, "nothing") != NULL || GetLastError() != ERROR_PROC_NOT_FOUND ? 128 : 0;
     return wrong;
 }
 
