@@ -4,6 +4,7 @@
  */
 #include "os/native.h"
 #include "section/diag.h"
+#include "section/place.h"
 #include "section/rights.h"
 #include "section/view.h"
 #include "section/windows/copy.h"
@@ -31,6 +32,8 @@ static uint32_t protect_of_view(const ldr_view *view)
 static uint32_t map_at(ldr_view *view, ldr__handle native, uint64_t base)
 {
     uint64_t size = view->section->plan.size;
+    if (!pe_range_ok(LDR__USER_END, base, size)) /* Wine says yes, and means nothing by it */
+        return PE_NT_INVALID_PARAMETER_3;
     ldr__native_place place = {
         .base = base, .size = view->is_native_image ? 0 : size, .protect = protect_of_view(view)};
     uint32_t nt_status = ldr__native_map(native, &place);
