@@ -3,6 +3,7 @@
 #define PELOAD_DATA_H
 
 #include "section/descriptor.h"
+#include "section/pages.h"
 
 /*
  * Makes the data of a section that has none yet, and publishes it under `key` if that is not NULL.
@@ -47,6 +48,11 @@ ldr_status ldr__data_view_sync(const ldr_view *view);
 
 /* The same with the lock not held, for any view; what cannot be opened stays as it is. */
 void ldr__view_sync(const ldr_view *view);
+
+/* Writes pages of a view of a file to its disk, and what `through` means in ldr_view_flush; says
+ * why not by *ret_nt_status as well. LDR_IO_ERROR. */
+ldr_status ldr__data_flush(const ldr_view *view, const ldr__page_range *range, bool through,
+                           uint32_t *ret_nt_status);
 
 /* What a touch of a page that was not allowed comes to. */
 typedef enum ldr__touch {

@@ -1,21 +1,12 @@
-/* flush.c: writing back what was changed through a view (rules H.4). */
+/* flush.c: pages of a file that were changed, to its disk. */
+#include "section/data.h"
 #include "section/diag.h"
-#include "section/pages.h"
 
-ldr_status ldr_view_flush(ldr_view *view, uint64_t offset, uint64_t size, bool through,
-                          ldr_diag *diag)
+ldr_status ldr__data_flush(const ldr_view *view, const ldr__page_range *range, bool through,
+                           uint32_t *ret_nt_status)
 {
-    ldr_section *section = view->section;
-    ldr__page_range range;
-    uint64_t rest = offset < view->size ? view->size - offset : 0;
-    if (!ldr__pages_of(view, offset, size != 0 ? size : rest, &range))
-        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_NOT_MAPPED_VIEW, section->name);
-    if (!section->is_data || !section->data.is_file)
-        return ldr__fail(diag, LDR_INVALID_ARGUMENT, PE_NT_NOT_MAPPED_DATA, section->name);
-    ldr_status status = ldr__os_file_flush(section->data.backing, view->offset + range.start,
-                                           range.end - range.start, through);
-    if (status != LDR_OK)
-        return ldr__fail(diag, status, ldr__nt_status_of(status), section->name);
-    atomic_fetch_add(&section->flushes, 1);
-    return LDR_OK;
+    ldr_status status = ldr__os_file_flush(view->section->data.backing, view->offset + range->start,
+                                           range->end - range->start, through);
+    *ret_nt_status = status == LDR_OK ? PE_NT_SUCCESS : ldr__nt_status_of(status);
+    return status;
 }
